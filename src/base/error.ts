@@ -1,0 +1,111 @@
+/** The closed set of meanings an error can have. Retry, exit code, gRPC and HTTP status each map this in one place. */
+export type ErrorKind =
+  | 'invalid'
+  | 'not_found'
+  | 'conflict'
+  | 'denied'
+  | 'unavailable'
+  | 'cancelled'
+  | 'exhausted'
+  | 'unsupported'
+  | 'failed'
+  | 'internal';
+
+/** A place in something a person wrote. Lines and columns count from 1; `endLine` is inclusive. */
+export interface SourcePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column?: number | undefined;
+  readonly endLine?: number | undefined;
+  /** The source lines `line`..`endLine`, to be quoted under the message. */
+  readonly text?: string | undefined;
+}
+
+export interface CodedErrorInit {
+  readonly code: string;
+  readonly kind: ErrorKind;
+  /** The action that failed, values quoted, colon, detail. No full stop, no remedy. */
+  readonly message: string;
+  /** What to do about it, as one sentence in the imperative. */
+  readonly remedy?: string | undefined;
+  readonly place?: SourcePlace | undefined;
+  readonly cause?: unknown;
+}
+
+/** Every error that strake throws on purpose. */
+export class CodedError extends Error {
+  readonly code: string;
+  readonly kind: ErrorKind;
+  readonly remedy: string | undefined;
+  readonly place: SourcePlace | undefined;
+
+  constructor(init: CodedErrorInit) {
+    super(init.message, init.cause === undefined ? undefined : { cause: init.cause });
+    this.name = 'CodedError';
+    this.code = init.code;
+    this.kind = init.kind;
+    this.remedy = init.remedy;
+    this.place = init.place;
+  }
+}
+
+export type ErrorDetails = Omit<CodedErrorInit, 'code' | 'kind' | 'message'>;
+
+/**
+ * A room's table of errors: `const fail = errorTable({ BLOB_NOT_FOUND: 'not_found' })`, then `throw fail('BLOB_NOT_FOUND', message)`.
+ * The table is kept on the function, so that `docs/errors.md` can be generated.
+ */
+export function errorTable<const T extends Readonly<Record<string, ErrorKind>>>(
+  table: T,
+): ((code: keyof T & string, message: string, details?: ErrorDetails) => CodedError) & { readonly table: T } {
+  const fail = (code: keyof T & string, message: string, details: ErrorDetails = {}): CodedError =>
+    new CodedError({ ...details, code, kind: table[code] as ErrorKind, message });
+  return Object.assign(fail, { table });
+}
+
+/** What an unknown thrown value means. */
+export function kindOf(error: unknown): ErrorKind {
+  if (error instanceof CodedError) return error.kind;
+  if (error instanceof Error && error.name === 'AbortError') return 'cancelled';
+  const errno = (error as NodeJS.ErrnoException | undefined)?.code;
+  return (typeof errno === 'string' ? ERRNO_KINDS[errno] : undefined) ?? 'internal';
+}
+
+/** True when `error` is a CodedError with one of these codes. */
+export function hasCode(error: unknown, ...codes: string[]): error is CodedError {
+  return error instanceof CodedError && codes.includes(error.code);
+}
+
+/** True when `error` is a system error with one of these names, as `ENOENT`. */
+export function hasErrno(error: unknown, ...names: string[]): error is NodeJS.ErrnoException {
+  const code = (error as NodeJS.ErrnoException | undefined)?.code;
+  return typeof code === 'string' && names.includes(code);
+}
+
+/** One line for an unknown thrown value. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+const ERRNO_KINDS: Readonly<Record<string, ErrorKind>> = {
+  ENOENT: 'not_found',
+  ENOTDIR: 'not_found',
+  EEXIST: 'conflict',
+  EBUSY: 'conflict',
+  EACCES: 'denied',
+  EPERM: 'denied',
+  EROFS: 'denied',
+  ENOSPC: 'exhausted',
+  EDQUOT: 'exhausted',
+  EMFILE: 'exhausted',
+  ENFILE: 'exhausted',
+  ENOMEM: 'exhausted',
+  ECONNREFUSED: 'unavailable',
+  ECONNRESET: 'unavailable',
+  EPIPE: 'unavailable',
+  ETIMEDOUT: 'unavailable',
+  EHOSTUNREACH: 'unavailable',
+  ENETUNREACH: 'unavailable',
+  ENOTFOUND: 'unavailable',
+  EAI_AGAIN: 'unavailable',
+};

@@ -1,0 +1,26 @@
+export { bytesError, bytesOf, collect, drain, fileBytes, tap, type Bytes } from './bytes.ts';
+export { canonicalJson, type Json } from './canonical-json.ts';
+export { systemClock, type Clock, type Random } from './clock.ts';
+export { Database, type Row, type SqlValue } from './database.ts';
+export {
+  CodedError,
+  errorTable,
+  hasCode,
+  hasErrno,
+  kindOf,
+  messageOf,
+  type CodedErrorInit,
+  type ErrorDetails,
+  type ErrorKind,
+  type SourcePlace,
+} from './error.ts';
+export { Flight } from './flight.ts';
+export { HttpClient, httpError, redactUrl, type HttpOptions, type HttpRequest, type HttpResponse } from './http.ts';
+export { Lazy } from './lazy.ts';
+export { systemRandom } from './random.ts';
+export { mapBounded, Semaphore } from './semaphore.ts';
+export * as sys from './sys/index.ts';
+export { tempFolder } from './temp.ts';
+export { parseToml } from './toml.ts';
+export { findTool, runTool, toolError, type ToolOptions, type ToolResult } from './tool.ts';
+export { cancelled, sleep, throwIfCancelled, unlessCancelled, type Wait } from './wait.ts';

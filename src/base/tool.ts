@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { errorTable, hasErrno, messageOf } from './error.ts';
+import { cancelled, throwIfCancelled, type Wait } from './wait.ts';
+import type { Bytes } from './bytes.ts';
+
+export const toolError = errorTable({ TOOL_NOT_FOUND: 'not_found', TOOL_FAILED: 'failed' });
+
+export interface ToolResult {
+  /** Exit code; 128 + signal number when a signal ended it. */
+  readonly code: number;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export interface ToolOptions extends Wait {
+  readonly input?: Uint8Array | Bytes | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
+  /** Throw `TOOL_FAILED` with the end of stderr when the exit code is not 0. On by default. */
+  readonly check?: boolean | undefined;
+}
+
+/** Runs a program to its end and collects what it prints. Killed with SIGKILL when the signal fires. */
+export async function runTool(
+  command: string,
+  args: readonly string[],
+  options: ToolOptions = {},
+): Promise<ToolResult> {
+  throwIfCancelled(options);
+  const child = spawn(command, args, {
+    env: options.env ?? process.env,
+    cwd: options.cwd,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  const ended = Promise.withResolvers<number>();
+  child.on('error', (error) =>
+    ended.reject(
+      hasErrno(error, 'ENOENT')
+        ? toolError('TOOL_NOT_FOUND', `run "${command}": not found`, {
+            cause: error,
+            remedy: `Install the package that brings "${command}".`,
+          })
+        : toolError('TOOL_FAILED', `run "${command}": ${messageOf(error)}`, { cause: error }),
+    ),
+  );
+  child.on('close', (code, signal) => ended.resolve(code ?? 128 + (signalNumber(signal) ?? 0)));
+  const onAbort = (): void => void child.kill('SIGKILL');
+  options.signal?.addEventListener('abort', onAbort, { once: true });
+  child.stdin.on('error', () => undefined);
+  try {
+    const [code] = await Promise.all([ended.promise, feed(child.stdin, options.input)]);
+    if (options.signal?.aborted) throw cancelled(options.signal.reason);
+    const text = Buffer.concat(stderr).toString();
+    if (code !== 0 && options.check !== false)
+      throw toolError('TOOL_FAILED', `run "${command}": exit code ${code}${text.trim() ? `: ${lastLines(text)}` : ''}`);
+    return { code, stdout: Buffer.concat(stdout), stderr: text };
+  } finally {
+    options.signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** The path of a program on PATH (or in sbin, which users' PATHs often lack), or undefined. */
+export function findTool(name: string, path = process.env['PATH'] ?? ''): string | undefined {
+  for (const folder of [...path.split(delimiter), '/usr/sbin', '/sbin', '/usr/bin', '/bin']) {
+    if (folder === '') continue;
+    const file = join(folder, name);
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      continue;
+    }
+  }
+  return undefined;
+}
+
+async function feed(stdin: NodeJS.WritableStream, input: Uint8Array | Bytes | undefined): Promise<void> {
+  if (input instanceof Uint8Array) stdin.write(input);
+  else if (input) {
+    for await (const chunk of input)
+      if (!stdin.write(chunk)) await new Promise((resolve) => stdin.once('drain', resolve).once('close', resolve));
+  }
+  stdin.end();
+}
+
+function lastLines(text: string): string {
+  return text.trim().split('\n').slice(-5).join('\n');
+}
+
+function signalNumber(signal: NodeJS.Signals | null): number | undefined {
+  return signal === null
+    ? undefined
+    : { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15, SIGSEGV: 11, SIGABRT: 6, SIGPIPE: 13 }[signal as string];
+}

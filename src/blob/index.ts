@@ -1,0 +1,6 @@
+export type { BlobInfo, BlobReader, BlobStore, BlobWriter } from './blob-store.ts';
+export type { Descriptor, Platform } from './descriptor.ts';
+export { algorithmOf, blobError, digestOf, Digester, hexOf, isDigest, parseDigest, type Digest } from './digest.ts';
+export { DiskBlobStore, type Ingest } from './disk-store.ts';
+export { MemoryBlobStore } from './memory-store.ts';
+export { verified } from './verified.ts';

@@ -1,0 +1,122 @@
+import type { SourcePlace, Wait } from '../base/index.ts';
+import type { Descriptor, Digest, Platform } from '../blob/index.ts';
+import type { Warning } from '../frontend/index.ts';
+import type { CacheVerdict, StepProgress } from '../solve/index.ts';
+import type { BuildHost } from '../worker/index.ts';
+
+/** One build, as plain data. */
+export interface BuildRequest {
+  /** `dockerfile` in this version. */
+  readonly frontend: string;
+  /** The frontend's options, by BuildKit's names (see `FrontendRequest.options`). */
+  readonly options: Readonly<Record<string, string>>;
+  /** Empty: this machine's. */
+  readonly platforms: readonly Platform[];
+  readonly exports: readonly ExportRequest[];
+  /** Entitlements granted: `network.host`, `security.insecure`. */
+  readonly allow: readonly string[];
+  readonly epoch?: number | undefined;
+  readonly noCache?: boolean | undefined;
+}
+
+export type Compression = { readonly name: 'gzip' | 'zstd' | 'none'; readonly level?: number | undefined };
+
+export type ExportRequest =
+  /** The local store, under these names. */
+  | { readonly type: 'store'; readonly names: readonly string[] }
+  | {
+      readonly type: 'registry';
+      readonly names: readonly string[];
+      readonly insecure?: boolean | undefined;
+      readonly compression?: Compression | undefined;
+      readonly docker?: boolean | undefined;
+    }
+  /** An archive to the sink, or (`tar: false`) a layout folder. */
+  | {
+      readonly type: 'oci' | 'docker';
+      readonly sink: string;
+      readonly tar: boolean;
+      readonly names: readonly string[];
+      readonly compression?: Compression | undefined;
+    }
+  /** A Docker or Podman daemon by its socket. */
+  | { readonly type: 'docker-daemon'; readonly names: readonly string[]; readonly socket?: string | undefined }
+  /** The root file system as a folder or a tar. */
+  | { readonly type: 'local' | 'tar'; readonly sink: string };
+
+/** Common to all image exports. */
+export interface ImageMetadata {
+  readonly annotations: readonly {
+    readonly level: 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor';
+    readonly key: string;
+    readonly value: string;
+  }[];
+  /** Clamp times in new layers to the epoch; on by default when an epoch is set. */
+  readonly rewriteTimestamp?: boolean | undefined;
+}
+
+/** What a build came to. `imageId` is the digest of the config. */
+export interface BuildResult {
+  readonly images: readonly {
+    readonly platform: Platform;
+    readonly imageId: Digest;
+    /** The manifest of each target that was written, by export index. */
+    readonly manifests: readonly {
+      readonly export: number;
+      readonly descriptor: Descriptor;
+      readonly names: readonly string[];
+    }[];
+  }[];
+  /** For `--metadata-file`, by BuildKit's key names. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
+/** Which ground the steps of a build ran on and what it could not offer. */
+export interface GroundReport {
+  readonly snapshotter: string;
+  readonly executor: string;
+  readonly lacks: readonly string[];
+}
+
+/**
+ * The story of a build, in order. `id` is the digest of a vertex, or a name of the engine's own for work that is no vertex (exporting). Times are milliseconds since the epoch. `--progress=json` prints these, one a line, bytes as
+ * base64.
+ */
+export type BuildEvent =
+  | {
+      readonly kind: 'vertex';
+      readonly id: string;
+      readonly name: string;
+      readonly inputs: readonly string[];
+      readonly group?: string | undefined;
+      readonly internal?: boolean | undefined;
+      readonly place?: SourcePlace | undefined;
+    }
+  | { readonly kind: 'started'; readonly id: string; readonly at: number }
+  | { readonly kind: 'cached'; readonly id: string; readonly at: number; readonly verdict: CacheVerdict }
+  | {
+      readonly kind: 'log';
+      readonly id: string;
+      readonly at: number;
+      readonly stream: 'stdout' | 'stderr';
+      readonly chunk: Uint8Array;
+    }
+  | { readonly kind: 'progress'; readonly id: string; readonly at: number; readonly progress: StepProgress }
+  | { readonly kind: 'note'; readonly id: string; readonly at: number; readonly text: string }
+  | {
+      readonly kind: 'completed';
+      readonly id: string;
+      readonly at: number;
+      readonly error?: string | undefined;
+      readonly cancelled?: boolean | undefined;
+    }
+  | { readonly kind: 'warning'; readonly at: number; readonly warning: Warning }
+  | { readonly kind: 'ground'; readonly at: number; readonly ground: GroundReport }
+  | { readonly kind: 'result'; readonly at: number; readonly result: BuildResult };
+
+/**
+ * Builds: in process, over the wire, or as a pod. The stream ends after `result`; a failed build throws its CodedError after the events that led there, with the failed step's vertex `completed` with an error.
+ */
+export interface Builder {
+  build(request: BuildRequest & ImageMetadata, host: BuildHost, w?: Wait): AsyncIterable<BuildEvent>;
+}

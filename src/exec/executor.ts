@@ -1,0 +1,83 @@
+import type { Wait } from '../base/index.ts';
+import type { Mount } from '../tree/index.ts';
+
+/** A process to run in a root: everything is resolved, nothing is looked up. */
+export interface Process {
+  /** Unique on this machine for as long as it runs: [a-z0-9-]. */
+  readonly id: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  /** Absolute; made (0755, owned by the user) when missing. */
+  readonly cwd: string;
+  readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
+  readonly hostname: string;
+  readonly network: 'default' | 'none' | 'host';
+  readonly security: 'sandbox' | 'insecure';
+  readonly extraHosts: readonly { readonly host: string; readonly ip: string }[];
+  readonly ulimits: readonly { readonly name: string; readonly soft: number; readonly hard: number }[];
+  /** Bytes of /dev/shm. */
+  readonly shmSize: number;
+  /** Mounted below the root after its own mounts; `target` is absolute in the root. */
+  readonly mounts: readonly StepMount[];
+  /** A terminal for the process, of the size in `ProcessIo.terminal`. */
+  readonly terminal?: boolean | undefined;
+}
+
+export type StepMount =
+  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readonly: boolean }
+  | {
+      readonly type: 'tmpfs';
+      readonly target: string;
+      readonly size?: number | undefined;
+      readonly mode?: number | undefined;
+    }
+  /** A file on a tmpfs that exists for this process only: a secret, a heredoc script. */
+  | {
+      readonly type: 'file';
+      readonly target: string;
+      readonly content: Uint8Array;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  /** A mounted tree (a view of a snapshot), or a folder of it. */
+  | {
+      readonly type: 'tree';
+      readonly mounts: readonly Mount[];
+      readonly source: string;
+      readonly target: string;
+      readonly readonly: boolean;
+    };
+
+export interface ProcessIo {
+  stdout(chunk: Uint8Array): void;
+  stderr(chunk: Uint8Array): void;
+  readonly stdin?: AsyncIterable<Uint8Array> | undefined;
+}
+
+/** What an executor gives and does not give; reported with every build. */
+export interface ExecutorReport {
+  readonly name: string;
+  /** `runc 1.1.5`, for people. */
+  readonly version?: string | undefined;
+  readonly seccomp: boolean;
+  readonly devicesCgroup: boolean;
+  readonly capabilities: boolean;
+  /** `root`: all ids; `range`: a subordinate range; `single`: one id only. */
+  readonly ids: 'root' | 'range' | 'single';
+  /** What network `default` comes to here. */
+  readonly network: 'cni' | 'pasta' | 'slirp4netns' | 'host';
+  readonly networks: readonly ('default' | 'none' | 'host')[];
+  /** What is lost, one sentence each. */
+  readonly lacks: readonly string[];
+}
+
+/** Runs processes in roots. One suite, `executor.suite.ts`, says what all of them do. */
+export interface Executor {
+  readonly report: ExecutorReport;
+  /**
+   * Mounts `root`, runs the process to its end and gives its exit code (128 + n for signal n). Mount stubs that were made are gone afterwards without a trace, every process it left is killed, every mount undone. When the
+   * signal fires everything is killed within a second and it throws `CANCELLED`.
+   */
+  run(process: Process, options: { root: readonly Mount[]; io: ProcessIo } & Wait): Promise<number>;
+}

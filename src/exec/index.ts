@@ -1,0 +1,1 @@
+export type { Executor, ExecutorReport, Process, ProcessIo, StepMount } from './executor.ts';

@@ -1,0 +1,91 @@
+import type { SourcePlace, Wait } from '../base/index.ts';
+import type { Digest, Platform } from '../blob/index.ts';
+import type { SourceOp, State } from '../graph/index.ts';
+import type { History, ImageConfig } from '../image/index.ts';
+import type { Dialect, Entry } from '../tree/index.ts';
+
+/** What the asking side wants of a frontend. Everything is plain data; files come through `FrontendHost`. */
+export interface FrontendRequest {
+  /** Frontend options by BuildKit's names: `filename`, `target`, `build-arg:NAME`, `label:NAME`, `no-cache`, `platform`, `add-hosts`, `force-network-mode`, `shm-size`, `ulimit`, `hostname`, `image-resolve-mode`, `context:NAME`. */
+  readonly options: Readonly<Record<string, string>>;
+  /** Where results run; one result per platform. */
+  readonly platforms: readonly Platform[];
+  /** The platform the build itself runs on. */
+  readonly buildPlatform: Platform;
+  /** SOURCE_DATE_EPOCH in seconds, when the asking side set it. */
+  readonly epoch?: number | undefined;
+}
+
+/** A source pinned: what it is and, for an image, its configuration. */
+export interface Resolved {
+  readonly source: SourceOp;
+  /** Digest of the manifest (image) or lock (packages). */
+  readonly digest?: Digest | undefined;
+  /** The bytes of the image's config as they are. */
+  readonly config?: Uint8Array | undefined;
+}
+
+/** Something solved; only the host can look into it. */
+export interface Ref {
+  readonly id: string;
+}
+
+/** A remark that does not stop the build. */
+export interface Warning {
+  readonly code: string;
+  readonly message: string;
+  readonly detail?: string | undefined;
+  readonly url?: string | undefined;
+  readonly place?: SourcePlace | undefined;
+}
+
+/** What a frontend may ask for while it plans: BuildKit's LLBBridge in our words. */
+export interface FrontendHost {
+  /** Pins a source. Throws `not_found`, `denied` or `unavailable` errors with the reference in the message. */
+  resolve(source: SourceOp, w?: Wait): Promise<Resolved>;
+  solve(state: State, w?: Wait): Promise<Ref>;
+  /** Throws `not_found`. Files only, at most 16 MiB. */
+  read(ref: Ref, path: string, w?: Wait): Promise<Uint8Array>;
+  list(ref: Ref, path: string, w?: Wait): Promise<readonly Entry[]>;
+  stat(ref: Ref, path: string, w?: Wait): Promise<Entry | undefined>;
+  call(frontend: string, request: FrontendRequest, w?: Wait): Promise<Plan>;
+  input(name: string): State | undefined;
+  warn(warning: Warning): void;
+}
+
+export type Frontend = (request: FrontendRequest, host: FrontendHost, w?: Wait) => Promise<Plan>;
+
+/** os/arch[/variant], normalised. */
+export type PlatformKey = string;
+
+/** What a request comes to: results to be solved, or metadata only (lint, outline). */
+export interface Plan {
+  readonly results: ReadonlyMap<PlatformKey, PlannedImage>;
+  readonly metadata: ReadonlyMap<string, Uint8Array>;
+}
+
+export interface PlannedImage {
+  readonly platform: Platform;
+  /** In order, the base's first. Their number equals that of the non-empty entries of `config.history`. */
+  readonly layers: readonly PlannedLayer[];
+  /** The tree of the finished image, for file system outputs. */
+  readonly root: State;
+  /** `created`, `rootfs` and the times of new history entries are filled in by the engine; `history` holds the base's entries as they are, then the new ones. */
+  readonly config: ImageConfig;
+  /** How many of `config.history` come from the base. */
+  readonly baseHistory: number;
+  readonly attestations: readonly Attestation[];
+}
+
+export type PlannedLayer =
+  /** All layers of an image source, as they are. */
+  | { readonly kind: 'base'; readonly image: State }
+  /** What a step changes, as one layer. */
+  | { readonly kind: 'step'; readonly before: State; readonly after: State; readonly dialect: Dialect };
+
+export interface Attestation {
+  readonly predicateType: string;
+  readonly predicate: Uint8Array;
+}
+
+export type { History };

@@ -1,0 +1,13 @@
+export type {
+  Attestation,
+  Frontend,
+  FrontendHost,
+  FrontendRequest,
+  Plan,
+  PlannedImage,
+  PlannedLayer,
+  PlatformKey,
+  Ref,
+  Resolved,
+  Warning,
+} from './frontend.ts';

@@ -1,0 +1,253 @@
+import type { Digest, Platform } from '../blob/index.ts';
+
+/**
+ * A step, as data. Everything here is part of the step's identity, so nothing here may depend on when, where or by whom it is run.
+ * Its inputs (see `Vertex`) are numbered; ops refer to them by number.
+ */
+export type Op = SourceOp | ExecOp | FileOp | MergeOp | DiffOp | PackOp;
+
+export interface SourceOp {
+  readonly kind: 'source';
+  readonly source: Source;
+}
+
+export type Source =
+  | ImageSource
+  | LocalSource
+  | ArchiveSource
+  | PackagesSource
+  | GitSource
+  | HttpSource
+  | LayoutSource
+  | ScratchSource;
+
+/** An image of a registry or of the local store. The key is the digest of its manifest for `platform`. */
+export interface ImageSource {
+  readonly type: 'image';
+  /** Canonical: host/repository:tag, host/repository@digest, or both. */
+  readonly reference: string;
+  readonly platform: Platform;
+  /** `missing`: the local store first; `always`: ask the registry; `never`: the local store only. */
+  readonly pull: 'missing' | 'always' | 'never';
+}
+
+/** Files that the asking side offers under `name` (`BuildHost.files`). The key is their content. */
+export interface LocalSource {
+  readonly type: 'local';
+  readonly name: string;
+  readonly include?: readonly string[] | undefined;
+  readonly exclude?: readonly string[] | undefined;
+  readonly follow?: readonly string[] | undefined;
+}
+
+/** A tar archive, compressed or not, that the asking side offers as a blob, unpacked as a tree. */
+export interface ArchiveSource {
+  readonly type: 'archive';
+  readonly store: string;
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** A base made of distribution packages: `packages.local/debian:<suite>[-variant]` or a named one of strake.toml. The key is the digest of its lock file. */
+export interface PackagesSource {
+  readonly type: 'packages';
+  readonly reference: string;
+  readonly platform: Platform;
+  /** Digest of the lock, once resolved. */
+  readonly lock?: Digest | undefined;
+}
+
+export interface GitSource {
+  readonly type: 'git';
+  readonly url: string;
+  readonly commit?: string | undefined;
+  readonly ref?: string | undefined;
+  readonly subdir?: string | undefined;
+  readonly keepGitDir?: boolean | undefined;
+}
+
+export interface HttpSource {
+  readonly type: 'http';
+  readonly url: string;
+  readonly checksum?: Digest | undefined;
+  readonly filename?: string | undefined;
+  readonly mode?: number | undefined;
+}
+
+/** An image in an OCI layout that the asking side offers as a blob store. */
+export interface LayoutSource {
+  readonly type: 'oci-layout';
+  readonly store: string;
+  readonly digest: Digest;
+  readonly platform: Platform;
+}
+
+/** The empty tree. */
+export interface ScratchSource {
+  readonly type: 'scratch';
+}
+
+/** A process in a root. Output 0 is the root after it ran. */
+export interface ExecOp {
+  readonly kind: 'exec';
+  readonly args: readonly string[];
+  /** `NAME=value`, in order; a later one wins. */
+  readonly env: readonly string[];
+  readonly cwd: string;
+  /** `user[:group]`, names or numbers, looked up in the root; "" is 0:0. */
+  readonly user: string;
+  readonly mounts: readonly OpMount[];
+  readonly network: 'default' | 'none' | 'host';
+  readonly security: 'sandbox' | 'insecure';
+  readonly hostname?: string | undefined;
+  readonly extraHosts?: readonly { readonly host: string; readonly ip: string }[] | undefined;
+  readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[] | undefined;
+  /** Bytes of /dev/shm; 64 MiB by default. */
+  readonly shmSize?: number | undefined;
+  /** Content of files given to the step read-only under their path, outside its root (heredoc scripts). */
+  readonly files?: readonly { readonly path: string; readonly content: string; readonly mode: number }[] | undefined;
+  /** Proxy variables: given to the process, left out of the key (`keyOf` drops the field). */
+  readonly proxyEnv?: readonly string[] | undefined;
+  readonly platform: Platform;
+}
+
+export type OpMount =
+  | {
+      readonly type: 'bind';
+      readonly target: string;
+      readonly input: number;
+      /** A path in the input, "/" by default. */
+      readonly source?: string | undefined;
+      readonly readonly: boolean;
+      /** Number of the output that what is written here becomes; absent: thrown away. The mount at "/" has output 0. */
+      readonly output?: number | undefined;
+    }
+  | {
+      readonly type: 'cache';
+      readonly target: string;
+      readonly id: string;
+      readonly sharing: 'shared' | 'private' | 'locked';
+      readonly input?: number | undefined;
+      readonly source?: string | undefined;
+      readonly readonly: boolean;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | { readonly type: 'tmpfs'; readonly target: string; readonly size?: number | undefined }
+  | {
+      readonly type: 'secret';
+      readonly target?: string | undefined;
+      readonly env?: string | undefined;
+      readonly id: string;
+      readonly required: boolean;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
+  | {
+      readonly type: 'ssh';
+      readonly target: string;
+      readonly id: string;
+      readonly required: boolean;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    };
+
+/** Changes to a tree without running anything in it: actions applied in order to input 0. Output 0 is the tree after them. */
+export interface FileOp {
+  readonly kind: 'file';
+  readonly actions: readonly FileAction[];
+}
+
+/** An owner, by number or by a name looked up in the passwd and group files of input 0. Absent members: 0, or kept from the source where the action says so. */
+export interface Owner {
+  readonly user: number | string;
+  readonly group?: number | string | undefined;
+}
+
+export type FileAction = MkdirAction | MkfileAction | RemoveAction | SymlinkAction | CopyAction;
+
+export interface MkdirAction {
+  readonly kind: 'mkdir';
+  /** Absolute. */
+  readonly path: string;
+  readonly mode: number;
+  readonly parents: boolean;
+  readonly owner?: Owner | undefined;
+  /** Modification time in seconds; absent: when it is made. */
+  readonly mtime?: number | undefined;
+}
+
+export interface MkfileAction {
+  readonly kind: 'mkfile';
+  readonly path: string;
+  readonly mode: number;
+  /** UTF-8. */
+  readonly content: string;
+  readonly owner?: Owner | undefined;
+  readonly mtime?: number | undefined;
+}
+
+export interface SymlinkAction {
+  readonly kind: 'symlink';
+  readonly path: string;
+  readonly target: string;
+  readonly owner?: Owner | undefined;
+  readonly mtime?: number | undefined;
+}
+
+export interface RemoveAction {
+  readonly kind: 'remove';
+  readonly path: string;
+  readonly wildcard: boolean;
+  readonly missingOk: boolean;
+}
+
+/** Where the files of a copy come from: another input, or text that the plan holds. */
+export type CopyFrom =
+  | { readonly input: number }
+  | { readonly files: readonly { readonly name: string; readonly content: string; readonly mode: number }[] };
+
+/** Copies as Dockerfile's COPY and ADD do. */
+export interface CopyAction {
+  readonly kind: 'copy';
+  readonly from: CopyFrom;
+  /** Cleaned, rooted at the input's root. */
+  readonly sources: readonly string[];
+  /** Absolute; a trailing "/" means a folder. */
+  readonly destination: string;
+  /** Sources may hold Go `filepath.Match` wildcards. */
+  readonly wildcard: boolean;
+  /** Absent: keep the source's ids. */
+  readonly owner?: Owner | undefined;
+  /** Octal bits, or a symbolic mode such as `u=rw,go-w`. */
+  readonly mode?: number | string | undefined;
+  /** Keep the source's path below the destination (from the `/./` pivot on). */
+  readonly parents: boolean;
+  readonly exclude?: readonly string[] | undefined;
+  /** Unpack sources that are local tar archives, by content. */
+  readonly unpack: boolean;
+  /** Destination symlinks are followed inside the root (always, but for --link). */
+  readonly followDestination: boolean;
+  /** Modification time in seconds given to all that is copied; absent: kept. */
+  readonly mtime?: number | undefined;
+}
+
+/** All inputs laid over each other, the last on top, keeping each one's layers. */
+export interface MergeOp {
+  readonly kind: 'merge';
+}
+
+/** What input 1 has and input 0 has not, as one layer. */
+export interface DiffOp {
+  readonly kind: 'diff';
+}
+
+/** A tree written as one file: file systems, disks, archives. The formats come with system assembly. */
+export interface PackOp {
+  readonly kind: 'pack';
+  readonly format: string;
+  readonly options: Readonly<Record<string, string>>;
+}

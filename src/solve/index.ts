@@ -1,0 +1,13 @@
+export type {
+  CacheKey,
+  CacheVerdict,
+  InputKey,
+  KeyPart,
+  OpRunner,
+  ResultRecord,
+  Results,
+  Selector,
+  SolveEvent,
+  StepContext,
+  StepProgress,
+} from './types.ts';

@@ -1,0 +1,83 @@
+import type { Json, Wait } from '../base/index.ts';
+import type { Digest } from '../blob/index.ts';
+import type { Op, Vertex } from '../graph/index.ts';
+
+/** Which part of a result a step reads: canonical data that only `Results` understands (paths, wildcards, include, exclude, links). */
+export type Selector = { readonly [key: string]: Json | undefined };
+
+/** How one input takes part in a step's key: by how it was made, by what is in it under a selector, or first the one and then the other. */
+export type InputKey =
+  | { readonly by: 'recipe' }
+  | { readonly by: 'content'; readonly select: Selector }
+  | { readonly by: 'recipe-then-content'; readonly select: Selector };
+
+/** One piece of what a key was made of, kept small, so that a miss can be explained: `{ name: 'env', digest, value? }`. Never a secret. */
+export interface KeyPart {
+  readonly name: string;
+  readonly digest: Digest;
+  /** A short value that people may see. */
+  readonly value?: string | undefined;
+}
+
+/** How a step is cached, apart from how it runs. `digest` covers all but the inputs; `inputs` has one member per input. */
+export interface CacheKey {
+  readonly digest: Digest;
+  readonly inputs: readonly InputKey[];
+  readonly parts: readonly KeyPart[];
+}
+
+export interface StepProgress {
+  /** What is being moved: a layer's digest, a file, a package. */
+  readonly item: string;
+  readonly current: number;
+  readonly total?: number | undefined;
+  readonly unit: 'bytes' | 'files' | 'packages';
+  readonly done?: boolean | undefined;
+}
+
+/** What a running step may use. `H` is the asking side's host; `solve` passes it on without knowing it. */
+export interface StepContext<H = unknown> extends Wait {
+  readonly host: H;
+  readonly vertex: Vertex;
+  log(stream: 'stdout' | 'stderr', chunk: Uint8Array): void;
+  progress(progress: StepProgress): void;
+  /** A sentence about how the step was run, shown and kept with it. */
+  note(text: string): void;
+}
+
+/** Knows the steps of one kind: how they are keyed and how they run. A run gives one result per output. */
+export interface OpRunner<O extends Op, R, H = unknown> {
+  cacheKey(op: O, context: StepContext<H>): Promise<CacheKey>;
+  run(op: O, inputs: readonly R[], context: StepContext<H>): Promise<readonly R[]>;
+}
+
+/** A result on record: canonical data from which `Results.load` can get it back, on this machine or another. */
+export type ResultRecord = { readonly [key: string]: Json | undefined };
+
+/** What the solver may do with results, which it cannot look into. `load` is lazy: it gives undefined when the result is no longer (wholly) there. */
+export interface Results<R> {
+  content(result: R, select: Selector, w?: Wait): Promise<Digest>;
+  save(result: R, w?: Wait): Promise<ResultRecord>;
+  load(record: ResultRecord, w?: Wait): Promise<R | undefined>;
+  release(result: R): Promise<void>;
+}
+
+/** Why a step was or was not taken from the cache. */
+export type CacheVerdict =
+  | { readonly hit: true; readonly by: 'recipe' | 'content'; readonly record: Digest }
+  | { readonly hit: false; readonly reason: 'no entry' | 'result gone' | 'cache ignored' | 'not cacheable' };
+
+export type SolveEvent =
+  | { readonly kind: 'vertex'; readonly vertex: Vertex }
+  | { readonly kind: 'started'; readonly digest: Digest; readonly at: number }
+  | { readonly kind: 'cached'; readonly digest: Digest; readonly at: number; readonly verdict: CacheVerdict }
+  | {
+      readonly kind: 'log';
+      readonly digest: Digest;
+      readonly at: number;
+      readonly stream: 'stdout' | 'stderr';
+      readonly chunk: Uint8Array;
+    }
+  | { readonly kind: 'progress'; readonly digest: Digest; readonly at: number; readonly progress: StepProgress }
+  | { readonly kind: 'note'; readonly digest: Digest; readonly at: number; readonly text: string }
+  | { readonly kind: 'completed'; readonly digest: Digest; readonly at: number; readonly error?: unknown };

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { test } from 'node:test';
+
+/** Each room and the rooms it may import (docs/rooms.md). `*` is any. A room is entered by its index.ts only. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  blob: ['base'],
+  tree: ['base', 'blob'],
+  image: ['base', 'blob', 'tree'],
+  registry: ['base', 'blob', 'image'],
+  packages: ['base', 'blob', 'tree'],
+  graph: ['base', 'blob'],
+  snapshot: ['base', 'tree'],
+  exec: ['base', 'tree'],
+  solve: ['base', 'blob', 'graph'],
+  worker: ['base', 'blob', 'tree', 'image', 'registry', 'packages', 'graph', 'snapshot', 'exec', 'solve'],
+  frontend: ['base', 'blob', 'tree', 'image', 'graph'],
+  'frontend/dockerfile': ['base', 'blob', 'tree', 'image', 'graph', 'frontend'],
+  engine: [
+    'base',
+    'blob',
+    'tree',
+    'image',
+    'registry',
+    'packages',
+    'graph',
+    'snapshot',
+    'exec',
+    'solve',
+    'worker',
+    'frontend',
+    'frontend/dockerfile',
+  ],
+  machine: ['base', 'blob', 'tree', 'image', 'snapshot', 'exec'],
+  'doors/cli': ['*'],
+};
+
+/** The one room that may import each external package, and Node's experimental modules; the others use that room's wrapper. */
+const LEDGER: Readonly<Record<string, string>> = {
+  undici: 'base',
+  'smol-toml': 'base',
+  commander: 'doors/cli',
+  'node:ffi': 'base',
+  'node:sqlite': 'base',
+  'fast-check': 'tests',
+};
+
+const src = resolve(import.meta.dirname);
+
+function* sources(folder: string): Iterable<string> {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory() && entry.name !== 'testdata') yield* sources(path);
+    else if (entry.name.endsWith('.ts')) yield path;
+  }
+}
+
+function roomOf(file: string): string | undefined {
+  const path = relative(src, file);
+  return Object.keys(ROOMS)
+    .filter((room) => path.startsWith(`${room}/`))
+    .sort((a, b) => b.length - a.length)[0];
+}
+
+function importsOf(file: string): string[] {
+  const text = readFileSync(file, 'utf8');
+  const found = text.matchAll(
+    /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s*'([^']+)'|\bimport\(\s*'([^']+)'\s*\)|(?:^|\n)import\s*'([^']+)'|createRequire\(import\.meta\.url\)\('([^']+)'\)/g,
+  );
+  return [...found].map((match) => match[1] ?? match[2] ?? match[3] ?? match[4] ?? '');
+}
+
+const isTest = (file: string): boolean => /\.(test|suite)\.ts$/.test(file);
+
+test('a room imports only the rooms it may, by their index', () => {
+  const wrong: string[] = [];
+  for (const file of sources(src)) {
+    const room = roomOf(file);
+    if (room === undefined) {
+      assert.equal(dirname(file), src, `${relative(src, file)} is in no room`);
+      continue;
+    }
+    for (const specifier of importsOf(file)) {
+      if (!specifier.startsWith('.')) continue;
+      const target = resolve(dirname(file), specifier);
+      const targetRoom = roomOf(target);
+      if (targetRoom === room) continue;
+      const allowed = ROOMS[room] ?? [];
+      const from = relative(src, file);
+      if (targetRoom === undefined) wrong.push(`${from}: "${specifier}" leads out of the house`);
+      else if (!allowed.includes('*') && !allowed.includes(targetRoom))
+        wrong.push(`${from}: ${room} may not import ${targetRoom}`);
+      else if (target !== join(src, targetRoom, 'index.ts') && !isTest(file))
+        wrong.push(`${from}: enter ${targetRoom} by its index.ts`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('each external dependency has one owner room', () => {
+  const wrong: string[] = [];
+  for (const file of sources(src)) {
+    for (const specifier of importsOf(file)) {
+      const experimental = specifier === 'node:ffi' || specifier === 'node:sqlite';
+      if (specifier.startsWith('.') || (specifier.startsWith('node:') && !experimental)) continue;
+      const name = specifier.startsWith('@')
+        ? specifier.split('/').slice(0, 2).join('/')
+        : experimental
+          ? specifier
+          : (specifier.split('/')[0] ?? '');
+      const owner = LEDGER[name];
+      const at = relative(src, file);
+      if (owner === undefined) wrong.push(`${at}: "${name}" is not in the ledger`);
+      else if (owner === 'tests' ? !isTest(file) : owner !== roomOf(file))
+        wrong.push(`${at}: "${name}" belongs to ${owner}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
+test('the ledger and package.json name the same packages', () => {
+  const manifest = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  const owned = Object.keys(LEDGER).filter((name) => !name.startsWith('node:') && LEDGER[name] !== 'tests');
+  assert.deepEqual(Object.keys(manifest.dependencies).sort(), owned.sort());
+});

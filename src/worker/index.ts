@@ -1,0 +1,1 @@
+export type { BuildHost, ByteChannel, ByteSink, Credential, Sink } from './build-host.ts';
