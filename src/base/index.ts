@@ -17,6 +17,7 @@ export {
 export { Flight } from './flight.ts';
 export { HttpClient, httpError, redactUrl, type HttpOptions, type HttpRequest, type HttpResponse } from './http.ts';
 export { Lazy } from './lazy.ts';
+export { escapeOverlayPath, mountAll, mountError, unmount, type MountSpec } from './mounts.ts';
 export { systemRandom } from './random.ts';
 export { mapBounded, Semaphore } from './semaphore.ts';
 export * as sys from './sys/index.ts';
