@@ -1,0 +1,14 @@
+import { errorTable } from '../base/index.ts';
+
+export const treeError = errorTable({
+  FILE_CHANGED: 'conflict',
+  FILE_UNREADABLE: 'denied',
+  TAR_CORRUPT: 'invalid',
+  TAR_LIMIT: 'exhausted',
+  TAR_UNSUPPORTED: 'unsupported',
+  PATH_TRAVERSAL: 'denied',
+  ENTRY_UNENCODABLE: 'invalid',
+  LAYER_CORRUPT: 'failed',
+  LAYER_MISMATCH: 'failed',
+  CODEC_FAILED: 'internal',
+});
