@@ -18,6 +18,7 @@ export { Flight } from './flight.ts';
 export { HttpClient, httpError, redactUrl, type HttpOptions, type HttpRequest, type HttpResponse } from './http.ts';
 export { Lazy } from './lazy.ts';
 export { escapeOverlayPath, mountAll, mountError, unmount, type MountSpec } from './mounts.ts';
+export { isLoopback, proxyFor, type ProxyEnvironment } from './proxy.ts';
 export { systemRandom } from './random.ts';
 export { mapBounded, Semaphore } from './semaphore.ts';
 export * as sys from './sys/index.ts';
