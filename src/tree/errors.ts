@@ -11,4 +11,10 @@ export const treeError = errorTable({
   LAYER_CORRUPT: 'failed',
   LAYER_MISMATCH: 'failed',
   CODEC_FAILED: 'internal',
+  PATTERN_INVALID: 'invalid',
+  PATH_NOT_FOUND: 'not_found',
+  NOT_A_FOLDER: 'invalid',
+  NOT_A_FILE: 'invalid',
+  LINK_LOOP: 'invalid',
+  EXTRACT_FAILED: 'failed',
 });

@@ -4,3 +4,5 @@ export { treeError } from './errors.ts';
 export type { FileFilter, FileRegion, FileSource, FileTree, Mount } from './file-tree.ts';
 export type { Codec, Dialect, WrittenLayer } from './layer.ts';
 export { decodePath, encodePath, fsPath } from './path-text.ts';
+export { checkGoPattern, cleanPath, goMatch, hasWildcards } from './go-match.ts';
+export { PatternMatcher, readIgnoreFile, type MatchState } from './ignore.ts';
