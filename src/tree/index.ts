@@ -6,3 +6,4 @@ export type { Codec, Dialect, WrittenLayer } from './layer.ts';
 export { decodePath, encodePath, fsPath } from './path-text.ts';
 export { checkGoPattern, cleanPath, goMatch, hasWildcards } from './go-match.ts';
 export { PatternMatcher, readIgnoreFile, type MatchState } from './ignore.ts';
+export { tarFileTree } from './tar-tree.ts';
