@@ -24,6 +24,10 @@ export interface CacheKey {
   readonly digest: Digest;
   readonly inputs: readonly InputKey[];
   readonly parts: readonly KeyPart[];
+  /** The key says nothing beyond this solve (a folder of the asking side): steps that can go by content do, all others after it are never cached. */
+  readonly volatile?: boolean | undefined;
+  /** Running is as cheap as looking up (a pinned image that is fetched lazily): never kept on record. */
+  readonly unrecorded?: boolean | undefined;
 }
 
 export interface StepProgress {

@@ -1,0 +1,256 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { canonicalJson, CodedError, Database, type Clock, type Json } from '../base/index.ts';
+import { digestOf, type Digest } from '../blob/index.ts';
+import { vertex, type Edge, type Op, type Vertex } from '../graph/index.ts';
+import { KeyStore, Solver, type OpRunner, type Results, type SolveEvent } from './index.ts';
+
+/** A toy world: results are texts; `pack` ops of format "name" run by applying what the test says; `local` sources are volatile. */
+interface World {
+  readonly runs: string[];
+  readonly solver: Solver<string, World>;
+  readonly sources: Map<string, string>;
+  readonly stored: Map<string, string>;
+  behaviour(name: string, inputs: readonly string[], signal: AbortSignal): Promise<string>;
+  session: number;
+}
+
+function world(db = Database.open(':memory:'), stored = new Map<string, string>()): World {
+  let ticks = 0;
+  let randoms = 0;
+  const clock: Clock = { now: () => ++ticks };
+  const results: Results<string> = {
+    content: async (result, select) => digestOf(`${canonicalJson(select as Json)} ${result}`),
+    save: async (result) => {
+      const key = digestOf(result);
+      stored.set(key, result);
+      return { key };
+    },
+    load: async (record) => stored.get(record['key'] as string),
+    release: async () => undefined,
+  };
+  const runner: OpRunner<Op, string, World> = {
+    cacheKey: async (op, { host }) => {
+      if (op.kind === 'source' && op.source.type === 'local')
+        return { digest: digestOf(`local ${host.session}`), inputs: [], parts: [], volatile: true, unrecorded: true };
+      if (op.kind === 'file')
+        return {
+          digest: digestOf(canonicalJson(op as unknown as Json)),
+          inputs: [{ by: 'recipe' }, { by: 'recipe-then-content', select: {} }],
+          parts: [],
+        };
+      return { digest: digestOf(canonicalJson(op as unknown as Json)), inputs: [], parts: [] };
+    },
+    run: async (op, inputs, { host, signal }) => {
+      if (op.kind === 'source' && op.source.type === 'local') return [host.sources.get(op.source.name) ?? ''];
+      const name = op.kind === 'pack' ? op.format : op.kind;
+      host.runs.push(name);
+      return [await host.behaviour(name, inputs, signal as AbortSignal)];
+    },
+  };
+  const solver = new Solver<string, World>({
+    runnerOf: () => runner,
+    results,
+    keys: new KeyStore(db, clock),
+    slots: { take: async () => ({ [Symbol.dispose]: () => undefined }) },
+    clock,
+    random: { hex: () => String(++randoms) },
+  });
+  return {
+    runs: [],
+    solver,
+    sources: new Map(),
+    stored,
+    session: 1,
+    behaviour: async (name, inputs) => `${name}(${inputs.join(',')})`,
+  };
+}
+
+const at = (v: Vertex): Edge => ({ vertex: v, output: 0 });
+const step = (name: string, ...inputs: Vertex[]): Vertex =>
+  vertex({ kind: 'pack', format: name, options: {} }, inputs.map(at), { name });
+const fresh = (v: Vertex): Vertex => ({ ...v, label: { ...v.label, ignoreCache: true } });
+const local = (name: string): Vertex => vertex({ kind: 'source', source: { type: 'local', name } }, [], { name });
+const copy = (base: Vertex, from: Vertex): Vertex =>
+  vertex({ kind: 'file', actions: [] }, [base, from].map(at), { name: 'copy' });
+
+async function solve(
+  w: World,
+  v: Vertex,
+  o: { signal?: AbortSignal } = {},
+): Promise<{ result: string; events: SolveEvent[]; runs: string[] }> {
+  const events: SolveEvent[] = [];
+  w.session += 1;
+  const before = w.runs.length;
+  await using build = w.solver.open({ host: w, emit: (event) => events.push(event), signal: o.signal });
+  const result = await build.result(at(v));
+  return { result, events, runs: w.runs.slice(before) };
+}
+
+const verdicts = (events: SolveEvent[]): (string | undefined)[] =>
+  events.filter((e) => e.kind === 'cached').map((e) => (e.verdict.hit ? e.verdict.by : undefined));
+
+test('a chain runs once and is then found by its recipe, running nothing', async () => {
+  const w = world();
+  const chain = step('c', step('b', step('a')));
+  assert.equal((await solve(w, chain)).result, 'c(b(a()))');
+  const again = await solve(w, chain);
+  assert.deepEqual(
+    [again.result, again.runs, verdicts(again.events)],
+    ['c(b(a()))', [], ['recipe', 'recipe', 'recipe']],
+  );
+});
+
+test('a vertex asked for by several steps runs once, and independent steps run side by side', async () => {
+  const w = world();
+  let running = 0;
+  let most = 0;
+  w.behaviour = async (name, inputs) => {
+    most = Math.max(most, ++running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+    return `${name}(${inputs.join(',')})`;
+  };
+  const base = step('base');
+  const both = await solve(w, step('top', step('l', base), step('r', base)));
+  assert.equal(both.result, 'top(l(base()),r(base()))');
+  assert.deepEqual(
+    both.runs.filter((name) => name === 'base'),
+    ['base'],
+  );
+  assert.equal(most, 2);
+});
+
+test('a copy from a folder is found by content: the same content in a new session runs nothing, other content runs the copy and what follows', async () => {
+  const w = world();
+  const graph = (): Vertex => step('run', copy(step('base'), local('ctx')));
+  w.sources.set('ctx', 'one');
+  assert.deepEqual((await solve(w, graph())).runs, ['base', 'file', 'run']);
+  const same = await solve(w, graph());
+  assert.deepEqual([same.runs, verdicts(same.events)], [[], ['recipe', 'content', 'recipe']]);
+  w.sources.set('ctx', 'two');
+  assert.deepEqual((await solve(w, graph())).runs, ['file', 'run']);
+  w.sources.set('ctx', 'one');
+  assert.deepEqual((await solve(w, graph())).runs, []);
+});
+
+test('equal content found by one path is the same input to all that follows', async () => {
+  const w = world();
+  w.behaviour = async (name) => (name.startsWith('make') ? 'same output' : `${name}!`);
+  const graph = (make: string): Vertex => step('after', copy(step('base'), step(make)));
+  await solve(w, graph('make 1'));
+  assert.deepEqual((await solve(w, graph('make 2'))).runs, ['make 2']);
+  assert.deepEqual((await solve(w, graph('make 2'))).runs, []);
+});
+
+test('a result that is gone is made again, with what it needs', async () => {
+  const w = world();
+  const graph = step('b', step('a'));
+  await solve(w, graph);
+  w.stored.clear();
+  const again = await solve(w, graph);
+  assert.deepEqual([again.result, again.runs], ['b(a())', ['a', 'b']]);
+  assert.deepEqual((await solve(w, graph)).runs, []);
+});
+
+test('a step told to ignore the cache runs anew, and so does all that follows it', async () => {
+  const w = world();
+  await solve(w, step('c', step('b', step('a'))));
+  assert.deepEqual((await solve(w, step('c', fresh(step('b', step('a')))))).runs, ['b', 'c']);
+  assert.deepEqual((await solve(w, step('c', step('b', step('a'))))).runs, []);
+});
+
+test('what follows a folder by recipe only is never cached', async () => {
+  const w = world();
+  w.sources.set('ctx', 'x');
+  const graph = (): Vertex => step('run', local('ctx'));
+  assert.deepEqual((await solve(w, graph())).runs, ['run']);
+  assert.deepEqual((await solve(w, graph())).runs, ['run']);
+});
+
+test('the first failure is thrown once everything else has ended, and told of at its own step only', async () => {
+  const w = world();
+  let ended = false;
+  w.behaviour = async (name, _inputs, signal) => {
+    if (name === 'bad') throw new CodedError({ code: 'BAD', kind: 'failed', message: 'bad went wrong' });
+    if (name === 'slow')
+      await new Promise<void>((resolve) =>
+        signal.addEventListener('abort', () =>
+          setImmediate(() => {
+            ended = true;
+            resolve();
+          }),
+        ),
+      );
+    return name;
+  };
+  const events: SolveEvent[] = [];
+  await using build = w.solver.open({ host: w, emit: (event) => events.push(event) });
+  await assert.rejects(build.result(at(step('top', step('bad'), step('slow')))), { code: 'BAD' });
+  assert.equal(ended, true);
+  const failed = events.filter(
+    (e) => e.kind === 'completed' && e.error instanceof CodedError && e.error.code === 'BAD',
+  );
+  assert.equal(failed.length, 1);
+});
+
+test('a failed step names the place it was written at', async () => {
+  const w = world();
+  w.behaviour = async () => {
+    throw new CodedError({ code: 'BAD', kind: 'failed', message: 'no' });
+  };
+  const v = vertex({ kind: 'pack', format: 'x', options: {} }, [], {
+    name: 'x',
+    place: { file: 'Dockerfile', line: 3 },
+  });
+  await assert.rejects(solve(w, v), { code: 'BAD', place: { file: 'Dockerfile', line: 3 } });
+});
+
+test('cancelling ends the build with the reason, and nothing is recorded', async () => {
+  const w = world();
+  const controller = new AbortController();
+  w.behaviour = async (name, _i, signal) => {
+    if (name !== 'a') return name;
+    const aborted = new Promise((_resolve, reject) =>
+      signal.addEventListener('abort', () => reject(signal.reason as Error)),
+    );
+    controller.abort(new Error('ctrl-c'));
+    return (await aborted) as string;
+  };
+  await assert.rejects(solve(w, step('b', step('a')), { signal: controller.signal }), { kind: 'cancelled' });
+  w.behaviour = async (name) => name;
+  assert.deepEqual((await solve(w, step('b', step('a')))).runs, ['a', 'b']);
+});
+
+test('two builds at once share a running step, which goes on when only one of them is cancelled', async () => {
+  const w = world();
+  const first = new AbortController();
+  let starts = 0;
+  const started = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  w.behaviour = async (name) => {
+    starts += 1;
+    started.resolve();
+    await finish.promise;
+    return name;
+  };
+  const one = assert.rejects(solve(w, step('a'), { signal: first.signal }), { kind: 'cancelled' });
+  await started.promise;
+  const two = solve(w, step('a'));
+  await new Promise((resolve) => setImmediate(resolve));
+  first.abort(new Error('gone'));
+  await one;
+  finish.resolve();
+  assert.equal((await two).result, 'a');
+  assert.equal(starts, 1);
+});
+
+test('keys survive in the database for the next process, and used results are touched', async () => {
+  const db = Database.open(':memory:');
+  const stored = new Map<string, string>();
+  await solve(world(db, stored), step('b', step('a')));
+  const next = world(db, stored);
+  assert.deepEqual((await solve(next, step('b', step('a')))).runs, []);
+  const ids = new KeyStore(db, { now: () => 99 }).list().map((r) => r.id as Digest);
+  assert.equal(ids.length, 2);
+});

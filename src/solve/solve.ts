@@ -1,0 +1,126 @@
+import { CodedError, mapBounded, messageOf, type Wait } from '../base/index.ts';
+import type { Digest } from '../blob/index.ts';
+import type { Edge, Vertex } from '../graph/index.ts';
+import { solveError } from './errors.ts';
+import type { Solver } from './solver.ts';
+import { Step } from './step.ts';
+import type { SolveEvent, StepContext } from './types.ts';
+
+/**
+ * The steps of one build. The first failure cancels everything else of the build; it is thrown once all of that has ended, so that nothing runs on, is mounted or half-written when the caller hears of it.
+ */
+export class Solve<R, H> implements AsyncDisposable {
+  readonly solver: Solver<R, H>;
+  readonly #host: H;
+  readonly #emit: (event: SolveEvent) => void;
+  readonly #controller = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #steps = new Map<Digest, Step<R, H>>();
+  readonly #results = new Set<R>();
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #used = new Set<Digest>();
+  #failure: unknown;
+
+  constructor(solver: Solver<R, H>, build: { host: H; emit: (event: SolveEvent) => void } & Wait) {
+    this.solver = solver;
+    this.#host = build.host;
+    this.#emit = build.emit;
+    this.#signal = build.signal ? AbortSignal.any([build.signal, this.#controller.signal]) : this.#controller.signal;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
+  /** The result at an edge, loaded or made. Several calls may be under way at once. */
+  async result(edge: Edge): Promise<R> {
+    return this.#guard(async () => {
+      const step = this.step(edge.vertex);
+      const results = await step.results();
+      const result = results[edge.output];
+      if (result === undefined)
+        throw solveError('SOLVE_NO_OUTPUT', `solve "${edge.vertex.label.name}": no output ${edge.output}`);
+      return result;
+    });
+  }
+
+  /** All results at these edges, in order. */
+  async all(edges: readonly Edge[]): Promise<readonly R[]> {
+    return mapBounded(edges, edges.length || 1, (edge) => this.result(edge));
+  }
+
+  /** The step of a vertex of this build; announces vertices when first met, inputs first. */
+  step(vertex: Vertex): Step<R, H> {
+    const known = this.#steps.get(vertex.digest);
+    if (known) return known;
+    const inputs = vertex.inputs.map((edge) => ({ step: this.step(edge.vertex), output: edge.output }));
+    const step = new Step(this, vertex, inputs);
+    this.#steps.set(vertex.digest, step);
+    this.#emit({ kind: 'vertex', vertex });
+    return step;
+  }
+
+  contextOf(vertex: Vertex, signal: AbortSignal): StepContext<H> {
+    const digest = vertex.digest;
+    const { clock } = this.solver.options;
+    return {
+      host: this.#host,
+      vertex,
+      signal,
+      log: (stream, chunk) => this.#emit({ kind: 'log', digest, at: clock.now(), stream, chunk }),
+      progress: (progress) => this.#emit({ kind: 'progress', digest, at: clock.now(), progress }),
+      note: (text) => this.#emit({ kind: 'note', digest, at: clock.now(), text }),
+    };
+  }
+
+  emit(event: SolveEvent): void {
+    this.#emit(event);
+  }
+
+  /** Notes that a recorded result served this build. */
+  use(id: Digest): void {
+    this.#used.add(id);
+  }
+
+  /** Takes charge of results: they are released when the build closes. */
+  own(results: readonly R[]): void {
+    for (const result of results) this.#results.add(result);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#controller.abort(this.#failure ?? solveError('SOLVE_STOPPED', 'the build ended'));
+    await Promise.allSettled(this.#pending);
+    this.solver.options.keys.touch([...this.#used]);
+    await Promise.all([...this.#results].map((result) => this.solver.options.results.release(result)));
+  }
+
+  async #guard<T>(work: () => Promise<T>): Promise<T> {
+    const promise = work();
+    this.#pending.add(promise);
+    try {
+      return await promise;
+    } catch (error) {
+      this.#failure ??= error;
+      this.#controller.abort(this.#failure);
+      this.#pending.delete(promise);
+      await Promise.allSettled(this.#steps.values().map((step) => step.settled()));
+      throw this.#failure;
+    } finally {
+      this.#pending.delete(promise);
+    }
+  }
+}
+
+/** The error of a step, with the place in the source that the step stands for. */
+export function placed(error: unknown, vertex: Vertex): unknown {
+  const { place } = vertex.label;
+  if (!(error instanceof CodedError) || error.place || !place || error.kind === 'cancelled') return error;
+  return new CodedError({
+    code: error.code,
+    kind: error.kind,
+    message: messageOf(error),
+    remedy: error.remedy,
+    place,
+    cause: error.cause,
+  });
+}

@@ -1,0 +1,250 @@
+import { canonicalJson, kindOf, messageOf } from '../base/index.ts';
+import { digestOf, type Digest } from '../blob/index.ts';
+import type { Vertex } from '../graph/index.ts';
+import type { StoredResult } from './key-store.ts';
+import { placed, type Solve } from './solve.ts';
+import type { CacheKey, CacheVerdict, InputKey } from './types.ts';
+
+interface Input<R, H> {
+  readonly step: Step<R, H>;
+  readonly output: number;
+}
+
+/** What is known of a step before it runs. `id` stands for its result in the keys of the steps after it. */
+interface Identity {
+  readonly id: Digest;
+  /** No later solve could find it by this. */
+  readonly volatile: boolean;
+  readonly key: CacheKey;
+  /** Keys to record the result under, once there is one. */
+  readonly keys: readonly Digest[];
+  readonly found: StoredResult | undefined;
+  readonly verdict: CacheVerdict;
+}
+
+/**
+ * One vertex in one build. First it is identified: its key is made from its op and its inputs' identities, cheaply; only where that finds nothing, and the op allows it, from the content of its inputs. Nothing
+ * runs for that but what content is asked of. Then, only if somebody asks for the result, it is loaded or run.
+ */
+export class Step<R, H> {
+  readonly vertex: Vertex;
+  readonly #solve: Solve<R, H>;
+  readonly #inputs: readonly Input<R, H>[];
+  #started = false;
+  #reported = false;
+  #identity: Promise<Identity> | undefined;
+  #results: Promise<readonly R[]> | undefined;
+
+  constructor(solve: Solve<R, H>, vertex: Vertex, inputs: readonly Input<R, H>[]) {
+    this.#solve = solve;
+    this.vertex = vertex;
+    this.#inputs = inputs;
+  }
+
+  identity(): Promise<Identity> {
+    this.#identity ??= this.#identify();
+    return this.#identity;
+  }
+
+  results(): Promise<readonly R[]> {
+    this.#results ??= this.#obtain();
+    return this.#results;
+  }
+
+  /** Resolves when nothing of this step is under way. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([this.#identity, this.#results]);
+  }
+
+  async #identify(): Promise<Identity> {
+    const { solver } = this.#solve;
+    const { keys, random } = solver.options;
+    const runner = solver.options.runnerOf(this.vertex.op);
+    try {
+      const key = await runner.cacheKey(this.vertex.op, this.#solve.contextOf(this.vertex, this.#solve.signal));
+      const kinds = this.#inputs.map((_, index) => key.inputs[index] ?? RECIPE);
+      const recipes = await Promise.all(
+        this.#inputs.map((input, i) => (kinds[i]?.by === 'content' ? undefined : input.step.identity())),
+      );
+      const volatileRecipe = key.volatile === true || recipes.some((identity) => identity?.volatile);
+      const hasSlow = kinds.some((kind) => kind.by !== 'recipe');
+      const hasFast = kinds.every((kind) => kind.by !== 'content');
+      const ignore = this.vertex.label.ignoreCache === true;
+
+      const fast = hasFast
+        ? this.#combine(
+            key,
+            recipes.map((r, i) => ({ recipe: r?.id ?? null, output: this.#inputs[i]?.output ?? 0 })),
+          )
+        : undefined;
+      if (key.unrecorded) {
+        const verdict: CacheVerdict = { hit: false, reason: 'not cacheable' };
+        return { id: fast ?? key.digest, volatile: volatileRecipe, key, keys: [], found: undefined, verdict };
+      }
+      const fastUseful = fast !== undefined && !volatileRecipe;
+      if (fastUseful && !ignore) {
+        const found = keys.find(fast);
+        if (found) return this.#hit(key, found, { by: 'recipe', keys: [fast] });
+      }
+      let slow: Digest | undefined;
+      const slowUseful =
+        hasSlow && !kinds.some((kind, i) => kind.by === 'recipe' && recipes[i]?.volatile) && key.volatile !== true;
+      if (slowUseful) {
+        slow = await this.#contentKey(key, kinds, recipes);
+        const found = ignore ? undefined : keys.find(slow);
+        if (found) {
+          if (fastUseful) keys.link(fast, found.id, key.parts);
+          return this.#hit(key, found, { by: 'content', keys: fastUseful ? [slow, fast] : [slow] });
+        }
+      }
+      const record = [slow, fastUseful ? fast : undefined].filter((digest) => digest !== undefined);
+      const base = record[0] ?? fast ?? key.digest;
+      return {
+        // A step that was told to run anew is another one to all that follow it.
+        id: ignore || record.length === 0 ? digestOf(`${base} ${random.hex(16)}`) : base,
+        volatile: record.length === 0,
+        key,
+        keys: record,
+        found: undefined,
+        verdict: { hit: false, reason: ignore ? 'cache ignored' : record.length === 0 ? 'not cacheable' : 'no entry' },
+      };
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  #hit(key: CacheKey, found: StoredResult, o: { by: 'recipe' | 'content'; keys: readonly Digest[] }): Identity {
+    const verdict: CacheVerdict = { hit: true, by: o.by, record: found.id };
+    const at = this.#solve.solver.options.clock.now();
+    this.#solve.emit({ kind: 'cached', digest: this.vertex.digest, at, verdict });
+    this.#solve.use(found.id);
+    return { id: found.id, volatile: false, key, keys: o.keys, found, verdict };
+  }
+
+  async #contentKey(
+    key: CacheKey,
+    kinds: readonly InputKey[],
+    recipes: readonly (Identity | undefined)[],
+  ): Promise<Digest> {
+    const { results } = this.#solve.solver.options;
+    const members = await Promise.all(
+      this.#inputs.map(async (input, i) => {
+        const kind = kinds[i] ?? RECIPE;
+        if (kind.by === 'recipe') return { recipe: recipes[i]?.id ?? null, output: input.output };
+        const result = (await input.step.results())[input.output];
+        if (result === undefined) return { recipe: null, output: input.output };
+        return { content: await results.content(result, kind.select, { signal: this.#solve.signal }) };
+      }),
+    );
+    return this.#combine(key, members);
+  }
+
+  #combine(key: CacheKey, inputs: readonly { readonly [name: string]: string | number | null }[]): Digest {
+    return digestOf(canonicalJson({ step: key.digest, inputs }));
+  }
+
+  async #obtain(): Promise<readonly R[]> {
+    const identity = await this.identity();
+    const { keys } = this.#solve.solver.options;
+    try {
+      if (identity.found) {
+        const loaded = await this.#load(identity.found);
+        if (loaded) return loaded;
+        keys.forget(identity.found.id);
+        this.#solve.contextOf(this.vertex, this.#solve.signal).note('the cached result is gone, running again');
+      }
+      const outputs = await this.#runOrJoin(identity);
+      this.#solve.own(outputs);
+      return outputs;
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  /** Runs, or waits for another build of this process that runs the same step; takes over when that one is cancelled. */
+  async #runOrJoin(identity: Identity): Promise<readonly R[]> {
+    const { runs } = this.#solve.solver;
+    const { signal } = this.#solve;
+    for (;;) {
+      const joined = runs.isRunning(identity.id);
+      if (joined) this.#solve.contextOf(this.vertex, signal).note('the same step is running already, waiting for it');
+      try {
+        const outputs = await runs.run(identity.id, (w) => this.#run(identity, w.signal), { signal });
+        if (joined) this.#emitCompleted();
+        return outputs;
+      } catch (error) {
+        if (!joined || kindOf(error) !== 'cancelled' || signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #load(found: StoredResult): Promise<readonly R[] | undefined> {
+    const { results } = this.#solve.solver.options;
+    const loaded: R[] = [];
+    for (const record of found.outputs) {
+      const result = await results.load(record, { signal: this.#solve.signal });
+      if (result === undefined) {
+        await Promise.all(loaded.map((r) => results.release(r)));
+        return undefined;
+      }
+      loaded.push(result);
+    }
+    this.#solve.own(loaded);
+    return loaded;
+  }
+
+  async #run(identity: Identity, signal: AbortSignal): Promise<readonly R[]> {
+    const { solver } = this.#solve;
+    const { results, keys, slots, clock, runnerOf } = solver.options;
+    const inputs = await Promise.all(
+      this.#inputs.map(async (input) => {
+        const result = (await input.step.results())[input.output];
+        if (result === undefined)
+          throw new TypeError(`step "${input.step.vertex.label.name}" has no output ${input.output}`);
+        return result;
+      }),
+    );
+    using slot = await slots.take(this.vertex, { signal });
+    void slot;
+    this.#started = true;
+    this.#solve.emit({ kind: 'started', digest: this.vertex.digest, at: clock.now() });
+    const outputs = await runnerOf(this.vertex.op).run(
+      this.vertex.op,
+      inputs,
+      this.#solve.contextOf(this.vertex, signal),
+    );
+    if (identity.keys.length > 0) {
+      const records = await Promise.all(outputs.map((output) => results.save(output, { signal })));
+      keys.save({ id: identity.id, keys: identity.keys, parts: identity.key.parts, outputs: records });
+    }
+    this.#emitCompleted();
+    return outputs;
+  }
+
+  #emitCompleted(): void {
+    this.#solve.emit({ kind: 'completed', digest: this.vertex.digest, at: this.#solve.solver.options.clock.now() });
+  }
+
+  /** Tells of a failure of this very step once; a failure that came up from an input is the input's. */
+  #failed(error: unknown): unknown {
+    const known = REPORTED.has(error as object);
+    const thrown = known ? error : placed(error, this.vertex);
+    const untold = kindOf(thrown) === 'cancelled' && !this.#started;
+    if (!this.#reported && !known && !untold) {
+      this.#reported = true;
+      this.#solve.emit({
+        kind: 'completed',
+        digest: this.vertex.digest,
+        at: this.#solve.solver.options.clock.now(),
+        error: thrown,
+      });
+    }
+    if (typeof thrown === 'object' && thrown !== null && kindOf(thrown) !== 'cancelled') REPORTED.add(thrown);
+    return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
+  }
+}
+
+const RECIPE: InputKey = { by: 'recipe' };
+
+/** Errors that a step has told of already; those who fail because of it pass it on. */
+const REPORTED = new WeakSet<object>();
