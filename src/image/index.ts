@@ -1,6 +1,36 @@
+export { annotate, withMediaTypes } from './annotate.ts';
+export { append, withConfig, type Addition } from './append.ts';
+export { chooseImage, type ChosenImage } from './choose-image.ts';
+export { encodeConfig, parseConfig, platformOf } from './config-codec.ts';
 export type { Healthcheck, History, ImageConfig, RunConfig } from './config.ts';
+export { contentsOf, type Content } from './contents.ts';
+export { decompress, sniffCompression } from './decompress.ts';
 export { imageError } from './errors.ts';
-export type { Image, Index, Layer } from './image.ts';
+export {
+  configOf,
+  descriptorOf,
+  imageFrom,
+  imageId,
+  indexFrom,
+  indexManifestOf,
+  manifestOf,
+  openImageOrIndex,
+  type ImageCore,
+} from './image-from.ts';
+export type { Image, Index, Layer, LayerSource } from './image.ts';
+export { layerFromBlob, layerFromBytes, layerFromTar, relabel } from './layer-from.ts';
+export { makeImage, type ImageParts } from './make-image.ts';
+export { makeIndex, type IndexMember } from './make-index.ts';
+export {
+  collectManifest,
+  encodeManifest,
+  MANIFEST_LIMIT,
+  parseImageManifest,
+  parseIndexManifest,
+  parseManifest,
+  type ImageManifest,
+  type IndexManifest,
+} from './manifest.ts';
 export {
   compressionOf,
   familyOf,
@@ -26,3 +56,4 @@ export {
   platformRuns,
 } from './platform.ts';
 export { canonicalReference, familiarReference, parseReference, repositoryName, type Reference } from './reference.ts';
+export { validateImage } from './validate.ts';
