@@ -8,3 +8,18 @@ export type {
   GroundReport,
   ImageMetadata,
 } from './builder.ts';
+export type {
+  BaseService,
+  BaseSummary,
+  Engine,
+  ImageDetails,
+  ImageService,
+  ImageSummary,
+  Location,
+  PruneOptions,
+  PruneReport,
+  StoreProblem,
+  StoreService,
+  TransferOptions,
+  TransferProgress,
+} from './engine.ts';

@@ -13,7 +13,7 @@ export interface Slots {
 export interface SolverOptions<R, H> {
   /** The runner of an op's kind. Throws for a kind that nothing here can run. */
   readonly runnerOf: (op: Op) => OpRunner<Op, R, H>;
-  readonly results: Results<R>;
+  readonly results: Results<R, H>;
   readonly keys: KeyStore;
   readonly slots: Slots;
   readonly clock: Clock;

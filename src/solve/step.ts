@@ -3,7 +3,7 @@ import { digestOf, type Digest } from '../blob/index.ts';
 import type { Vertex } from '../graph/index.ts';
 import type { StoredResult } from './key-store.ts';
 import { placed, type Solve } from './solve.ts';
-import type { CacheKey, CacheVerdict, InputKey } from './types.ts';
+import type { CacheKey, CacheVerdict, InputKey, StepContext } from './types.ts';
 
 interface Input<R, H> {
   readonly step: Step<R, H>;
@@ -61,10 +61,10 @@ export class Step<R, H> {
     const { keys, random } = solver.options;
     const runner = solver.options.runnerOf(this.vertex.op);
     try {
-      const key = await runner.cacheKey(this.vertex.op, this.#solve.contextOf(this.vertex, this.#solve.signal));
+      const key = await runner.cacheKey(this.vertex.op, this.#context(this.#solve.signal));
       const kinds = this.#inputs.map((_, index) => key.inputs[index] ?? RECIPE);
       const recipes = await Promise.all(
-        this.#inputs.map((input, i) => (kinds[i]?.by === 'content' ? undefined : input.step.identity())),
+        this.#inputs.map((input, i) => (kinds[i]?.by === 'content' ? Promise.resolve(undefined) : input.step.identity())),
       );
       const volatileRecipe = key.volatile === true || recipes.some((identity) => identity?.volatile);
       const hasSlow = kinds.some((kind) => kind.by !== 'recipe');
@@ -133,7 +133,7 @@ export class Step<R, H> {
         if (kind.by === 'recipe') return { recipe: recipes[i]?.id ?? null, output: input.output };
         const result = (await input.step.results())[input.output];
         if (result === undefined) return { recipe: null, output: input.output };
-        return { content: await results.content(result, kind.select, { signal: this.#solve.signal }) };
+        return { content: await results.content(result, kind.select, this.#context(this.#solve.signal)) };
       }),
     );
     return this.#combine(key, members);
@@ -151,7 +151,7 @@ export class Step<R, H> {
         const loaded = await this.#load(identity.found);
         if (loaded) return loaded;
         keys.forget(identity.found.id);
-        this.#solve.contextOf(this.vertex, this.#solve.signal).note('the cached result is gone, running again');
+        this.#context(this.#solve.signal).note('the cached result is gone, running again');
       }
       const outputs = await this.#runOrJoin(identity);
       this.#solve.own(outputs);
@@ -167,7 +167,7 @@ export class Step<R, H> {
     const { signal } = this.#solve;
     for (;;) {
       const joined = runs.isRunning(identity.id);
-      if (joined) this.#solve.contextOf(this.vertex, signal).note('the same step is running already, waiting for it');
+      if (joined) this.#context(signal).note('the same step is running already, waiting for it');
       try {
         const outputs = await runs.run(identity.id, (w) => this.#run(identity, w.signal), { signal });
         if (joined) this.#emitCompleted();
@@ -182,7 +182,7 @@ export class Step<R, H> {
     const { results } = this.#solve.solver.options;
     const loaded: R[] = [];
     for (const record of found.outputs) {
-      const result = await results.load(record, { signal: this.#solve.signal });
+      const result = await results.load(record, this.#context(this.#solve.signal));
       if (result === undefined) {
         await Promise.all(loaded.map((r) => results.release(r)));
         return undefined;
@@ -208,17 +208,18 @@ export class Step<R, H> {
     void slot;
     this.#started = true;
     this.#solve.emit({ kind: 'started', digest: this.vertex.digest, at: clock.now() });
-    const outputs = await runnerOf(this.vertex.op).run(
-      this.vertex.op,
-      inputs,
-      this.#solve.contextOf(this.vertex, signal),
-    );
+    const context = this.#context(signal);
+    const outputs = await runnerOf(this.vertex.op).run(this.vertex.op, inputs, context);
     if (identity.keys.length > 0) {
-      const records = await Promise.all(outputs.map((output) => results.save(output, { signal })));
+      const records = await Promise.all(outputs.map((output) => results.save(output, context)));
       keys.save({ id: identity.id, keys: identity.keys, parts: identity.key.parts, outputs: records });
     }
     this.#emitCompleted();
     return outputs;
+  }
+
+  #context(signal: AbortSignal): StepContext<H> {
+    return this.#solve.contextOf(this.vertex, signal);
   }
 
   #emitCompleted(): void {

@@ -59,10 +59,10 @@ export interface OpRunner<O extends Op, R, H = unknown> {
 export type ResultRecord = { readonly [key: string]: Json | undefined };
 
 /** What the solver may do with results, which it cannot look into. `load` is lazy: it gives undefined when the result is no longer (wholly) there. */
-export interface Results<R> {
-  content(result: R, select: Selector, w?: Wait): Promise<Digest>;
-  save(result: R, w?: Wait): Promise<ResultRecord>;
-  load(record: ResultRecord, w?: Wait): Promise<R | undefined>;
+export interface Results<R, H = unknown> {
+  content(result: R, select: Selector, context: StepContext<H>): Promise<Digest>;
+  save(result: R, context: StepContext<H>): Promise<ResultRecord>;
+  load(record: ResultRecord, context: StepContext<H>): Promise<R | undefined>;
   release(result: R): Promise<void>;
 }
 

@@ -1,0 +1,131 @@
+import type { Wait } from '../base/index.ts';
+import type { Descriptor, Digest, Platform } from '../blob/index.ts';
+import type { ImageConfig } from '../image/index.ts';
+import type { BuildHost, ByteSink } from '../worker/index.ts';
+import type { Builder, Compression, GroundReport } from './builder.ts';
+
+/** The engine in process: builds, and the local store of images with all that is done to it. Close it: it holds the store open and, if a step ran, the ground. */
+export interface Engine extends Builder, AsyncDisposable {
+  readonly images: ImageService;
+  readonly bases: BaseService;
+  readonly store: StoreService;
+  /** Opens the best ground there is here and says what it is (what a RUN would get). */
+  ground(w?: Wait): Promise<GroundReport>;
+}
+
+/** An image of the local store. */
+export interface ImageSummary {
+  /** Familiar names; empty for an image without any. */
+  readonly names: readonly string[];
+  /** Digest of the config. */
+  readonly id: Digest;
+  /** Digest of the manifest it was pulled or loaded with; absent for one built here that was never written anywhere. */
+  readonly manifestDigest?: Digest | undefined;
+  readonly platform: Platform;
+  /** Milliseconds since the epoch: `created` of the config; undefined when it says none. */
+  readonly createdAt?: number | undefined;
+  /** Bytes of all layers, uncompressed where they lie here so, else compressed. */
+  readonly size: number;
+}
+
+export interface ImageDetails extends ImageSummary {
+  readonly config: ImageConfig;
+  readonly layers: readonly { readonly diffId: Digest; readonly size?: number | undefined; readonly compressed?: Descriptor | undefined }[];
+  readonly manifest?: unknown;
+}
+
+/** Progress of moving images: one item per blob. */
+export interface TransferProgress {
+  readonly item: string;
+  readonly current: number;
+  readonly total?: number | undefined;
+  /** Set when the item is over: how it got there. */
+  readonly done?: 'moved' | 'exists' | 'mounted' | undefined;
+}
+
+export interface TransferOptions extends Wait {
+  readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
+  /** Where credentials come from. */
+  readonly host: Pick<BuildHost, 'credentials'>;
+}
+
+/** Where an image lies or goes: `store:NAME` (or a bare name), `docker://REF`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REF]`. */
+export type Location = string;
+
+export interface ImageService {
+  list(w?: Wait): Promise<readonly ImageSummary[]>;
+  /** By name, image ID, unique prefix of an ID, or manifest digest. Throws `IMAGE_NOT_FOUND` with what is near. */
+  inspect(name: string, w?: Wait): Promise<ImageDetails>;
+  tag(source: string, target: string, w?: Wait): Promise<void>;
+  /** Takes names away; the image itself when the last one is gone or an ID was given. Says what was untagged and deleted. */
+  remove(name: string, o?: { force?: boolean } & Wait): Promise<{ readonly untagged: readonly string[]; readonly deleted: readonly Digest[] }>;
+  pull(reference: string, o: { platform?: Platform | undefined; insecure?: boolean | undefined } & TransferOptions): Promise<ImageDetails>;
+  /** Gives the descriptor of the manifest (or index) that was pushed. */
+  push(name: string, target: string, o: { insecure?: boolean | undefined; compression?: Compression | undefined } & TransferOptions): Promise<Descriptor>;
+  /** Writes images as one archive. */
+  save(names: readonly string[], sink: ByteSink, o: { format: 'oci' | 'docker'; compression?: Compression | undefined } & Wait): Promise<void>;
+  /** Reads an archive or layout at a path into the store; gives what it brought. */
+  load(path: string, w?: Wait): Promise<readonly ImageSummary[]>;
+  /** From anywhere to anywhere, not touching the store where neither side is it; all platforms of an index unless one is named. */
+  copy(from: Location, to: Location, o: { platform?: Platform | undefined; insecure?: boolean | undefined } & TransferOptions): Promise<Descriptor>;
+}
+
+export interface BaseSummary {
+  readonly reference: string;
+  readonly lock: Digest;
+  readonly packages: number;
+  readonly createdAt: number;
+}
+
+/** Bases made of distribution packages. */
+export interface BaseService {
+  list(w?: Wait): Promise<readonly BaseSummary[]>;
+  /** Makes (or finds) the base and names it in the store. `packages` adds to the variant's; `lock` fixes everything. */
+  create(
+    reference: string,
+    o: {
+      packages?: readonly string[] | undefined;
+      /** The text of a lock file. */
+      lock?: string | undefined;
+      name?: string | undefined;
+      refresh?: boolean | undefined;
+      onLog?: ((line: string) => void) | undefined;
+    } & TransferOptions,
+  ): Promise<ImageDetails>;
+  /** The lock of a base that was made or resolved here, as the text of a lock file. */
+  lock(reference: string, w?: Wait): Promise<string>;
+}
+
+export interface PruneOptions extends Wait {
+  /** Milliseconds since last use; results used later are kept. */
+  readonly olderThan?: number | undefined;
+  /** Bytes the store may keep; the least recently used go first. */
+  readonly keepBytes?: number | undefined;
+  /** Also images without a name. */
+  readonly danglingImages?: boolean | undefined;
+  /** Everything that no named image needs. */
+  readonly all?: boolean | undefined;
+  readonly dryRun?: boolean | undefined;
+}
+
+export interface PruneReport {
+  readonly results: number;
+  readonly blobs: number;
+  readonly snapshots: number;
+  readonly images: readonly Digest[];
+  /** Bytes given back. */
+  readonly bytes: number;
+}
+
+export interface StoreProblem {
+  readonly what: string;
+  readonly problem: string;
+}
+
+export interface StoreService {
+  readonly folder: string;
+  prune(o: PruneOptions): Promise<PruneReport>;
+  usage(w?: Wait): Promise<{ readonly blobs: number; readonly blobBytes: number; readonly snapshots: number; readonly snapshotBytes: number; readonly images: number }>;
+  /** Reads every blob, layer, image and snapshot record; yields what is wrong. */
+  check(o?: { onProgress?: (done: number, total: number) => void } & Wait): AsyncIterable<StoreProblem>;
+}

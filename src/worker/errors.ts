@@ -1,0 +1,12 @@
+import { errorTable } from '../base/index.ts';
+
+export const workerError = errorTable({
+  STEP_FAILED: 'failed',
+  STEP_NOT_ENTITLED: 'denied',
+  STEP_USER_UNKNOWN: 'invalid',
+  STEP_NOT_SUPPORTED: 'unsupported',
+  IMAGE_NOT_FOUND: 'not_found',
+  IMAGE_NO_PLATFORM: 'not_found',
+  LAYER_GONE: 'not_found',
+  SOURCE_NOT_SUPPORTED: 'unsupported',
+});

@@ -1,0 +1,107 @@
+import { canonicalJson, type Clock, type Json, type Random } from '../base/index.ts';
+import { digestOf } from '../blob/index.ts';
+import type { Process, StepMount } from '../exec/index.ts';
+import type { ExecOp } from '../graph/index.ts';
+import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.ts';
+import { accessOf, type FetchFor } from './access.ts';
+import { workerError } from './errors.ts';
+import type { LayerService } from './layer-service.ts';
+import { layersOf, type Ref } from './ref.ts';
+import type { Session } from './session.ts';
+import type { Stage } from './stage.ts';
+import { findUser } from './users.ts';
+
+const DEFAULT_HOSTNAME = 'buildkitsandbox';
+const DEFAULT_SHM = 64 << 20;
+
+/** Processes in roots: what RUN comes to. */
+export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
+  readonly #layers: LayerService;
+  readonly #fetchFor: FetchFor;
+  readonly #stage: Stage;
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(o: { layers: LayerService; fetchFor: FetchFor; stage: Stage; clock: Clock; random: Random }) {
+    this.#layers = o.layers;
+    this.#fetchFor = o.fetchFor;
+    this.#stage = o.stage;
+    this.#clock = o.clock;
+    this.#random = o.random;
+  }
+
+  /** Everything of the op but the proxies. The root goes by its recipe; what is only read, by content too. */
+  async cacheKey(op: ExecOp, context: StepContext<Session>): Promise<CacheKey> {
+    const { proxyEnv: _left, ...identity } = op;
+    const inputs: InputKey[] = context.vertex.inputs.map((_, input) => {
+      const mounts = op.mounts.filter((mount) => 'input' in mount && mount.input === input);
+      const readOnly = mounts.length > 0 && mounts.every((mount) => mount.type === 'bind' && mount.readonly);
+      if (!readOnly) return { by: 'recipe' };
+      const paths = mounts.map((mount) => ('source' in mount ? (mount.source ?? '/') : '/'));
+      return { by: 'recipe-then-content', select: { selections: [{ paths, follow: true }] } };
+    });
+    return { digest: digestOf(canonicalJson({ exec: identity as unknown as Json })), inputs, parts: [] };
+  }
+
+  async run(op: ExecOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
+    checkEntitled(op, context.host.allow);
+    const root = inputs[0] ?? { kind: 'layers' as const, layers: [] };
+    const below = layersOf(root);
+    const access = accessOf(context, this.#fetchFor);
+    const user = await findUser(op.user, () => this.#layers.viewOf(root, access));
+    const ground = await this.#stage.ground({ signal: context.signal });
+    await using active = await this.#stage.prepare(below, access);
+    const process: Process = {
+      id: `step-${this.#random.hex(8)}`,
+      args: op.args,
+      env: [...op.env, ...(op.proxyEnv ?? [])],
+      cwd: op.cwd,
+      user,
+      hostname: op.hostname ?? DEFAULT_HOSTNAME,
+      network: op.network,
+      security: op.security,
+      extraHosts: op.extraHosts ?? [],
+      ulimits: op.ulimits ?? [],
+      shmSize: op.shmSize ?? DEFAULT_SHM,
+      mounts: mountsOf(op),
+    };
+    const code = await ground.executor.run(process, {
+      root: active.mounts,
+      io: {
+        stdout: (chunk) => context.log('stdout', chunk),
+        stderr: (chunk) => context.log('stderr', chunk),
+      },
+      signal: context.signal,
+    });
+    if (code !== 0)
+      throw workerError('STEP_FAILED', `process "${op.args.join(' ')}" did not complete successfully: exit code: ${code}`);
+    const layer = await this.#stage.commit(active, below, {
+      codec: context.host.codecFor(context.vertex.digest),
+      onProgress: (bytes) => context.progress({ item: 'layer', current: bytes, unit: 'bytes' }),
+      signal: context.signal,
+    });
+    return [{ kind: 'layers', layers: [...below, { diffId: layer, createdAt: this.#clock.now() }] }];
+  }
+}
+
+
+function mountsOf(op: ExecOp): StepMount[] {
+  const mounts: StepMount[] = [];
+  for (const file of op.files ?? [])
+    mounts.push({ type: 'file', target: file.path, content: Buffer.from(file.content), mode: file.mode, uid: 0, gid: 0 });
+  for (const mount of op.mounts) {
+    if (mount.type === 'tmpfs') mounts.push({ type: 'tmpfs', target: mount.target, size: mount.size });
+    else if (!(mount.type === 'bind' && mount.target === '/'))
+      throw workerError('STEP_NOT_SUPPORTED', `mount ${mount.type} on "${mount.target}": not supported yet`);
+  }
+  return mounts;
+}
+
+function checkEntitled(op: ExecOp, allow: ReadonlySet<string>): void {
+  const needs = [...(op.network === 'host' ? ['network.host'] : []), ...(op.security === 'insecure' ? ['security.insecure'] : [])];
+  for (const entitlement of needs)
+    if (!allow.has(entitlement))
+      throw workerError('STEP_NOT_ENTITLED', `run "${op.args.join(' ')}": ${entitlement} is not allowed`, {
+        remedy: `Allow it with --allow ${entitlement}.`,
+      });
+}

@@ -1,0 +1,69 @@
+import { canonicalJson, tempFolder, type Clock, type Json, type Random } from '../base/index.ts';
+import { digestOf } from '../blob/index.ts';
+import type { CopyAction, FileOp } from '../graph/index.ts';
+import type { CacheKey, InputKey, OpRunner, Selector, StepContext } from '../solve/index.ts';
+import { writeLayer } from '../tree/index.ts';
+import { accessOf, type FetchFor } from './access.ts';
+import { applyFileOp } from './file-op/index.ts';
+import type { LayerService } from './layer-service.ts';
+import { layersOf, type Ref } from './ref.ts';
+import type { Session } from './session.ts';
+
+/** Copies and other changes to a tree with nothing run in it: read from tables of contents, written as one layer. */
+export class FileRunner implements OpRunner<FileOp, Ref, Session> {
+  readonly #layers: LayerService;
+  readonly #fetchFor: FetchFor;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #scratch: string;
+
+  constructor(o: { layers: LayerService; fetchFor: FetchFor; clock: Clock; random: Random; scratch: string }) {
+    this.#layers = o.layers;
+    this.#fetchFor = o.fetchFor;
+    this.#clock = o.clock;
+    this.#random = o.random;
+    this.#scratch = o.scratch;
+  }
+
+  /** The base takes part by its recipe; what is copied by its content, so that only what is copied counts. */
+  async cacheKey(op: FileOp, context: StepContext<Session>): Promise<CacheKey> {
+    const inputs: InputKey[] = context.vertex.inputs.map((_, input) => {
+      const copies = op.actions.filter((action) => action.kind === 'copy' && 'input' in action.from && action.from.input === input);
+      if (input === 0 || copies.length === 0) return { by: 'recipe' };
+      return { by: 'recipe-then-content', select: selectorOf(copies as readonly CopyAction[]) };
+    });
+    return { digest: digestOf(canonicalJson({ file: op as unknown as Json })), inputs, parts: [] };
+  }
+
+  async run(op: FileOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
+    const access = accessOf(context, this.#fetchFor);
+    const below = layersOf(inputs[0]);
+    const [base, ...sources] = await Promise.all(inputs.map((ref) => this.#layers.viewOf(ref, access)));
+    if (!base) throw new TypeError('run a file step: it has no input 0');
+    using scratch = tempFolder(this.#scratch, this.#random);
+    const changes = await applyFileOp(op, {
+      base,
+      inputs: [base, ...sources],
+      clock: this.#clock,
+      scratch: scratch.path,
+      log: (text) => context.log('stderr', Buffer.from(`${text}\n`)),
+      signal: context.signal,
+    });
+    const { diffId, compressed } = await writeLayer(changes, {
+      store: this.#layers.store,
+      dialect: 'oci',
+      codec: context.host.codecFor(context.vertex.digest),
+      signal: context.signal,
+      onProgress: (bytes) => context.progress({ item: 'layer', current: bytes, unit: 'bytes' }),
+    });
+    if (compressed) this.#layers.rememberCompressed(diffId, compressed);
+    return [{ kind: 'layers', layers: [...below, { diffId, createdAt: this.#clock.now() }] }];
+  }
+}
+
+/** What of an input a set of copies reads, one selection each (see `RefResults.content`). */
+function selectorOf(copies: readonly CopyAction[]): Selector {
+  return {
+    selections: copies.map(({ sources, wildcard, exclude }) => ({ paths: sources, wildcard, exclude, follow: true })),
+  };
+}

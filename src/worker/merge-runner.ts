@@ -1,0 +1,50 @@
+import { digestOf } from '../blob/index.ts';
+import type { DiffOp, MergeOp } from '../graph/index.ts';
+import type { CacheKey, OpRunner, StepContext } from '../solve/index.ts';
+import { changesBetween, writeLayer } from '../tree/index.ts';
+import { accessOf, type FetchFor } from './access.ts';
+import type { LayerService } from './layer-service.ts';
+import { layersOf, type Ref } from './ref.ts';
+import type { Session } from './session.ts';
+import type { Clock } from '../base/index.ts';
+
+/** Merging is stacking: the layers of each input, in order. Nothing is read. */
+export const mergeRunner: OpRunner<MergeOp, Ref, Session> = {
+  async cacheKey(): Promise<CacheKey> {
+    return { digest: digestOf('merge'), inputs: [], parts: [], unrecorded: true };
+  },
+  async run(_op, inputs): Promise<readonly Ref[]> {
+    return [{ kind: 'layers', layers: inputs.flatMap(layersOf) }];
+  },
+};
+
+/** What the upper input has and the lower has not: its further layers where it stands on the lower one, else one layer of what differs. */
+export class DiffRunner implements OpRunner<DiffOp, Ref, Session> {
+  readonly #layers: LayerService;
+  readonly #fetchFor: FetchFor;
+  readonly #clock: Clock;
+
+  constructor(o: { layers: LayerService; fetchFor: FetchFor; clock: Clock }) {
+    this.#layers = o.layers;
+    this.#fetchFor = o.fetchFor;
+    this.#clock = o.clock;
+  }
+
+  async cacheKey(): Promise<CacheKey> {
+    return { digest: digestOf('diff'), inputs: [], parts: [] };
+  }
+
+  async run(_op: DiffOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
+    const lower = layersOf(inputs[0]);
+    const upper = layersOf(inputs[1]);
+    if (lower.every((layer, i) => upper[i]?.diffId === layer.diffId)) return [{ kind: 'layers', layers: upper.slice(lower.length) }];
+    const access = accessOf(context, this.#fetchFor);
+    const [below, above] = await Promise.all([
+      this.#layers.viewOf({ kind: 'layers', layers: lower }, access),
+      this.#layers.viewOf({ kind: 'layers', layers: upper }, access),
+    ]);
+    const changes = await changesBetween(below, above, { signal: context.signal });
+    const { diffId } = await writeLayer(changes, { store: this.#layers.store, dialect: 'oci', signal: context.signal });
+    return [{ kind: 'layers', layers: [{ diffId, createdAt: this.#clock.now() }] }];
+  }
+}
