@@ -7,3 +7,7 @@ export { decodePath, encodePath, fsPath } from './path-text.ts';
 export { checkGoPattern, cleanPath, goMatch, hasWildcards } from './go-match.ts';
 export { PatternMatcher, readIgnoreFile, type MatchState } from './ignore.ts';
 export { tarFileTree } from './tar-tree.ts';
+export { folderSource } from './folder-source.ts';
+export { FolderTree } from './folder-tree.ts';
+export { StatCache } from './stat-cache.ts';
+export { isLayerXattr, walkFolder, type WalkOptions } from './walk-folder.ts';
