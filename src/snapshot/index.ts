@@ -1,1 +1,5 @@
+export { snapshotError } from './errors.ts';
+export { OverlaySnapshotter, type OverlayOptions } from './overlay.ts';
+export { probeOverlay } from './probe-overlay.ts';
 export type { ActiveSnapshot, LayerTar, SnapshotId, SnapshotInfo, Snapshotter, View } from './snapshotter.ts';
+export { StoredSnapshotter, type StoredOptions } from './stored-snapshotter.ts';

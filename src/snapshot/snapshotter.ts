@@ -22,6 +22,8 @@ export interface SnapshotInfo {
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly usedAt: number;
+  /** What of its layer could not be kept here, one sentence each. */
+  readonly notes?: readonly string[] | undefined;
 }
 
 /** An uncompressed layer tar of the blob store, by its path on this machine. */
