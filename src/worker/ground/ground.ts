@@ -1,0 +1,26 @@
+import type { Wait } from '../../base/index.ts';
+import type { Executor } from '../../exec/index.ts';
+import type { Snapshotter } from '../../snapshot/index.ts';
+
+/** What a ground is made of and what it cannot offer, for people and for `doctor`. */
+export interface GroundReport {
+  /** `root` or `user`: whose ids and mounts they are. */
+  readonly as: 'root' | 'user';
+  /** `root`: all ids; `range`: a subordinate range; `single`: one id only. */
+  readonly ids: 'root' | 'range' | 'single';
+  readonly snapshotter: string;
+  readonly executor: string;
+  /** What is lost here, and why something better is not used, one sentence each. */
+  readonly lacks: readonly string[];
+}
+
+/** A snapshotter and an executor that agree on what a root is. Closing it ends its processes and mounts. */
+export interface Ground extends AsyncDisposable {
+  /** `root overlay runc`, for logs. */
+  readonly name: string;
+  readonly snapshotter: Snapshotter;
+  readonly executor: Executor;
+  readonly report: GroundReport;
+  /** Puts right what killed processes left; done by `openGround` already. Returns how many snapshots and folders were given up. */
+  recover(w?: Wait): Promise<number>;
+}

@@ -1,0 +1,1 @@
+export type { Ground, GroundReport } from './ground.ts';
