@@ -15,7 +15,7 @@ export const imageError = errorTable({
   LAYOUT_NO_SUCH_IMAGE: 'not_found',
   LAYOUT_SEVERAL_IMAGES: 'invalid',
   ARCHIVE_INVALID: 'invalid',
-  ARCHIVE_NO_SUCH_IMAGE: 'not_found',
+  ARCHIVE_NOT_FOUND: 'not_found',
   IMAGE_INVALID: 'invalid',
   IMAGE_NOT_FOUND: 'not_found',
   IMAGE_AMBIGUOUS: 'conflict',

@@ -1,5 +1,7 @@
 export { annotate, withMediaTypes } from './annotate.ts';
 export { append, withConfig, type Addition } from './append.ts';
+export { writeDockerArchive, writeOciArchive, type ArchiveOptions, type WriteChunk } from './archive-writer.ts';
+export { selectImage, type Bundle, type BundledImage, type BundleItem } from './bundle.ts';
 export { chooseImage, type ChosenImage } from './choose-image.ts';
 export { encodeConfig, parseConfig, platformOf } from './config-codec.ts';
 export type { Healthcheck, History, ImageConfig, RunConfig } from './config.ts';
@@ -19,6 +21,7 @@ export {
 } from './image-from.ts';
 export type { Image, Index, Layer, LayerSource } from './image.ts';
 export { layerFromBlob, layerFromBytes, layerFromTar, relabel } from './layer-from.ts';
+export { openLayout, writeLayout, type Layout } from './layout.ts';
 export { makeImage, type ImageParts } from './make-image.ts';
 export { makeIndex, type IndexMember } from './make-index.ts';
 export {
@@ -46,6 +49,7 @@ export {
   type Compression,
   type MediaFamily,
 } from './media-types.ts';
+export { openArchive, type Archive } from './open-archive.ts';
 export {
   formatPlatform,
   hostPlatform,
