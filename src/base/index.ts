@@ -1,4 +1,5 @@
 export { bytesError, bytesOf, collect, drain, fileBytes, tap, type Bytes } from './bytes.ts';
+export { Channel } from './channel.ts';
 export { canonicalJson, type Json } from './canonical-json.ts';
 export { systemClock, type Clock, type Random } from './clock.ts';
 export { Database, type Row, type SqlValue } from './database.ts';

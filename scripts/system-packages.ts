@@ -1,0 +1,49 @@
+/** Debian packages that the tests use: real tools to test against, and what a machine needs to run steps. Package -> a file that it brings. */
+import { existsSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+
+const PACKAGES: Readonly<Record<string, string>> = {
+  'apache2-utils': '/usr/bin/htpasswd',
+  buildah: '/usr/bin/buildah',
+  'busybox-static': '/bin/busybox',
+  bzip2: '/bin/bzip2',
+  crun: '/usr/bin/crun',
+  'debian-archive-keyring': '/usr/share/keyrings/debian-archive-keyring.gpg',
+  'docker-registry': '/usr/bin/docker-registry',
+  git: '/usr/bin/git',
+  gpgv: '/usr/bin/gpgv',
+  iproute2: '/bin/ip',
+  'libarchive-tools': '/usr/bin/bsdtar',
+  mmdebstrap: '/usr/bin/mmdebstrap',
+  passt: '/usr/bin/pasta',
+  podman: '/usr/bin/podman',
+  runc: '/usr/sbin/runc',
+  skopeo: '/usr/bin/skopeo',
+  slirp4netns: '/usr/bin/slirp4netns',
+  uidmap: '/usr/bin/newuidmap',
+  umoci: '/usr/bin/umoci',
+  'util-linux': '/usr/bin/unshare',
+  'xz-utils': '/usr/bin/xz',
+};
+
+export function missingPackages(): string[] {
+  return Object.keys(PACKAGES).filter((name) => !existsSync(PACKAGES[name] ?? ''));
+}
+
+/** As root on Debian, installs what is missing and says so. Gives what is still missing. */
+export function installPackages(): string[] {
+  const missing = missingPackages();
+  if (missing.length === 0) return [];
+  const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
+    console.log(`These Debian packages are missing, so some tests cannot run. Install them with:\n  sudo ${command}\n`);
+    return missing;
+  }
+  console.log(`Installing the Debian packages that the tests need: ${missing.join(' ')}`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  spawnSync('apt-get', ['update', '-qq'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const [, ...args] = command.split(' ');
+  const { status } = spawnSync('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  if (status !== 0) console.log(`"${command}" ended with ${status}`);
+  return missingPackages();
+}

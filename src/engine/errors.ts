@@ -1,0 +1,11 @@
+import { errorTable } from '../base/index.ts';
+
+export const engineError = errorTable({
+  FRONTEND_UNKNOWN: 'unsupported',
+  EXPORT_INVALID: 'invalid',
+  EXPORT_FAILED: 'failed',
+  DAEMON_UNREACHABLE: 'unavailable',
+  DAEMON_REFUSED: 'failed',
+  LOCATION_INVALID: 'invalid',
+  REF_UNKNOWN: 'internal',
+});

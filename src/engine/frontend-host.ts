@@ -1,0 +1,112 @@
+import type { Clock, Wait } from '../base/index.ts';
+import type {
+  Frontend,
+  FrontendHost,
+  FrontendRequest,
+  Plan,
+  Ref as FrontendRef,
+  Resolved,
+  Warning,
+} from '../frontend/index.ts';
+import type { SourceOp, State } from '../graph/index.ts';
+import type { Entry, TreeView } from '../tree/index.ts';
+import type { Ref, Session, Solving, Worker } from '../worker/index.ts';
+import type { BuildEvent } from './builder.ts';
+import { engineError } from './errors.ts';
+
+const READ_LIMIT = 16 << 20;
+
+/** What frontends may ask of this engine while they plan. */
+export class EngineFrontendHost implements FrontendHost {
+  readonly #o: {
+    worker: Worker;
+    solving: Solving;
+    session: Session;
+    clock: Clock;
+    frontends: Readonly<Record<string, Frontend>>;
+    emit: (event: BuildEvent) => void;
+  };
+  readonly #refs = new Map<string, Ref>();
+  readonly #resolved = new Map<string, Promise<Resolved>>();
+
+  constructor(o: {
+    worker: Worker;
+    solving: Solving;
+    session: Session;
+    clock: Clock;
+    frontends: Readonly<Record<string, Frontend>>;
+    emit: (event: BuildEvent) => void;
+  }) {
+    this.#o = o;
+  }
+
+  resolve(source: SourceOp, w: Wait = {}): Promise<Resolved> {
+    const key = JSON.stringify(source);
+    let resolving = this.#resolved.get(key);
+    if (!resolving) {
+      resolving = this.#resolve(source, w);
+      this.#resolved.set(key, resolving);
+    }
+    return resolving;
+  }
+
+  async #resolve(source: SourceOp, w: Wait): Promise<Resolved> {
+    const { worker, session, clock, emit } = this.#o;
+    const name = 'reference' in source.source ? source.source.reference : source.source.type;
+    const id = `resolve ${name}`;
+    emit({ kind: 'vertex', id, name: `[internal] load metadata for ${name}`, inputs: [], internal: true });
+    emit({ kind: 'started', id, at: clock.now() });
+    try {
+      const resolved = await worker.resolve(source, {
+        session,
+        signal: w.signal,
+        onNote: (text) => emit({ kind: 'note', id, at: clock.now(), text }),
+        onProgress: (progress) => emit({ kind: 'progress', id, at: clock.now(), progress }),
+      });
+      emit({ kind: 'completed', id, at: clock.now() });
+      return resolved;
+    } catch (error) {
+      emit({ kind: 'completed', id, at: clock.now(), error: error instanceof Error ? error.message : String(error) });
+      throw error;
+    }
+  }
+
+  async solve(state: State): Promise<FrontendRef> {
+    const ref: Ref = state.edge ? await this.#o.solving.result(state.edge) : { kind: 'layers', layers: [] };
+    const id = String(this.#refs.size);
+    this.#refs.set(id, ref);
+    return { id };
+  }
+
+  async read(ref: FrontendRef, path: string, w: Wait = {}): Promise<Uint8Array> {
+    return (await this.#view(ref, w)).readFile(path, { limit: READ_LIMIT, signal: w.signal });
+  }
+
+  async list(ref: FrontendRef, path: string, w: Wait = {}): Promise<readonly Entry[]> {
+    return (await this.#view(ref, w)).list(path).map((node) => node.entry);
+  }
+
+  async stat(ref: FrontendRef, path: string, w: Wait = {}): Promise<Entry | undefined> {
+    return (await this.#view(ref, w)).stat(path)?.entry;
+  }
+
+  async call(frontend: string, request: FrontendRequest, w: Wait = {}): Promise<Plan> {
+    const plan = this.#o.frontends[frontend];
+    if (!plan) throw engineError('FRONTEND_UNKNOWN', `call frontend "${frontend}": there is no such frontend`);
+    return plan(request, this, w);
+  }
+
+  input(): State | undefined {
+    return undefined;
+  }
+
+  warn(warning: Warning): void {
+    this.#o.emit({ kind: 'warning', at: this.#o.clock.now(), warning });
+  }
+
+  #view(ref: FrontendRef, w: Wait): Promise<TreeView> {
+    const found = this.#refs.get(ref.id);
+    if (!found) throw engineError('REF_UNKNOWN', `read ref "${ref.id}": it is not of this build`);
+    return this.#o.worker.viewOf(found, { session: this.#o.session, signal: w.signal });
+  }
+}
