@@ -30,6 +30,6 @@ export interface BlobInfo {
 /** A whole store of blobs: what can be listed and given up, too. */
 export interface BlobStore extends BlobReader, BlobWriter {
   list(w?: Wait): AsyncIterable<BlobInfo>;
-  /** True when there was such a blob. */
+  /** True when there was such a blob. It is gone when this returns, before the promise settles, so that a sweep can delete inside a transaction. */
   delete(digest: Digest, w?: Wait): Promise<boolean>;
 }

@@ -1,6 +1,7 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -31,7 +32,7 @@ import { verified } from './verified.ts';
 export interface Ingest extends Disposable {
   readonly fd: number;
   readonly path: string;
-  /** The caller vouches that the bytes written have this digest. Synced, then renamed into place; returns the path of the blob. */
+  /** The caller vouches that the bytes written have this digest. Synced, then renamed into place, also over a blob of another size, which cannot be whole; returns the path of the blob. */
   commit(digest: Digest): string;
 }
 
@@ -97,7 +98,7 @@ export class DiskBlobStore implements BlobStore {
         const target = this.pathOf(digest);
         if (fd === undefined)
           throw blobError('BLOB_MISMATCH', `store blob ${digest}: it was stored or given up before`);
-        if (existsSync(target)) {
+        if (statSync(target, { throwIfNoEntry: false })?.size === fstatSync(fd).size) {
           this.#touch(target);
           close();
           unlinkSync(path);
@@ -166,7 +167,7 @@ export class DiskBlobStore implements BlobStore {
     }
   }
 
-  /** Removes what writers that are gone left in `ingest/`: files older than `olderThanMs` that no live process holds, by the pid in their name. */
+  /** Removes what writers that are gone left in `ingest/`: files of no live process, by the pid in their name. Returns how many. */
   async clean(isAlive: (pid: number) => boolean): Promise<number> {
     let removed = 0;
     for await (const name of foldersIn(join(this.folder, 'ingest'), true)) {

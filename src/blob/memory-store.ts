@@ -1,4 +1,4 @@
-import { bytesOf, collect, throwIfCancelled, type Bytes, type Wait } from '../base/index.ts';
+import { bytesOf, collect, systemClock, throwIfCancelled, type Bytes, type Clock, type Wait } from '../base/index.ts';
 import type { BlobInfo, BlobStore } from './blob-store.ts';
 import type { Descriptor } from './descriptor.ts';
 import { algorithmOf, blobError, Digester, type Digest } from './digest.ts';
@@ -7,6 +7,11 @@ import { verified } from './verified.ts';
 /** A blob store that lives as long as the object does. */
 export class MemoryBlobStore implements BlobStore {
   readonly #blobs = new Map<Digest, { content: Uint8Array; storedAt: number }>();
+  readonly #clock: Clock;
+
+  constructor(o: { clock?: Clock } = {}) {
+    this.#clock = o.clock ?? systemClock;
+  }
 
   async has(descriptor: Descriptor, w?: Wait): Promise<boolean> {
     throwIfCancelled(w);
@@ -34,7 +39,7 @@ export class MemoryBlobStore implements BlobStore {
         'BLOB_MISMATCH',
         `store blob ${options.expect.digest}: the content is ${stored.digest}, ${stored.size} bytes`,
       );
-    this.#blobs.set(stored.digest, { content: bytes.slice(), storedAt: Date.now() });
+    this.#blobs.set(stored.digest, { content: bytes.slice(), storedAt: this.#clock.now() });
     return stored;
   }
 

@@ -1,0 +1,53 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+
+/** A process, told from every other one that has or had the same pid. */
+export interface ProcessId {
+  readonly pid: number;
+  /** Clock ticks from boot to its start (proc(5), stat field 22). */
+  readonly startedAt: string;
+  readonly bootId: string;
+  /** Its pid namespace, as `/proc/PID/ns/pid` names it. */
+  readonly namespace: string;
+}
+
+/** This process. */
+export function ownProcess(): ProcessId {
+  return {
+    pid: process.pid,
+    startedAt: startOf(process.pid) ?? '',
+    bootId: bootId(),
+    namespace: namespaceOf('self'),
+  };
+}
+
+/** Whether a process lives. One of another pid namespace cannot be looked at: `unknown`. */
+export function stateOfProcess(id: ProcessId): 'alive' | 'ended' | 'unknown' {
+  if (id.bootId !== bootId()) return 'ended';
+  if (id.namespace !== namespaceOf('self')) return 'unknown';
+  return startOf(id.pid) === id.startedAt ? 'alive' : 'ended';
+}
+
+function startOf(pid: number): string | undefined {
+  const stat = readText(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+}
+
+function bootId(): string {
+  return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
+}
+
+function namespaceOf(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return '';
+  }
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
