@@ -1,0 +1,149 @@
+import { CodedError } from '../../base/index.ts';
+import { digestOf, type Platform } from '../../blob/index.ts';
+import type { LocalSource, SourceOp, State } from '../../graph/index.ts';
+import type { FrontendHost, FrontendRequest, Plan, PlannedImage, Warning } from '../frontend.ts';
+import { dockerfileFrontend } from './plan.ts';
+
+/** Everything a frontend can ask for, in memory. */
+export interface FakeWorld {
+  /** Files of local sources: `dockerfile`, `context` and named ones. */
+  readonly files: Readonly<Record<string, Readonly<Record<string, string | Uint8Array>>>>;
+  /** Configs of images and layouts, by canonical reference or digest. */
+  readonly images?: Readonly<Record<string, object>> | undefined;
+  readonly inputs?: Readonly<Record<string, State>> | undefined;
+}
+
+/** A FrontendHost over a `FakeWorld` that keeps what was asked. */
+export class FakeHost implements FrontendHost {
+  readonly warnings: Warning[] = [];
+  readonly resolved: SourceOp[] = [];
+  readonly solved: LocalSource[] = [];
+  readonly #world: FakeWorld;
+
+  constructor(world: FakeWorld) {
+    this.#world = world;
+  }
+
+  async resolve(op: SourceOp): ReturnType<FrontendHost['resolve']> {
+    this.resolved.push(op);
+    const { source } = op;
+    const name = 'reference' in source ? source.reference : 'digest' in source ? (source.digest ?? '') : '';
+    const images = this.#world.images ?? {};
+    if (!Object.hasOwn(images, name)) throw fault('not_found', `${name}: not found`);
+    const config = Buffer.from(JSON.stringify(images[name]));
+    const digest = digestOf(config);
+    if (source.type === 'packages')
+      return { source: { kind: 'source', source: { ...source, lock: digest } }, digest, config };
+    if (source.type !== 'image') return { source: op, digest, config };
+    const reference = name.includes('@') ? name : `${name}@${digest}`;
+    return { source: { kind: 'source', source: { ...source, reference } }, digest, config };
+  }
+
+  async solve(state: State): ReturnType<FrontendHost['solve']> {
+    const op = state.edge?.vertex.op;
+    if (op?.kind !== 'source') throw fault('internal', 'the fake host solves sources only');
+    if (op.source.type !== 'local') return { id: op.source.type };
+    if (!Object.hasOwn(this.#world.files, op.source.name)) throw fault('not_found', `no source "${op.source.name}"`);
+    this.solved.push(op.source);
+    return { id: op.source.name };
+  }
+
+  async read(ref: { readonly id: string }, path: string): Promise<Uint8Array> {
+    const content = this.#world.files[ref.id]?.[path];
+    if (content === undefined) throw fault('not_found', `${path}: no such file`);
+    return Buffer.from(content);
+  }
+
+  list(): never {
+    throw fault('internal', 'the fake host lists nothing');
+  }
+
+  stat(): never {
+    throw fault('internal', 'the fake host has no metadata');
+  }
+
+  call(): never {
+    throw fault('internal', 'the fake host calls nobody');
+  }
+
+  input(name: string): State | undefined {
+    return this.#world.inputs?.[name];
+  }
+
+  warn(warning: Warning): void {
+    this.warnings.push(warning);
+  }
+}
+
+function fault(kind: 'not_found' | 'internal', message: string): CodedError {
+  return new CodedError({ code: kind === 'not_found' ? 'FAKE_NOT_FOUND' : 'FAKE_WRONG', kind, message });
+}
+
+export const amd64: Platform = { os: 'linux', architecture: 'amd64' };
+
+const LAYER = digestOf('a layer');
+
+/** The config of an image with one layer. */
+export function imageConfig(config: object = {}, more: object = {}): object {
+  return {
+    architecture: 'amd64',
+    os: 'linux',
+    created: '2020-01-01T00:00:00Z',
+    config: { Env: ['PATH=/usr/bin:/bin'], Cmd: ['bash'], ...config },
+    rootfs: { type: 'layers', diff_ids: [LAYER] },
+    history: [
+      { created: '2020-01-01T00:00:00Z', created_by: '/bin/sh -c #(nop) ADD file:abc in / ' },
+      { created: '2020-01-01T00:00:00Z', created_by: '/bin/sh -c #(nop)  CMD ["bash"]', empty_layer: true },
+    ],
+    ...more,
+  };
+}
+
+/** What planning one Dockerfile came to. */
+export interface Planned {
+  readonly plan: Plan;
+  readonly image: PlannedImage;
+  readonly host: FakeHost;
+}
+
+/** Plans `text` with `debian` at hand. */
+export async function planText(
+  text: string | Uint8Array,
+  o: {
+    readonly options?: FrontendRequest['options'] | undefined;
+    readonly files?: Readonly<Record<string, string>> | undefined;
+    readonly ignore?: string | undefined;
+    readonly epoch?: number | undefined;
+    readonly platforms?: readonly Platform[] | undefined;
+    readonly world?: Partial<FakeWorld> | undefined;
+  } = {},
+): Promise<Planned> {
+  const host = new FakeHost({
+    images: { 'docker.io/library/debian:latest': imageConfig(), ...o.world?.images },
+    inputs: o.world?.inputs,
+    files: {
+      dockerfile: { Dockerfile: text, ...o.files },
+      context: o.ignore === undefined ? {} : { '.dockerignore': o.ignore },
+      ...o.world?.files,
+    },
+  });
+  const request = { options: o.options ?? {}, platforms: o.platforms ?? [amd64], buildPlatform: amd64, epoch: o.epoch };
+  const plan = await dockerfileFrontend(request, host);
+  const [image] = plan.results.values();
+  if (image === undefined) throw new TypeError('plan a Dockerfile: no result');
+  return { plan, image, host };
+}
+
+/** The ops of a state's steps, the last first input's chain, oldest first; scratch is left out. */
+export function chain(state: State): readonly { readonly op: object; readonly name: string }[] {
+  const out: { op: object; name: string }[] = [];
+  for (let edge = state.edge; edge !== undefined; edge = edge.vertex.inputs[0])
+    if (edge.vertex.op.kind !== 'source' || edge.vertex.op.source.type !== 'scratch')
+      out.unshift({ op: edge.vertex.op, name: edge.vertex.label.name });
+  return out;
+}
+
+/** `created_by` of the entries that are not the base's. */
+export function history({ image }: Planned): readonly string[] {
+  return (image.config.history ?? []).slice(image.baseHistory).map((entry) => entry.created_by ?? entry.comment ?? '');
+}
