@@ -1,0 +1,18 @@
+export { CERTIFICATE_FOLDERS } from './certificates.ts';
+export type { Credential, CredentialLookup } from './credential.ts';
+export { Credentials, type CredentialsOptions, type LoginPlace } from './credentials.ts';
+export { registryError } from './errors.ts';
+export { HttpClients, type HttpClientsOptions } from './http-clients.ts';
+export { apiHost, type RepositoryName } from './repository.ts';
+export { RETRY, type RetryPolicy } from './retry.ts';
+export { Transport, type RegistryNotice, type TransportOptions } from './transport.ts';
+export type { AccessRules } from './server/access.ts';
+export { DiskManifestStore } from './server/disk-manifest-store.ts';
+export { MemoryManifestStore, type ManifestStore, type StoredManifest } from './server/manifest-store.ts';
+export { RegistryServer, type RegistryServerOptions } from './server/registry-server.ts';
+export { RegistryClient, type PushOptions, type RegistryClientOptions } from './client.ts';
+export type { Mirror } from './endpoints.ts';
+export type { FetchedManifest } from './remote-manifest.ts';
+export type { RemoteBlobs } from './remote-blobs.ts';
+export type { Transfer } from './transfer.ts';
+export type { BlobContent } from './upload.ts';
