@@ -1,0 +1,81 @@
+import type { Clock, Random, Wait } from '../../base/index.ts';
+import type { Descriptor } from '../../blob/index.ts';
+import { makeImage, makeIndex, type Image, type Index, type MediaFamily } from '../../image/index.ts';
+import { GZIP, NONE, ZSTD, type Codec } from '../../tree/index.ts';
+import type { LayerAccess, Session, Worker } from '../../worker/index.ts';
+import type { BuiltImage } from '../build.ts';
+import type { BuildEvent, BuildRequest, Compression, ImageMetadata } from '../builder.ts';
+import { layerValue } from '../layer-value.ts';
+
+/** What exporters work with. */
+export interface ExportContext extends Wait {
+  readonly request: BuildRequest & ImageMetadata;
+  readonly session: Session;
+  readonly worker: Worker;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: (event: BuildEvent) => void;
+}
+
+/** What one export wrote: an image or index by descriptor, under names. */
+export interface Exported {
+  readonly descriptor?: Descriptor | undefined;
+  readonly names: readonly string[];
+}
+
+/** Tells of one piece of work of an export as a vertex of its own. */
+export async function told<T>(id: string, name: string, c: ExportContext, work: (note: (text: string) => void) => Promise<T>): Promise<T> {
+  const { emit, clock } = c;
+  emit({ kind: 'vertex', id, name, inputs: [] });
+  emit({ kind: 'started', id, at: clock.now() });
+  try {
+    const result = await work((text) => emit({ kind: 'note', id, at: clock.now(), text }));
+    emit({ kind: 'completed', id, at: clock.now() });
+    return result;
+  } catch (error) {
+    emit({ kind: 'completed', id, at: clock.now(), error: error instanceof Error ? error.message : String(error) });
+    throw error;
+  }
+}
+
+/** The pinned codec that a compression asked for by name comes to; gzip where nothing was asked. */
+export function codecFor(compression: Compression | undefined): Codec {
+  const codec = { gzip: GZIP, zstd: ZSTD, none: NONE }[compression?.name ?? 'gzip'];
+  return compression?.level === undefined ? codec : { ...codec, level: compression.level };
+}
+
+export function accessFor(c: ExportContext, id: string): LayerAccess {
+  return c.worker.access(c.session, {
+    signal: c.signal,
+    onProgress: (item, current, total) =>
+      c.emit({ kind: 'progress', id, at: c.clock.now(), progress: { item, current, total, unit: 'bytes', done: current >= total } }),
+  });
+}
+
+/** One platform as an image value. */
+export function imageOf(built: BuiltImage, o: { codec: Codec; family: MediaFamily; access: LayerAccess; context: ExportContext }): Image {
+  const { codec, family, access, context } = o;
+  const annotations = annotationsAt('manifest', context);
+  return makeImage({
+    config: built.config,
+    layers: built.layers.map((layer) => layerValue(layer, { worker: context.worker, codec, access })),
+    mediaTypes: family,
+    annotations: Object.keys(annotations).length > 0 ? annotations : undefined,
+  });
+}
+
+/** All platforms as one value: an image, or an index of several. */
+export function valueOf(built: readonly BuiltImage[], o: { codec: Codec; family: MediaFamily; access: LayerAccess; context: ExportContext }): Image | Index {
+  const images = built.map((one) => imageOf(one, o));
+  const [only] = images;
+  const annotations = annotationsAt('index', o.context);
+  if (images.length === 1 && only && Object.keys(annotations).length === 0) return only;
+  return makeIndex(
+    images.map((image, at) => ({ value: image, platform: built[at]?.plan.platform, annotations: annotationsAt('manifest-descriptor', o.context) })),
+    { mediaTypes: o.family, annotations },
+  );
+}
+
+function annotationsAt(level: string, { request }: ExportContext): Record<string, string> {
+  return Object.fromEntries(request.annotations.filter((one) => one.level === level).map((one) => [one.key, one.value]));
+}

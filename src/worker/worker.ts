@@ -1,0 +1,258 @@
+import { canonicalJson, type Clock, type Database, type Random, type Wait } from '../base/index.ts';
+import { digestOf, type BlobReader, type Descriptor, type DiskBlobStore, type Lease, type Leases } from '../blob/index.ts';
+import type { Op, Source, SourceOp } from '../graph/index.ts';
+import type { ImageStore } from '../image/index.ts';
+import { parseReference } from '../image/index.ts';
+import { RegistryClient } from '../registry/index.ts';
+import { KeyStore, Solver, type CacheKey, type OpRunner, type Solve, type StepContext, type StepProgress } from '../solve/index.ts';
+import { openLayer, writeLayer, type TreeView } from '../tree/index.ts';
+import { BaseMaker, type BaseSettings } from './base-maker.ts';
+import { workerError } from './errors.ts';
+import { ExecRunner } from './exec-runner.ts';
+import { FileRunner } from './file-runner.ts';
+import type { Ground, GroundReport } from './ground/index.ts';
+import { ImageFinder, type FoundImage } from './image-source.ts';
+import { LayerService, type FetchLayer, type FetchProgress, type LayerAccess } from './layer-service.ts';
+import { localRunner } from './local-runner.ts';
+import { DiffRunner, mergeRunner } from './merge-runner.ts';
+import { chainId, type Ref, type RefLayer } from './ref.ts';
+import { RefResults } from './results.ts';
+import type { Session } from './session.ts';
+import { Stage } from './stage.ts';
+
+export type Solving = Solve<Ref, Session>;
+
+export interface WorkerOptions {
+  readonly store: DiskBlobStore;
+  readonly database: Database;
+  readonly images: ImageStore;
+  readonly leases: Leases;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A folder for temporary files, on the store's file system. */
+  readonly scratch: string;
+  readonly openGround: () => Promise<Ground>;
+  readonly bases: BaseSettings;
+  /** A registry client that asks this session's host for credentials. */
+  readonly connect: (session: Session) => RegistryClient;
+}
+
+export interface ResolveOptions extends Wait {
+  readonly session: Session;
+  readonly onNote: (text: string) => void;
+  readonly onProgress: (progress: StepProgress) => void;
+}
+
+const MIGRATIONS = ['CREATE TABLE clamped (layer TEXT, epoch INTEGER, result TEXT NOT NULL, PRIMARY KEY (layer, epoch)) STRICT, WITHOUT ROWID;'];
+
+/** Where ops meet grounds, registries and files: a runner for each kind of op, and the services they share. */
+export class Worker implements AsyncDisposable {
+  readonly store: DiskBlobStore;
+  readonly images: ImageStore;
+  readonly layers: LayerService;
+  readonly stage: Stage;
+  readonly bases: BaseMaker;
+  readonly finder: ImageFinder;
+  readonly solver: Solver<Ref, Session>;
+  readonly keys: KeyStore;
+  readonly #o: WorkerOptions;
+  readonly #found = new Map<string, FoundImage>();
+  readonly #clients = new WeakMap<Session, RegistryClient>();
+  readonly #open = new Set<RegistryClient>();
+
+  constructor(o: WorkerOptions) {
+    this.#o = o;
+    this.store = o.store;
+    this.images = o.images;
+    o.database.migrate('worker', MIGRATIONS);
+    this.layers = new LayerService(o);
+    this.stage = new Stage({ ...o, layers: this.layers });
+    this.bases = new BaseMaker({ ...o, settings: o.bases, ground: (w) => this.stage.ground(w) });
+    this.finder = new ImageFinder(o);
+    this.keys = new KeyStore(o.database, o.clock);
+    const shared = { ...o, layers: this.layers, fetchFor: (session: Session) => this.fetchFor(session), stage: this.stage };
+    const runners = {
+      source: { cacheKey: this.#sourceKey.bind(this), run: this.#runSource.bind(this) } satisfies OpRunner<SourceOp, Ref, Session>,
+      exec: new ExecRunner(shared),
+      file: new FileRunner(shared),
+      merge: mergeRunner,
+      diff: new DiffRunner(shared),
+    };
+    this.solver = new Solver<Ref, Session>({
+      ...o,
+      keys: this.keys,
+      results: new RefResults(this.layers, shared.fetchFor),
+      slots: this.stage,
+      runnerOf: (op: Op) => {
+        if (op.kind === 'pack') throw workerError('STEP_NOT_SUPPORTED', `run a step of kind "${op.kind}": not supported yet`);
+        return runners[op.kind] as unknown as OpRunner<Op, Ref, Session>;
+      },
+    });
+  }
+
+  /** Pins a source: asks what it is now, and for an image its configuration. */
+  async resolve(op: SourceOp, o: ResolveOptions): Promise<{ source: SourceOp; digest?: `${string}:${string}`; config?: Uint8Array }> {
+    const { source } = op;
+    if (source.type === 'image') {
+      const found = await this.finder.find(source, { registry: () => this.registry(o.session), signal: o.signal });
+      this.#found.set(found.pinned, found);
+      if (found.from === 'store') o.onNote('found in the local store');
+      return {
+        source: { kind: 'source', source: { ...source, reference: found.pinned } },
+        digest: parseReference(found.pinned).digest as `${string}:${string}`,
+        config: found.config,
+      };
+    }
+    if (source.type === 'packages') {
+      const { reference, platform } = source;
+      const lock = await this.bases.lock(reference, {
+        platform,
+        refresh: false,
+        signal: o.signal,
+        log: o.onNote,
+        progress: o.onProgress,
+      });
+      const digest = this.bases.remember(lock, { reference });
+      return {
+        source: { kind: 'source', source: { ...source, lock: digest } },
+        digest,
+        config: this.bases.config(lock, { platform, reference }),
+      };
+    }
+    return { source: op };
+  }
+
+  async viewOf(ref: Ref, o: { session: Session; onProgress?: FetchProgress } & Wait): Promise<TreeView> {
+    return this.layers.viewOf(ref, this.access(o.session, o));
+  }
+
+  /** How to get at layers with a build's credentials. */
+  access(session: Session, o: { onProgress?: FetchProgress | undefined } & Wait = {}): LayerAccess {
+    return { fetch: this.fetchFor(session), onProgress: o.onProgress, signal: o.signal };
+  }
+
+  /** The compressed blob of a layer that came from outside: from the store, or fetched into it when first read. */
+  reader(layer: RefLayer, access: LayerAccess): BlobReader {
+    const bring = async (descriptor: Descriptor, w?: Wait): Promise<void> => {
+      if (layer.source === undefined || this.store.sizeOf(descriptor.digest) !== undefined) return;
+      await access.fetch(descriptor, layer.source, { signal: w?.signal ?? access.signal, onBytes: () => undefined });
+    };
+    return {
+      has: async () => true,
+      open: async (descriptor, options) => {
+        await bring(descriptor, options);
+        return this.store.open(descriptor, options);
+      },
+    };
+  }
+
+  /** The layer with no modification time later than `epoch` (seconds); the same one where there is none. */
+  async clamp(layer: RefLayer, epoch: number, w: Wait): Promise<RefLayer> {
+    const { database } = this.#o;
+    const row = database.get('SELECT result FROM clamped WHERE layer = ? AND epoch = ?', layer.diffId, epoch);
+    const known = row?.['result'] as RefLayer['diffId'] | undefined;
+    if (known !== undefined && this.store.sizeOf(known) !== undefined) return { ...layer, diffId: known };
+    const tree = await openLayer(this.store, layer.diffId, w);
+    const entries = await tree.entries(w);
+    const late = entries.some((entry) => entry.mtime > epoch || (entry.mtime === epoch && entry.mtimeNs > 0));
+    const diffId = late ? (await writeLayer(tree, { store: this.store, dialect: 'oci', epoch, signal: w.signal })).diffId : layer.diffId;
+    database.run('INSERT OR REPLACE INTO clamped VALUES (?, ?, ?)', layer.diffId, epoch, diffId);
+    return { ...layer, diffId };
+  }
+
+  /** A registry client that asks for this build's credentials. */
+  registry(session: Session): RegistryClient {
+    let client = this.#clients.get(session);
+    if (!client) {
+      client = this.#o.connect(session);
+      this.#clients.set(session, client);
+      this.#open.add(client);
+    }
+    return client;
+  }
+
+  fetchFor(session: Session): FetchLayer {
+    return async (descriptor, source, o) => {
+      const name = parseReference(source);
+      const blobs = this.registry(session).blobs(name, { progress: (transfer) => o.onBytes(transfer.bytes) });
+      await this.store.put(await blobs.open(descriptor, { signal: o.signal }), {
+        mediaType: descriptor.mediaType,
+        expect: descriptor,
+        signal: o.signal,
+      });
+    };
+  }
+
+  /** Spares what this process reads and writes from sweeps until the scope ends. */
+  lease(): Lease {
+    return this.#o.leases.take();
+  }
+
+  groundReport(): GroundReport | undefined {
+    return this.stage.opened?.report;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stage[Symbol.asyncDispose]();
+    await Promise.all([...this.#open].map((client) => client[Symbol.asyncDispose]()));
+    await this.bases[Symbol.asyncDispose]();
+  }
+
+  async #sourceKey(op: SourceOp, context: StepContext<Session>): Promise<CacheKey> {
+    const { source } = op;
+    switch (source.type) {
+      case 'local':
+        return localRunner.cacheKey(source, context);
+      case 'scratch':
+        return { digest: digestOf('scratch'), inputs: [], parts: [], unrecorded: true };
+      case 'packages': {
+        const { lock } = source;
+        if (lock === undefined) throw new TypeError('key a base: its lock is not resolved');
+        return { digest: await this.bases.keyOf(lock), inputs: [], parts: [{ name: 'lock', digest: lock }] };
+      }
+      case 'image': {
+        const { layers } = await this.#image(source, context);
+        const chain = chainId(layers) ?? digestOf('');
+        return { digest: digestOf(canonicalJson({ image: chain })), inputs: [], parts: [{ name: 'image', digest: chain }], unrecorded: true };
+      }
+      default:
+        throw notSupported(source);
+    }
+  }
+
+  async #runSource(op: SourceOp, _inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
+    const { source } = op;
+    switch (source.type) {
+      case 'local':
+        return localRunner.run(source, context);
+      case 'scratch':
+        return [{ kind: 'layers', layers: [] }];
+      case 'packages': {
+        if (source.lock === undefined) throw new TypeError('make a base: its lock is not resolved');
+        const layer = await this.bases.make(this.bases.lockBy(source.lock), {
+          signal: context.signal,
+          log: (line) => context.log('stderr', Buffer.from(`${line}\n`)),
+          progress: (progress) => context.progress(progress),
+        });
+        return [{ kind: 'layers', layers: [layer] }];
+      }
+      case 'image':
+        return [{ kind: 'layers', layers: (await this.#image(source, context)).layers }];
+      default:
+        throw notSupported(source);
+    }
+  }
+
+  async #image(source: Extract<Source, { type: 'image' }>, context: StepContext<Session>): Promise<FoundImage> {
+    const known = this.#found.get(source.reference);
+    if (known) return known;
+    const found = await this.finder.find(source, { registry: () => this.registry(context.host), signal: context.signal });
+    this.#found.set(found.pinned, found);
+    return found;
+  }
+}
+
+function notSupported(source: Source): Error {
+  return workerError('SOURCE_NOT_SUPPORTED', `use a source of type "${source.type}": not supported yet`);
+}
+
