@@ -1,0 +1,259 @@
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { mountAll, sys, type MountSpec } from '../base/index.ts';
+import { STEP_CAPABILITIES } from './capabilities.ts';
+import { execError } from './errors.ts';
+import { fstab, type FstabEntry } from './fstab.ts';
+import { makeFolders, resolveInRoot } from './in-root.ts';
+import { enclosed, type Command } from './launch.ts';
+import { hardLimits } from './machine.ts';
+import { MASKED_PATHS, READONLY_PATHS, specRlimits } from './spec.ts';
+import type { ProcessIo } from './executor.ts';
+import type { Driver, Step } from './run-step.ts';
+import type { MountPoint } from './stubs.ts';
+
+export interface BuiltinTools {
+  readonly setpriv: string;
+  readonly unshare: string;
+  readonly sh: string;
+  readonly nsenter: string;
+  readonly prlimit: string;
+  /** Brings the loopback interface of an empty network up; without it, it stays down. */
+  readonly ip: string | undefined;
+  /** The folder that `makeToolRoot` made with `BUILTIN_PROGRAMS`. */
+  readonly root: string;
+}
+
+/** What a step's start needs inside its own mount namespace. */
+export const BUILTIN_PROGRAMS: readonly string[] = ['umount', 'setpriv', 'env', 'unshare'];
+
+/**
+ * Runs steps with util-linux alone. This process mounts what it can in the step's root (a system call each); a small script does what needs the new namespaces: proc, sys, mqueue and the masked paths by one `mount -a`, pivot_root into
+ * the tool root, the machine's root unmounted; `setpriv` and `unshare` then leave only the step's capabilities, ids, root and folder.
+ */
+export class BuiltinDriver implements Driver {
+  readonly points: readonly MountPoint[];
+  readonly nodev: boolean;
+  readonly #tools: BuiltinTools;
+  readonly #rootless: 'range' | 'single' | undefined;
+  readonly #limits = hardLimits();
+
+  constructor(tools: BuiltinTools, rootless: 'range' | 'single' | undefined) {
+    this.#tools = tools;
+    this.#rootless = rootless;
+    this.nodev = rootless === undefined;
+    const folders = ['/proc', '/dev', ...(rootless === undefined ? ['/sys'] : [])];
+    this.points = folders.map((target) => ({ target, kind: 'folder' }));
+  }
+
+  start(step: Step, undo: (() => void)[]): Command {
+    const { process } = step;
+    const tools = join(step.folder, 'tools');
+    const root = join(tools, 'rootfs');
+    mkdirSync(tools);
+    sys.mount(this.#tools.root, tools, { flags: sys.MS.BIND });
+    // All that is mounted on this second view of the root goes with it, at once.
+    undo.push(() => sys.umount(tools, sys.MNT_DETACH));
+    sys.mount('none', tools, { flags: sys.MS.BIND | sys.MS.REMOUNT | sys.MS.RDONLY });
+    sys.mount(step.rootfs, root, { flags: sys.MS.BIND | sys.MS.REC });
+    const mount = (mounts: readonly MountSpec[]): void => void mountAll(mounts, root);
+    mountDevices(step, { root, mount, single: this.#rootless === 'single' });
+    const bound = ['bind', 'ro', 'nosuid', 'noexec', 'nodev'];
+    mount([
+      { type: 'bind', source: step.resolvConf, target: '/etc/resolv.conf', options: bound },
+      { type: 'bind', source: step.hosts, target: '/etc/hosts', options: bound },
+    ]);
+    for (const prepared of step.mounts) {
+      const { type, source, options } = prepared.spec;
+      makePoint(root, prepared);
+      mount([{ type, source, target: prepared.target, options: [...options, 'nodev'] }]);
+    }
+    writeFileSync(join(step.folder, 'fstab'), fstab(this.#insideMounts(step, tools)));
+    writeFileSync(join(step.folder, FAILURE), '');
+    const { kind } = step.network;
+    const up = kind === 'empty' ? (this.#tools.ip ?? '') : '';
+    const { file, args } = this.#prefix(step);
+    args.push(this.#tools.sh, '-c', SCRIPT, 'sh');
+    args.push(join(step.folder, FAILURE), process.hostname, join(step.folder, 'fstab'), tools, up);
+    args.push(...this.#inside(step));
+    return { file, args, env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } };
+  }
+
+  exit(step: Step, o: { code: number; io: ProcessIo }): number {
+    const failure = readFileSync(join(step.folder, FAILURE), 'utf8').trim();
+    if (failure !== '')
+      throw execError('RUNTIME_FAILED', `start "${step.process.args[0] ?? ''}" by unshare: ${failure}`);
+    return o.code;
+  }
+
+  killed(): void {}
+
+  /** Up to the script: limits, death with this process, the network and the namespaces. */
+  #prefix(step: Step): { file: string; args: string[] } {
+    const { network } = step;
+    const limits = specRlimits(step.process, this.#limits).map(({ type, soft, hard }) => {
+      const text = (n: number): string => (n === Infinity ? 'unlimited' : String(n));
+      return `--${type.slice('RLIMIT_'.length).toLowerCase()}=${text(soft)}:${text(hard)}`;
+    });
+    const namespaces = ['--ipc', '--uts', ...(network.kind === 'empty' ? ['--net'] : [])];
+    const all = enclosed(this.#tools, namespaces);
+    if (network.kind === 'path') all.unshift(this.#tools.nsenter, `--net=${network.path}`);
+    if (limits.length > 0) all.unshift(this.#tools.prlimit, ...limits);
+    return { file: all[0]!, args: all.slice(1) };
+  }
+
+  /** What is mounted in the new namespaces. */
+  #insideMounts(step: Step, tools: string): FstabEntry[] {
+    const root = join(tools, 'rootfs');
+    const quiet = ['nosuid', 'noexec', 'nodev'];
+    const at = (type: string, target: string, options: readonly string[]): FstabEntry => ({
+      source: type,
+      target,
+      type,
+      options,
+    });
+    const insecure = step.process.security === 'insecure';
+    const own = new Set(step.mounts.map((mount) => mount.target));
+    const entries = [
+      at('proc', join(root, 'proc'), quiet),
+      at('proc', join(tools, 'proc'), quiet),
+      at('mqueue', join(root, 'dev/mqueue'), quiet),
+    ];
+    if (this.#rootless === undefined && !own.has('/sys'))
+      entries.push(at('sysfs', join(root, 'sys'), [...quiet, insecure ? 'rw' : 'ro']));
+    if (insecure) return entries;
+    const seen = (path: string): boolean =>
+      existsSync(path) && (this.#rootless === undefined || path.startsWith('/proc'));
+    for (const path of MASKED_PATHS.filter(seen))
+      entries.push(
+        statSync(path).isDirectory()
+          ? at('tmpfs', join(root, path), ['ro', 'size=0'])
+          : { source: '/dev/null', target: join(root, path), type: 'none', options: ['bind'] },
+      );
+    for (const path of READONLY_PATHS.filter(seen))
+      entries.push({
+        source: join(root, path),
+        target: join(root, path),
+        type: 'none',
+        options: ['bind', 'ro', ...quiet],
+      });
+    return entries;
+  }
+
+  /** From the tool root on: capabilities, groups, the exact environment, root, folder, user. */
+  #inside(step: Step): string[] {
+    const { user, args, cwd, security } = step.process;
+    const privileges: string[] = ['--inh-caps=-all'];
+    if (security !== 'insecure')
+      privileges.push(
+        `--bounding-set=-all,${STEP_CAPABILITIES.map((name) => `+${name.slice(4).toLowerCase()}`).join(',')}`,
+      );
+    if (this.#rootless !== 'single')
+      privileges.push(
+        `--regid=${user.gid}`,
+        ...(user.additionalGids.length > 0 ? [`--groups=${user.additionalGids.join(',')}`] : ['--clear-groups']),
+      );
+    return [
+      '/bin/setpriv',
+      ...privileges,
+      '/bin/env',
+      '-i',
+      ...environment(step),
+      '/bin/unshare',
+      '--root=/rootfs',
+      `--wd=${cwd}`,
+      ...(user.uid === 0 ? [] : [`--setuid=${user.uid}`]),
+      '--',
+      ...args,
+    ];
+  }
+}
+
+const FAILURE = 'failure';
+/** $1 where to say what failed, $2 host name, $3 fstab, $4 tool root, $5 `ip` or nothing; the rest is run. */
+const SCRIPT = `exec 9>>"$1"
+fail() { echo "$1" >&9; exit 125; }
+umask 022
+echo "$2" 2>/dev/null >/proc/sys/kernel/hostname || hostname "$2" 2>&9 || fail 'set the host name'
+mount -a -T "$3" 2>&9 || fail 'mount in the new namespaces'
+if [ -n "$5" ]; then "$5" link set lo up 2>&9 || fail 'bring loopback up'; fi
+cd "$4" && pivot_root . old 2>&9 || fail 'change the root'
+umount -l /old /proc 2>&9 || fail 'leave the old root'
+shift 5
+exec "$@" 9>&-
+`;
+
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+
+/** The step's /dev: the machine's harmless devices bound into a tmpfs on which no other device can be opened. */
+function mountDevices(
+  step: Step,
+  o: { readonly root: string; readonly mount: (mounts: readonly MountSpec[]) => void; readonly single: boolean },
+): void {
+  const dev = join(o.root, 'dev');
+  const insecure = step.process.security === 'insecure';
+  o.mount([
+    {
+      type: 'tmpfs',
+      source: 'tmpfs',
+      target: '/dev',
+      options: ['nosuid', 'nodev', 'strictatime', 'mode=755', 'size=65536k'],
+    },
+  ]);
+  for (const name of ['pts', 'shm', 'mqueue']) mkdirSync(join(dev, name), { mode: 0o755 });
+  for (const [name, target] of [
+    ['fd', '/proc/self/fd'],
+    ['stdin', '/proc/self/fd/0'],
+    ['stdout', '/proc/self/fd/1'],
+    ['stderr', '/proc/self/fd/2'],
+    ['ptmx', 'pts/ptmx'],
+  ] as const)
+    symlinkSync(target, join(dev, name));
+  const shm = step.process.shmSize > 0 ? String(step.process.shmSize) : '65536k';
+  const pts = ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', ...(o.single ? [] : ['gid=5'])];
+  o.mount([
+    { type: 'devpts', source: 'devpts', target: '/dev/pts', options: pts },
+    {
+      type: 'tmpfs',
+      source: 'shm',
+      target: '/dev/shm',
+      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${shm}`],
+    },
+  ]);
+  for (const name of [...DEVICES, ...(insecure ? ['kmsg', 'fuse', 'kvm', 'loop-control'] : [])]) {
+    const device = `/dev/${name}`;
+    if (!existsSync(device)) continue;
+    writeFileSync(join(dev, name), '');
+    o.mount([{ type: 'bind', source: device, target: device, options: ['bind'] }]);
+  }
+}
+
+/** A mount point inside what is mounted already. */
+function makePoint(root: string, point: MountPoint): void {
+  const place = resolveInRoot(root, point.target);
+  if (place.missing.length === 0) return;
+  if (point.kind === 'folder') makeFolders(root, place);
+  else {
+    const parent = makeFolders(root, { exists: place.exists, missing: place.missing.slice(0, -1) });
+    writeFileSync(join(parent, place.missing.at(-1)!), '');
+  }
+}
+
+/** The step's variables, with HOME from its /etc/passwd when it has none, as the runtimes set it. */
+function environment(step: Step): string[] {
+  const env = step.process.env.filter((entry) => entry.indexOf('=') > 0);
+  if (env.some((entry) => entry.startsWith('HOME='))) return env;
+  return [...env, `HOME=${homeOf(step)}`];
+}
+
+function homeOf(step: Step): string {
+  const place = resolveInRoot(step.rootfs, '/etc/passwd');
+  if (place.missing.length > 0) return '/';
+  const file = join(step.rootfs, ...place.exists);
+  if (!statSync(file).isFile()) return '/';
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    const fields = line.split(':');
+    if (fields[2] === String(step.process.user.uid)) return fields[5] || '/';
+  }
+  return '/';
+}

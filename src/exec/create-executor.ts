@@ -1,0 +1,153 @@
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasErrno, messageOf, type Clock, type Random, type Wait } from '../base/index.ts';
+import { candidates, type Candidate, type Found } from './candidates.ts';
+import { execError } from './errors.ts';
+import { bootId } from './machine.ts';
+import { openNetwork } from './network.ts';
+import { runStep, type StepRunner } from './run-step.ts';
+import { openWorkspace, type Workspace } from './workspace.ts';
+import type { Executor, ExecutorReport } from './executor.ts';
+
+export type ExecutorName = 'crun' | 'runc' | 'builtin';
+
+export interface ExecutorOptions {
+  /** Tried first; the others follow when it does not work here. */
+  readonly prefer?: ExecutorName | undefined;
+  /** A folder for what executors keep while they run, and for what was found out about this machine. */
+  readonly stateFolder: string;
+  /** This process is root of a user namespace that maps a range of ids, or one only. */
+  readonly rootless?: 'range' | 'single' | undefined;
+  readonly random: Random;
+  readonly clock: Clock;
+}
+
+/** One way of running steps, tried on this machine. */
+export interface ExecutorProbe {
+  readonly name: ExecutorName;
+  readonly works: boolean;
+  /** Why it does not. */
+  readonly reason?: string | undefined;
+  readonly version?: string | undefined;
+  /** What it would give. */
+  readonly report?: ExecutorReport | undefined;
+}
+
+/** An executor that must be given back: what it started for all steps ends with it. */
+export type OpenExecutor = Executor & AsyncDisposable;
+
+/**
+ * The quickest executor that works here: crun, runc, then util-linux. Each is tried once by a real start; the outcome is kept in the state folder until the program, the machine's boot or this version changes. Call it in a mount
+ * namespace of this process's own (throws `MOUNTS_SHARED`). Throws `EXECUTOR_UNAVAILABLE`, with every reason, when none works.
+ */
+export async function createExecutor(o: ExecutorOptions & Wait): Promise<OpenExecutor> {
+  const workspace = openWorkspace(o.stateFolder, o.random);
+  try {
+    const reasons: string[] = [];
+    for (const candidate of inOrder(o.prefer)) {
+      const outcome = await probeOnce(candidate, { ...o, workspace });
+      if (outcome.works) return await open(candidate, { ...o, workspace, found: outcome.found });
+      reasons.push(`${candidate.name}: ${outcome.reason}`);
+    }
+    throw execError('EXECUTOR_UNAVAILABLE', `find a way to run steps: ${reasons.join('; ')}`, {
+      remedy: 'Install crun or runc, or util-linux with coreutils, and see what "strake doctor" says.',
+    });
+  } catch (error) {
+    workspace[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Tries every executor anew, for people who want to know. */
+export async function probeExecutors(o: Omit<ExecutorOptions, 'prefer'> & Wait): Promise<ExecutorProbe[]> {
+  using workspace = openWorkspace(o.stateFolder, o.random);
+  const probes: ExecutorProbe[] = [];
+  for (const candidate of inOrder(undefined)) {
+    const outcome = await probe(candidate, { ...o, workspace });
+    if (!outcome.works) {
+      probes.push({ name: candidate.name, works: false, reason: outcome.reason, version: outcome.version });
+      continue;
+    }
+    await using network = await openNetwork({ ...o, workspace });
+    const report = candidate.report(outcome.found, { rootless: o.rootless, network });
+    probes.push({ name: candidate.name, works: true, version: outcome.found.version, report });
+  }
+  return probes;
+}
+
+type Outcome =
+  | { readonly works: true; readonly found: Found }
+  | { readonly works: false; readonly reason: string; readonly version?: string | undefined };
+
+interface Context extends Wait {
+  readonly stateFolder: string;
+  readonly rootless?: 'range' | 'single' | undefined;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly workspace: Workspace;
+}
+
+function inOrder(prefer: ExecutorName | undefined): Candidate[] {
+  return [...candidates].sort((a, b) => Number(b.name === prefer) - Number(a.name === prefer));
+}
+
+async function open(candidate: Candidate, c: Context & { readonly found: Found }): Promise<OpenExecutor> {
+  const driver = await candidate.driver(c.found, c);
+  const network = await openNetwork(c);
+  const runner: StepRunner = { workspace: c.workspace, network, rootless: c.rootless, driver };
+  return {
+    report: candidate.report(c.found, { rootless: c.rootless, network }),
+    run: (process, options) => runStep(runner, process, options),
+    [Symbol.asyncDispose]: async () => {
+      await network[Symbol.asyncDispose]();
+      c.workspace[Symbol.dispose]();
+    },
+  };
+}
+
+async function probe(candidate: Candidate, c: Context): Promise<Outcome> {
+  const program = candidate.program();
+  if (program === undefined) return { works: false, reason: 'not installed' };
+  try {
+    return { works: true, found: await candidate.probe(program, c) };
+  } catch (error) {
+    if (c.signal?.aborted) throw error;
+    return { works: false, reason: messageOf(error) };
+  }
+}
+
+/** A probe's outcome from the state folder, if nothing that it depends on has changed. */
+async function probeOnce(candidate: Candidate, c: Context): Promise<Outcome> {
+  const program = candidate.program();
+  if (program === undefined) return { works: false, reason: 'not installed' };
+  const key = cacheKey(program, candidate, c);
+  const file = join(c.stateFolder, `probe-${candidate.name}-${c.rootless ?? 'root'}.json`);
+  const kept = readKept(file);
+  if (kept?.key === key) return kept.outcome;
+  const outcome = await probe(candidate, c);
+  const text = JSON.stringify({ key, at: c.clock.now(), outcome } satisfies Kept);
+  mkdirSync(c.stateFolder, { recursive: true });
+  writeFileSync(`${file}.${c.workspace.id}`, text, { mode: 0o600 });
+  renameSync(`${file}.${c.workspace.id}`, file);
+  return outcome;
+}
+
+interface Kept {
+  readonly key: string;
+  readonly at: number;
+  readonly outcome: Outcome;
+}
+
+function cacheKey(program: string, candidate: Candidate, c: Context): string {
+  const { mtimeMs, size } = statSync(program);
+  return JSON.stringify([program, mtimeMs, size, bootId(), c.rootless ?? 'root', candidate.stamp()]);
+}
+
+function readKept(file: string): Kept | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Kept;
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,134 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { removeCgroup } from './cgroups.ts';
+import { execError } from './errors.ts';
+import { enclosed, type Command } from './launch.ts';
+import { effectiveCapabilities, hardLimits } from './machine.ts';
+import { runtimeSpec, specJson, type SpecOptions } from './spec.ts';
+import type { ProcessIo } from './executor.ts';
+import type { Driver, Step } from './run-step.ts';
+import type { MountPoint } from './stubs.ts';
+import type { Workspace } from './workspace.ts';
+
+export interface OciRuntime {
+  readonly name: 'runc' | 'crun';
+  readonly path: string;
+  readonly tools: { readonly setpriv: string; readonly unshare: string; readonly sh: string };
+  readonly rootless: 'range' | 'single' | undefined;
+  readonly cgroup2: boolean;
+  /** Steps get a cgroup, and with it the devices rules. */
+  readonly cgroups: boolean;
+  readonly seccomp: boolean;
+  /** crun only: run it with a tmpfs over /sys/fs/cgroup, which it does not understand (hybrid, in a user namespace). */
+  readonly shadowCgroups: boolean;
+  /** crun only: the compiled seccomp filter of a step (base64), which spares libseccomp's work on every start. */
+  readonly filter?: string | undefined;
+}
+
+/** Runs steps by an OCI runtime, in the foreground, with the configuration that BuildKit gives it. */
+export class OciDriver implements Driver {
+  readonly points: readonly MountPoint[];
+  readonly nodev: boolean;
+  readonly #runtime: OciRuntime;
+  readonly #workspace: Workspace;
+  readonly #limits = hardLimits();
+  readonly #capabilities = effectiveCapabilities();
+
+  constructor(runtime: OciRuntime, workspace: Workspace) {
+    this.#runtime = runtime;
+    this.#workspace = workspace;
+    this.nodev = runtime.rootless === undefined && !runtime.cgroups;
+    const folders = ['/proc', '/dev', ...(runtime.rootless === undefined ? ['/sys'] : [])];
+    this.points = folders.map((target) => ({ target, kind: 'folder' }));
+  }
+
+  start(step: Step): Command {
+    const { process } = step;
+    const runtime = this.#runtime;
+    const options: SpecOptions = {
+      rootfs: step.rootfs,
+      resolvConf: step.resolvConf,
+      hosts: step.hosts,
+      mounts: step.mounts.map((mount) => mount.spec),
+      network: step.network,
+      ...(runtime.cgroups ? { cgroupsPath: this.#cgroup(step) } : {}),
+      cgroup2: runtime.cgroup2,
+      seccomp: runtime.seccomp,
+      hardLimits: this.#limits,
+      allCapabilities: this.#capabilities,
+      rootless: runtime.rootless,
+    };
+    const spec = runtimeSpec(process, options);
+    const filter = spec.linux.seccomp ? runtime.filter : undefined;
+    const annotated = filter === undefined ? spec : { ...spec, annotations: { [FILTER]: filter } };
+    writeFileSync(join(step.folder, 'config.json'), specJson(annotated), { mode: 0o600 });
+    const start = enclosed(runtime.tools, ['--mount-proc']);
+    if (runtime.shadowCgroups) start.push(runtime.tools.sh, '-c', SHADOW, 'sh');
+    const args = ['--root', this.#state, '--log', join(step.folder, LOG), '--log-format', 'json'];
+    if (runtime.name === 'crun') args.push(`--cgroup-manager=${runtime.cgroups ? 'cgroupfs' : 'disabled'}`);
+    args.push('run', '--bundle', step.folder, process.id);
+    return { file: start[0]!, args: [...start.slice(1), runtime.path, ...args], env: { PATH } };
+  }
+
+  exit(step: Step, o: { code: number; io: ProcessIo }): number {
+    if (o.code === 0) return 0;
+    const said = this.#complaint(step);
+    if (said === undefined) return o.code;
+    this.killed(step);
+    const command = step.process.args[0] ?? '';
+    if (NOT_FOUND.test(said)) return refuse(o.io, `exec "${command}": not found`, 127);
+    if (NOT_ALLOWED.test(said)) return refuse(o.io, `exec "${command}": permission denied`, 126);
+    if (NOT_RUNNABLE.test(said)) return refuse(o.io, `exec "${command}": not a program of this machine`, 126);
+    throw execError('RUNTIME_FAILED', `start "${command}" by ${this.#runtime.name}: ${said}`);
+  }
+
+  killed(step: Step): void {
+    rmSync(join(this.#state, step.process.id), { recursive: true, force: true });
+    if (this.#runtime.cgroups) removeCgroup(this.#cgroup(step));
+  }
+
+  get #state(): string {
+    return join(this.#workspace.run, 'state');
+  }
+
+  #cgroup(step: Step): string {
+    return `${this.#workspace.cgroup}/${step.process.id}`;
+  }
+
+  /** What the runtime says went wrong before the process was started: its last error. */
+  #complaint(step: Step): string | undefined {
+    let said: string | undefined;
+    for (const line of readLines(join(step.folder, LOG))) {
+      try {
+        const entry = JSON.parse(line) as { msg?: string; level?: string };
+        if (entry.msg !== undefined && (entry.level ?? 'error') === 'error') said = entry.msg;
+      } catch {
+        said = line;
+      }
+    }
+    return said?.trim();
+  }
+}
+
+const FILTER = 'run.oci.seccomp_bpf_data';
+const LOG = 'log.json';
+const SHADOW = 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"';
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const NOT_FOUND =
+  /executable file (`.*` |)not found|exec: .*no such file or directory|open executable: no such file|exec .*: no such file or directory/i;
+const NOT_ALLOWED =
+  /exec: .*permission denied|exec .*: permission denied|open executable: permission denied|executable file .*permission denied/i;
+const NOT_RUNNABLE = /exec format error/i;
+
+function refuse(io: ProcessIo, text: string, code: number): number {
+  io.stderr(Buffer.from(`${text}\n`));
+  return code;
+}
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, 'utf8').split('\n').filter(Boolean);
+  } catch {
+    return [];
+  }
+}

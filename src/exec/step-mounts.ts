@@ -1,0 +1,151 @@
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { hasErrno, messageOf, mountAll, sys, unmount } from '../base/index.ts';
+import { execError } from './errors.ts';
+import type { Process, StepMount } from './executor.ts';
+import type { SpecMount } from './spec.ts';
+import type { MountPoint } from './stubs.ts';
+
+export interface PreparedMount extends MountPoint {
+  readonly spec: SpecMount;
+}
+
+export interface PreparedMounts extends Disposable {
+  readonly mounts: readonly PreparedMount[];
+}
+
+/**
+ * Makes the sources of a process's mounts ready below `folder`, which is on a tmpfs: files are written, trees are mounted, parts of trees are bound by their open file, so that a tree that changes meanwhile cannot lead elsewhere.
+ * Throws `STEP_MOUNT_MISSING` for a source that is not there.
+ */
+export function prepareMounts(
+  process: Process,
+  o: { readonly folder: string; readonly rootless: boolean },
+): PreparedMounts {
+  const undo: (() => void)[] = [];
+  const dispose = (): void => {
+    for (const step of undo.splice(0).toReversed()) step();
+  };
+  try {
+    const mounts = process.mounts.map((mount, i) => prepare(mount, { ...o, folder: join(o.folder, `m${i}`), undo }));
+    return { mounts, [Symbol.dispose]: dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+interface Context {
+  readonly folder: string;
+  readonly rootless: boolean;
+  readonly undo: (() => void)[];
+}
+
+function prepare(mount: StepMount, c: Context): PreparedMount {
+  if (mount.type === 'bind') return bound(mount, mount.source, c);
+  if (mount.type === 'tmpfs') return temporary(mount);
+  if (mount.type === 'file') return file(mount, c);
+  mkdirSync(c.folder);
+  const mounted = mountAll(mount.mounts, c.folder);
+  c.undo.push(() => mounted[Symbol.dispose]());
+  return bound(mount, partOf(mount, c), c);
+}
+
+function temporary(mount: Extract<StepMount, { type: 'tmpfs' }>): PreparedMount {
+  const options = ['nosuid'];
+  if (mount.size !== undefined && mount.size > 0) options.push(`size=${mount.size}`);
+  if (mount.mode !== undefined) options.push(`mode=${mount.mode.toString(8)}`);
+  const spec: SpecMount = { destination: mount.target, type: 'tmpfs', source: 'tmpfs', options };
+  return { target: mount.target, kind: 'folder', spec };
+}
+
+function file(mount: Extract<StepMount, { type: 'file' }>, c: Context): PreparedMount {
+  writeFileSync(c.folder, mount.content, { mode: 0o600, flag: 'wx' });
+  try {
+    chownSync(c.folder, mount.uid, mount.gid);
+  } catch (error) {
+    // An id that is not mapped: the one there is reads it.
+    if (!hasErrno(error, 'EINVAL', 'EPERM')) throw error;
+  }
+  chmodSync(c.folder, mount.mode);
+  const options = ['nosuid', 'nodev', ...((mount.mode & 0o111) === 0 ? ['noexec'] : []), 'rbind', 'ro'];
+  const spec: SpecMount = { destination: mount.target, type: 'bind', source: c.folder, options };
+  return { target: mount.target, kind: 'file', spec };
+}
+
+function bound(mount: { target: string; readonly: boolean }, source: string, c: Context): PreparedMount {
+  let stats;
+  try {
+    stats = statSync(source);
+  } catch (error) {
+    throw missing(mount.target, source, error);
+  }
+  const options = [
+    'rbind',
+    mount.readonly ? 'ro' : 'rw',
+    ...(c.rootless ? mountFlags(source).filter((flag) => LOCKED.has(flag)) : []),
+  ];
+  return {
+    target: mount.target,
+    kind: stats.isDirectory() ? 'folder' : 'file',
+    spec: { destination: mount.target, type: 'bind', source, options: [...new Set(options)] },
+  };
+}
+
+/** The folder or file of the mounted tree that is wanted, as a place that cannot be led elsewhere. */
+function partOf(mount: Extract<StepMount, { type: 'tree' }>, c: Context): string {
+  if (/^[/.]*$/.test(mount.source)) return c.folder;
+  const root = openSync(c.folder, O_PATH | constants.O_DIRECTORY);
+  try {
+    const fd = sys.openInRoot(root, mount.source, O_PATH);
+    try {
+      const part = `${c.folder}-part`;
+      if (fstatSync(fd).isDirectory()) mkdirSync(part);
+      else writeFileSync(part, '');
+      sys.mount(`/proc/self/fd/${fd}`, part, { flags: sys.MS.BIND | sys.MS.REC });
+      c.undo.push(() => unmount(part));
+      return part;
+    } finally {
+      closeSync(fd);
+    }
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw missing(mount.target, mount.source, error);
+    throw error;
+  } finally {
+    closeSync(root);
+  }
+}
+
+function missing(target: string, source: string, cause: unknown): Error {
+  const detail = hasErrno(cause, 'ENOENT') ? 'not found' : messageOf(cause);
+  return execError('STEP_MOUNT_MISSING', `mount "${source}" on "${target}": ${detail}`, { cause });
+}
+
+/** The flags of the mount that a path is on, as mountinfo has them (proc(5)). */
+export function mountFlags(path: string): string[] {
+  const fd = openSync(path, O_PATH);
+  try {
+    const id = /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1];
+    const line = readFileSync('/proc/self/mountinfo', 'latin1')
+      .split('\n')
+      .find((text) => text.startsWith(`${id} `));
+    return (line?.split(' ')[5] ?? '').split(',');
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What a user namespace may not take away: a bind in it must repeat it (moby/buildkit#3098). */
+const LOCKED = new Set(['ro', 'nodev', 'noexec', 'nosuid', 'noatime', 'relatime', 'nodiratime']);
+const O_PATH = 0o10000000;
