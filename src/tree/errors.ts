@@ -17,4 +17,6 @@ export const treeError = errorTable({
   NOT_A_FILE: 'invalid',
   LINK_LOOP: 'invalid',
   EXTRACT_FAILED: 'failed',
+  EXTRACT_DENIED: 'denied',
+  EXTRACT_FULL: 'exhausted',
 });

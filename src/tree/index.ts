@@ -15,3 +15,7 @@ export { composeTree, emptyTree, memoryTree, type ComposeItem, type ContentPlace
 export { baseOf, joinPath, parentOf, resolvePath, type Lookup, type Resolved } from './safe-path.ts';
 export { linkTo, viewTree, type TreeView, type ViewNode } from './tree-view.ts';
 export { unionOf } from './union.ts';
+export { changesBetween } from './changes.ts';
+export { contentDigest, type Selection } from './content-digest.ts';
+export { extractTree, type Extracted } from './extract.ts';
+export { findPaths, pick, type Found, type Picked } from './select.ts';
