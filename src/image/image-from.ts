@@ -26,7 +26,9 @@ export interface ImageCore {
   /** Set when the blobs are in a registry. */
   readonly source?: LayerSource | undefined;
   /** Makes the layer of a descriptor where `layerFromBlob` will not do. */
-  readonly layer?: ((descriptor: Descriptor, diffId: (w?: Wait) => Promise<Digest>) => Layer) | undefined;
+  readonly layer?:
+    | ((descriptor: Descriptor, o: { at: number; diffId: (w?: Wait) => Promise<Digest> }) => Layer)
+    | undefined;
 }
 
 /** The image of a core. Manifest and config are read when first asked for, then kept; layers are read each time. */
@@ -55,7 +57,7 @@ export function imageFrom(core: ImageCore): Image {
     const isImage = isConfigType(configDescriptor.mediaType);
     return layers.map((descriptor, at) => {
       const diffId = async (w?: Wait): Promise<Digest> => (await diffIds.get(w))?.[at] ?? descriptor.digest;
-      if (isImage && core.layer) return core.layer(descriptor, diffId);
+      if (isImage && core.layer) return core.layer(descriptor, { at, diffId });
       return layerFromBlob(descriptor, {
         blobs: core.blobs,
         source: core.source,
@@ -121,12 +123,16 @@ export async function indexManifestOf(index: Index, w?: Wait): Promise<IndexMani
   return parseIndexManifest(await index.manifest(w));
 }
 
-/** The parsed config of an image. Throws `CONFIG_INVALID` for an artifact, which has none. */
+/** The parsed config of an image. Throws `CONFIG_INVALID`, also for an artifact, which has none. */
 export async function configOf(image: Image, w?: Wait): Promise<ImageConfig> {
-  const { config } = await manifestOf(image, w);
-  if (!isConfigType(config.mediaType))
+  const bytes = await image.config(w);
+  try {
+    return parseConfig(bytes);
+  } catch (error) {
+    const { config } = await manifestOf(image, w);
+    if (isConfigType(config.mediaType)) throw error;
     throw imageError('CONFIG_INVALID', `read image config: this is an artifact, whose config is "${config.mediaType}"`);
-  return parseConfig(await image.config(w), `config ${config.digest}`);
+  }
 }
 
 /** What names an image or index: type, digest and size of its manifest. */
@@ -135,7 +141,7 @@ export async function descriptorOf(x: Image | Index, w?: Wait): Promise<Descript
   return { mediaType: parseManifest(bytes).mediaType, digest: digestOf(bytes), size: bytes.length };
 }
 
-/** Digest of the config: the image ID, the same whatever the layers are compressed with. */
+/** The image ID: the digest of its config, the same whatever its layers are compressed with. No layer is compressed for it. */
 export async function imageId(image: Image, w?: Wait): Promise<Digest> {
-  return (await manifestOf(image, w)).config.digest;
+  return digestOf(await image.config(w));
 }

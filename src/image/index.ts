@@ -19,6 +19,9 @@ export {
   openImageOrIndex,
   type ImageCore,
 } from './image-from.ts';
+export { blobsOf, type ImageRecord, type LayerRecord } from './image-record.ts';
+export { ImageStore, type BuiltLayer } from './image-store.ts';
+export type { StoredImage } from './image-table.ts';
 export type { Image, Index, Layer, LayerSource } from './image.ts';
 export { layerFromBlob, layerFromBytes, layerFromTar, relabel } from './layer-from.ts';
 export { openLayout, writeLayout, type Layout } from './layout.ts';
@@ -60,4 +63,5 @@ export {
   platformRuns,
 } from './platform.ts';
 export { canonicalReference, familiarReference, parseReference, repositoryName, type Reference } from './reference.ts';
+export type { CompressLayer, OpenRemote } from './stored-layer.ts';
 export { validateImage } from './validate.ts';
