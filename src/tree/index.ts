@@ -19,3 +19,7 @@ export { changesBetween } from './changes.ts';
 export { contentDigest, type Selection } from './content-digest.ts';
 export { extractTree, type Extracted } from './extract.ts';
 export { findPaths, pick, type Found, type Picked } from './select.ts';
+export { closeCodecs } from './codec-pool.ts';
+export { GZIP, layerMediaType, NONE, ZSTD } from './codec.ts';
+export { writeLayer, type LayerOptions } from './layer-writer.ts';
+export { openLayer } from './toc.ts';
