@@ -17,9 +17,9 @@ import {
 import type { Found, LayerStack, OverlayXattrs } from './layer-stack.ts';
 
 /** One thing that may be a change: kept when it is one, when a part of it is, or when it is another name of one. */
-interface Node {
+export interface ChangeNode {
   readonly entry: Entry;
-  readonly parent: Node | undefined;
+  readonly parent: ChangeNode | undefined;
   /** Device and inode, where the file has several names. */
   readonly inode: string | undefined;
   kept: boolean;
@@ -43,7 +43,7 @@ export async function overlayChanges(
 }
 
 class Walk {
-  readonly nodes: Node[] = [];
+  readonly nodes: ChangeNode[] = [];
   readonly #upper: string;
   readonly #lower: LayerStack;
   readonly #o: { xattrs: OverlayXattrs } & Wait;
@@ -55,10 +55,10 @@ class Walk {
     this.#o = o;
   }
 
-  /** `merges`: the lower layers have this folder too. `opaque`: and nothing of theirs shows. */
+  /** `merges`: the lower layers have this folder too. `opaque`: and nothing of theirs shows, here or further in. */
   async folder(
     path: string,
-    o: { readonly node: Node | undefined; readonly merges: boolean; readonly opaque: boolean },
+    o: { readonly node: ChangeNode | undefined; readonly merges: boolean; readonly opaque: boolean },
   ): Promise<void> {
     const here = this.#upper + (path === '' ? '' : `/${path}`);
     const names = new Set(namesIn(here));
@@ -71,7 +71,7 @@ class Walk {
       }
       const at = below(path, name);
       if (gone.has(name)) {
-        this.#add(whiteout(at), { parent: o.node, kept: true });
+        this.#gone(at, o.node);
         continue;
       }
       const found = { path: `${here}/${name}`, stat: statOf(`${here}/${name}`) };
@@ -79,37 +79,48 @@ class Walk {
     }
   }
 
-  async #visit(path: string, upper: Found, o: { readonly node: Node | undefined; readonly merges: boolean }) {
+  async #visit(
+    path: string,
+    upper: Found,
+    o: { readonly node: ChangeNode | undefined; readonly merges: boolean; readonly opaque: boolean },
+  ): Promise<void> {
     const { stat } = upper;
     if (stat.isSocket()) return;
     const lower = o.merges ? this.#lower.find(path) : undefined;
     if (isWhiteout(stat)) {
-      if (lower) this.#add(whiteout(path), { parent: o.node, kept: true });
+      if (lower) this.#gone(path, o.node);
       return;
     }
-    const facts = describe(path, upper);
-    const same = lower !== undefined && isSame(facts.entry, upper, lower);
-    const node = this.#add(facts.entry, { parent: o.node, kept: !same, stat });
+    const { node, names } = changeOf(path, upper, { parent: o.node, lower, sameContent: false });
+    this.nodes.push(node);
     if (!stat.isDirectory()) return;
     await this.folder(path, {
       node,
       merges: lower?.stat.isDirectory() ?? false,
-      opaque: facts.names.includes(`${this.#o.xattrs}.overlay.opaque`),
+      opaque: o.opaque || names.includes(`${this.#o.xattrs}.overlay.opaque`),
     });
   }
 
-  #add(entry: Entry, o: { parent: Node | undefined; kept: boolean; stat?: Stat }): Node {
-    const { stat } = o;
-    const many = stat !== undefined && stat.nlink > 1n && !stat.isDirectory();
-    const inode = many ? `${stat.dev}:${stat.ino}` : undefined;
-    const node: Node = { entry, parent: o.parent, kept: o.kept, inode };
-    this.nodes.push(node);
-    return node;
+  #gone(path: string, parent: ChangeNode | undefined): void {
+    this.nodes.push({ entry: whiteout(path), parent, inode: undefined, kept: true });
   }
 }
 
+/** What is at a path of a snapshot, a change or not. `sameContent`: the content is known to be the same as below. */
+export function changeOf(
+  path: string,
+  upper: Found,
+  o: { parent: ChangeNode | undefined; lower: Found | undefined; sameContent: boolean },
+): { readonly node: ChangeNode; readonly names: readonly string[] } {
+  const { stat } = upper;
+  const { entry, names } = describe(path, upper);
+  const kept = o.lower === undefined || !isSame(entry, upper, { ...o.lower, sameContent: o.sameContent });
+  const inode = stat.nlink > 1n && !stat.isDirectory() ? `${stat.dev}:${stat.ino}` : undefined;
+  return { node: { entry, parent: o.parent, inode, kept }, names };
+}
+
 /** The entries that are changes, names of one inode as links to the first. */
-export function settle(nodes: readonly Node[]): readonly Entry[] {
+export function settle(nodes: readonly ChangeNode[]): readonly Entry[] {
   const linked = new Set<string>();
   for (const node of nodes) if (node.kept && node.inode !== undefined) linked.add(node.inode);
   for (const node of nodes) {
@@ -130,12 +141,12 @@ export function settle(nodes: readonly Node[]): readonly Entry[] {
   return entries;
 }
 
-function whiteout(path: string): Entry {
+export function whiteout(path: string): Entry {
   return { path, type: 'whiteout', mode: 0, uid: 0, gid: 0, size: 0, mtime: 0, mtimeNs: 0 };
 }
 
 /** The entry that a file on disk is, and the names of all its attributes. */
-export function describe(path: string, { path: at, stat }: Found): { entry: Entry; names: readonly string[] } {
+function describe(path: string, { path: at, stat }: Found): { entry: Entry; names: readonly string[] } {
   const type = typeOf(stat);
   const names = sys.listXattrs(native(at)).toSorted();
   let owner: readonly number[] | undefined;
@@ -170,7 +181,7 @@ export function describe(path: string, { path: at, stat }: Found): { entry: Entr
 }
 
 /** Whether a file is what it was: `after` describes `upper`. */
-export function isSame(after: Entry, upper: Found, lower: Found): boolean {
+function isSame(after: Entry, upper: Found, lower: Found & { readonly sameContent: boolean }): boolean {
   if (upper.stat.ino === lower.stat.ino && upper.stat.dev === lower.stat.dev) return true;
   const before = describe(after.path, lower).entry;
   if (after.type !== before.type || after.mode !== before.mode) return false;
@@ -179,7 +190,7 @@ export function isSame(after: Entry, upper: Found, lower: Found): boolean {
   if (after.type === 'directory') return true;
   if (upper.stat.rdev !== lower.stat.rdev || after.link !== before.link || after.size !== before.size) return false;
   if (after.mtime !== before.mtime || after.mtimeNs !== before.mtimeNs) return false;
-  if (after.type !== 'file' || after.size === 0 || after.mtimeNs !== 0) return true;
+  if (after.type !== 'file' || after.size === 0 || after.mtimeNs !== 0 || lower.sameContent) return true;
   return sameContent(upper.path, lower.path);
 }
 

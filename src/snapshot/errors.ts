@@ -8,4 +8,6 @@ export const snapshotError = errorTable({
   LAYER_UNSAFE: 'denied',
   LAYER_INVALID: 'invalid',
   LAYER_OWNER: 'unsupported',
+  UNPACK_FULL: 'exhausted',
+  UNPACK_FAILED: 'failed',
 });

@@ -115,7 +115,7 @@ export function copyEntry(from: string, to: string, stat: Stat): void {
     try {
       const fd = openSync(target, 'wx', 0o600);
       try {
-        copyContent(fd, source, Number(fstatSync(source).size));
+        copyContent(fd, source, fstatSync(source).size);
         fchownSync(fd, uid, gid);
         fchmodSync(fd, mode);
       } finally {

@@ -220,7 +220,7 @@ function snapshotRow(row: Row): SnapshotRow {
   const optional = (name: string): number | undefined => (row[name] === null ? undefined : Number(row[name]));
   return {
     number: Number(row['number']),
-    id: row['id'] === null ? undefined : String(row['id']),
+    id: typeof row['id'] === 'string' ? row['id'] : undefined,
     parent: optional('parent'),
     createdAt: Number(row['created_at']),
     usedAt: Number(row['used_at']),

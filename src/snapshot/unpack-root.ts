@@ -8,6 +8,7 @@ import {
   isWhiteout,
   linkTarget,
   nameOf,
+  namesIn,
   native,
   parentOf,
   setMode,
@@ -45,6 +46,8 @@ export class UnpackRoot {
   readonly #folders = new Map<string, Folder>();
   /** Paths of folders as entries write them -> their real paths. */
   readonly #resolved = new Map<string, string>([['', '']]);
+  /** Real paths of the layer's own entries. What else is here was in the whole tree, or was copied up on the way. */
+  readonly #placed = new Set<string>();
   #links = 0;
 
   constructor(target: UnpackTarget) {
@@ -65,13 +68,20 @@ export class UnpackRoot {
     return path === '' ? '' : below(this.folder(parentOf(path)), nameOf(path));
   }
 
+  /** `place` for something that is about to be made. */
+  claim(path: string): string {
+    const real = this.place(path);
+    this.#placed.add(real);
+    return real;
+  }
+
   /** The real path of a folder, links followed; made (0755, root) where it is missing, copied up where it lies below. */
   folder(path: string): string {
     const known = this.#resolved.get(path);
     if (known !== undefined) return known;
     const parent = this.folder(parentOf(path));
     this.#links = 0;
-    const real = this.#enter(parent, nameOf(path), path);
+    const real = this.#enter(parent, nameOf(path), { asked: path, make: true }) ?? '';
     this.#resolved.set(path, real);
     return real;
   }
@@ -105,30 +115,26 @@ export class UnpackRoot {
     this.#folders.set(real, { cut: !merges || replaced, finish });
   }
 
-  /** Hides what the lower layers have in a folder. */
+  /** Hides what was in a folder before this layer. */
   makeOpaque(real: string): void {
     const folder = this.#folders.get(real);
     if (!folder) return;
-    if (!this.#target.below) {
-      rmSync(native(this.at(real)), { recursive: true });
-      mkdirSync(native(this.at(real)), 0o700);
-      this.#forget(real);
-      return;
-    }
+    this.#prune(real);
     if (folder.cut) return;
     this.#setOpaque(this.at(real));
     folder.cut = true;
   }
 
-  /** Hides what is at `path` below. What this layer itself has put there stays. */
+  /** Hides what was at `path` before this layer. */
   whiteOut(path: string): void {
     const parent = path === '' ? undefined : this.#existing(parentOf(path));
     if (parent === undefined) return;
     const real = below(parent, nameOf(path));
-    if (this.#folders.has(real)) this.makeOpaque(real);
-    else if (!this.#target.below) this.clear(real);
-    else if (this.#lower(real) && !statOf(this.at(real)))
-      sys.mknod(native(this.at(this.place(path))), 0o020000, { major: 0, minor: 0 });
+    if (this.#folders.has(real)) {
+      if (this.#prune(real) || this.#placed.has(real)) return this.makeOpaque(real);
+    } else if (this.#placed.has(real)) return;
+    this.clear(real);
+    if (this.#lower(real)) sys.mknod(native(this.at(this.place(path))), 0o020000, { major: 0, minor: 0 });
   }
 
   /** Removes what lies at a real path in this folder, so that an entry can be put there. */
@@ -145,10 +151,10 @@ export class UnpackRoot {
 
   /** The place on disk of the file at `path`, to link to: copied up from below if need be. Undefined when there is none. */
   linkSource(path: string): string | undefined {
-    const real = this.place(path);
-    const found = this.find(real);
+    const parent = this.#existing(parentOf(path));
+    const found = parent === undefined ? undefined : this.find(below(parent, nameOf(path)));
     if (!found || found.stat.isDirectory()) return undefined;
-    const at = this.at(real);
+    const at = this.at(this.place(path));
     if (found.path !== at) copyEntry(found.path, at, found.stat);
     return at;
   }
@@ -158,27 +164,30 @@ export class UnpackRoot {
     for (const [real, folder] of [...this.#folders].toReversed()) folder.finish(this.at(real));
   }
 
-  #enter(parent: string, name: string, asked: string): string {
+  /** The real path of the folder `name` in a folder; `make`: made or copied up where it is not here, else undefined where there is none. */
+  #enter(parent: string, name: string, o: { readonly asked: string; readonly make: boolean }): string | undefined {
     const real = below(parent, name);
     if (this.#folders.has(real)) return real;
     const found = this.find(real);
-    if (!found) {
-      this.makeFolder(real, plainFolder);
+    if (!found && !o.make) return undefined;
+    if (!found || found.stat.isDirectory()) {
+      const here = found?.path === this.at(real);
+      if (o.make) this.makeFolder(real, found ? (here ? keeper(found) : copier(found)) : plainFolder);
       return real;
     }
-    if (found.stat.isDirectory()) {
-      this.makeFolder(real, found.path === this.at(real) ? keeper(found) : copier(found));
-      return real;
+    if (!found.stat.isSymbolicLink()) {
+      if (!o.make) return undefined;
+      throw snapshotError('LAYER_INVALID', `unpack "${o.asked}": "${real}" is not a folder`);
     }
-    if (!found.stat.isSymbolicLink())
-      throw snapshotError('LAYER_INVALID', `unpack "${asked}": "${real}" is not a folder`);
     this.#links += 1;
-    if (this.#links > MAX_LINKS) throw snapshotError('LAYER_UNSAFE', `unpack "${asked}": too many links`);
+    if (this.#links > MAX_LINKS) throw snapshotError('LAYER_UNSAFE', `unpack "${o.asked}": too many links`);
     const target = linkTarget(found.path);
     let at = target.startsWith('/') ? '' : parent;
     for (const part of target.split('/')) {
       if (part === '' || part === '.') continue;
-      at = part === '..' ? parentOf(at) : this.#enter(at, part, asked);
+      const next = part === '..' ? parentOf(at) : this.#enter(at, part, o);
+      if (next === undefined) return undefined;
+      at = next;
     }
     return at;
   }
@@ -188,11 +197,8 @@ export class UnpackRoot {
     const known = this.#resolved.get(path);
     if (known !== undefined) return known;
     const parent = this.#existing(parentOf(path));
-    if (parent === undefined) return undefined;
-    const found = this.find(below(parent, nameOf(path)));
-    if (!found) return undefined;
-    if (found.stat.isDirectory()) return below(parent, nameOf(path));
-    return found.stat.isSymbolicLink() ? this.folder(path) : undefined;
+    this.#links = 0;
+    return parent === undefined ? undefined : this.#enter(parent, nameOf(path), { asked: path, make: false });
   }
 
   #lower(real: string): Found | undefined {
@@ -207,6 +213,18 @@ export class UnpackRoot {
       if (folder?.cut) return true;
       if (at === '') return false;
     }
+  }
+
+  /** Removes from a folder here all that is not this layer's own; true when something stays. */
+  #prune(real: string): boolean {
+    let stays = false;
+    for (const name of namesIn(this.at(real))) {
+      const child = below(real, name);
+      const inside = this.#folders.has(child) && this.#prune(child);
+      if (inside || this.#placed.has(child)) stays = true;
+      else this.clear(child);
+    }
+    return stays;
   }
 
   #setOpaque(path: string): void {

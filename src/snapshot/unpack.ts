@@ -10,7 +10,7 @@ import {
   symlinkSync,
 } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { hasErrno, sys, throwIfCancelled, type Wait } from '../base/index.ts';
+import { CodedError, hasErrno, messageOf, sys, throwIfCancelled, type Wait } from '../base/index.ts';
 import { encodePath, type Entry, type FileTree } from '../tree/index.ts';
 import { snapshotError } from './errors.ts';
 import { isPrivateXattr, native, OWNER_XATTR, setMode, writeAll } from './files.ts';
@@ -30,20 +30,33 @@ export async function unpack(tree: FileTree, target: UnpackTarget, w?: Wait): Pr
   const run = new Unpacking(tree, target);
   const entries = await tree.entries(w);
   let turn = 0;
+  let at = '';
   try {
     for (const entry of entries) {
       if (++turn % TURN === 0) {
         await setImmediate();
         throwIfCancelled(w);
       }
+      at = entry.path;
       const left = run.place(entry);
       if (left) await left;
     }
+    at = '';
     run.finish();
+  } catch (error) {
+    throw clear(error, at);
   } finally {
     run.close();
   }
   return run.notes();
+}
+
+function clear(error: unknown, path: string): unknown {
+  if (error instanceof CodedError) return error;
+  const message = `unpack "/${path}": ${messageOf(error)}`;
+  return hasErrno(error, 'ENOSPC', 'EDQUOT')
+    ? snapshotError('UNPACK_FULL', message, { cause: error, remedy: 'Free some space, or let "strake prune" do so.' })
+    : snapshotError('UNPACK_FAILED', message, { cause: error });
 }
 
 class Unpacking {
@@ -66,7 +79,7 @@ class Unpacking {
     const root = this.#root;
     switch (entry.type) {
       case 'directory':
-        root.makeFolder(root.place(entry.path), (path) => this.#dress(entry, path));
+        root.makeFolder(root.claim(entry.path), (path) => this.#dress(entry, path));
         return undefined;
       case 'whiteout':
         root.whiteOut(entry.path);
@@ -77,7 +90,7 @@ class Unpacking {
       default:
     }
     if (entry.path === '') throw snapshotError('LAYER_INVALID', 'unpack "/": the root is not a folder');
-    const real = root.place(entry.path);
+    const real = root.claim(entry.path);
     if (entry.type === 'file') return this.#file(entry, real);
     if (entry.type === 'hardlink') this.#link(entry, real);
     else this.#node(entry, real);
