@@ -24,3 +24,7 @@ export {
 export { resolveBase, type ResolveBaseOptions, type ResolveEvent } from './resolve-base.ts';
 export { mirrorLogins } from './suite-sources.ts';
 export { compareVersions } from './version.ts';
+export { baseTree, type BaseTree, type BaseTreeOptions } from './base-tree.ts';
+export { cleaned } from './cleaned.ts';
+export { configureSteps, type ConfigureStep } from './configure-steps.ts';
+export { debDescriptor, fetchPackages, type FetchEvent } from './fetch-packages.ts';
