@@ -1,9 +1,9 @@
 import { Lazy, type Wait } from '../base/index.ts';
+import type { Descriptor } from '../blob/index.ts';
 import { imageError } from './errors.ts';
-import { manifestOf } from './image-from.ts';
 import type { Image, Index } from './image.ts';
 import { relabel } from './layer-from.ts';
-import { encodeManifest, parseManifest } from './manifest.ts';
+import { encodeManifest, parseImageManifest, parseManifest } from './manifest.ts';
 import { familyOf, toFamily, type MediaFamily } from './media-types.ts';
 
 /** `x` with these annotations on its manifest, added to those it has. The config, and so the image ID, stays. Throws `ANNOTATIONS_UNSUPPORTED` when asked for the manifest of an image of Docker media types. */
@@ -23,32 +23,33 @@ export function annotate<T extends Image | Index>(x: T, annotations: Readonly<Re
   return withManifest(x, manifest);
 }
 
-/** The same image in the other family of media types: same config, same layers, another manifest. The image itself when it is in that family. */
-export async function withMediaTypes(image: Image, family: MediaFamily): Promise<Image> {
-  const parsed = await manifestOf(image);
-  if (familyOf(parsed.mediaType) === family) return image;
-  if (family === 'docker' && Object.keys(parsed.annotations ?? {}).length > 0)
-    throw imageError(
-      'ANNOTATIONS_UNSUPPORTED',
-      'convert image: a manifest of Docker media types cannot have annotations',
-      {
-        remedy: 'Keep the OCI media types.',
-      },
-    );
-  const manifest = encodeManifest({
-    ...parsed,
-    mediaType: toFamily(parsed.mediaType, family),
-    config: { ...parsed.config, mediaType: toFamily(parsed.config.mediaType, family) },
-    layers: parsed.layers.map((layer) => ({ ...layer, mediaType: toFamily(layer.mediaType, family) })),
+/** The same image in a family of media types: same config, same layers, another manifest. One that is in that family keeps its manifest's bytes. Throws `ANNOTATIONS_UNSUPPORTED` when asked for a Docker manifest of an annotated image. */
+export function withMediaTypes(image: Image, family: MediaFamily): Image {
+  const manifest = new Lazy(async () => {
+    const bytes = await image.manifest();
+    const parsed = parseImageManifest(bytes);
+    if (familyOf(parsed.mediaType) === family) return bytes;
+    if (family === 'docker' && Object.keys(parsed.annotations ?? {}).length > 0)
+      throw imageError(
+        'ANNOTATIONS_UNSUPPORTED',
+        'convert image: a manifest of Docker media types cannot have annotations',
+        {
+          remedy: 'Keep the OCI media types.',
+        },
+      );
+    return encodeManifest({
+      ...parsed,
+      mediaType: toFamily(parsed.mediaType, family),
+      config: convert(parsed.config),
+      layers: parsed.layers.map((layer) => convert(layer)),
+    });
   });
+  const convert = (d: Descriptor): Descriptor => ({ ...d, mediaType: toFamily(d.mediaType, family) });
   return {
     kind: 'image',
-    manifest: async () => manifest,
+    manifest: (w) => manifest.get(w),
     config: (w) => image.config(w),
-    layers: async (w) =>
-      (await image.layers(w)).map((layer) =>
-        relabel(layer, (d) => ({ ...d, mediaType: toFamily(d.mediaType, family) })),
-      ),
+    layers: async (w) => (await image.layers(w)).map((layer) => relabel(layer, convert)),
   };
 }
 

@@ -93,7 +93,8 @@ test('a changed config keeps the layers; annotations keep the image ID', async (
   assert.equal(await imageId(annotated), await imageId(base));
   assert.notDeepEqual(await descriptorOf(annotated), await descriptorOf(base));
   assert.deepEqual((await manifestOf(annotate(annotated, { c: 'd' }))).annotations, { a: 'b', c: 'd' });
-  const docker = await withMediaTypes(base, 'docker');
+  const docker = withMediaTypes(base, 'docker');
+  assert.deepEqual(await withMediaTypes(base, 'oci').manifest(), await base.manifest());
   assert.equal(await imageId(docker), await imageId(base));
   assert.deepEqual(await validateImage(docker, { layers: true }), []);
   assert.equal((await manifestOf(docker)).mediaType, MEDIA.dockerManifest);
