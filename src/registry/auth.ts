@@ -158,7 +158,8 @@ export class Authenticator {
         body: Buffer.from(form.toString()),
       });
       // A token server without OAuth2 does not know the POST; it may take the token as a password.
-      if (response.status !== 404 && response.status !== 405) return this.#read(response, { asked, credential, what });
+      if (response.status !== 404 && response.status !== 405)
+        return await this.#read(response, { asked, credential, what });
     }
     const url = new URL(demand.realm);
     if (demand.service !== undefined) url.searchParams.append('service', demand.service);
@@ -172,7 +173,7 @@ export class Authenticator {
       url,
       headers: credential ? { authorization: basic(credential) } : {},
     });
-    return this.#read(response, { asked, credential, what });
+    return await this.#read(response, { asked, credential, what });
   }
 
   async #read(

@@ -205,10 +205,9 @@ export class Transport {
       try {
         return await ask(plain);
       } catch (second) {
-        throw this.#translate(
-          hasCode(second, 'HTTP_UNREACHABLE') && hasCode(error, 'HTTP_NOT_TLS') ? error : second,
-          w.what,
-        );
+        if (hasCode(error, 'HTTP_NOT_TLS') || isNobodyThere(error)) throw this.#translate(second, w.what);
+        // Neither worked, but somebody is there: it may want the client certificate, which the probe does not show.
+        return secure;
       }
     }
   }
