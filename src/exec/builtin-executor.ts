@@ -8,7 +8,6 @@ import { makeFolders, resolveInRoot } from './in-root.ts';
 import { enclosed, type Command } from './launch.ts';
 import { hardLimits } from './machine.ts';
 import { MASKED_PATHS, READONLY_PATHS, specRlimits } from './spec.ts';
-import type { ProcessIo } from './executor.ts';
 import type { Driver, Step } from './run-step.ts';
 import type { MountPoint } from './stubs.ts';
 
@@ -68,20 +67,26 @@ export class BuiltinDriver implements Driver {
       makePoint(root, prepared);
       mount([{ type, source, target: prepared.target, options: [...options, 'nodev'] }]);
     }
+    makeFolders(root, resolveInRoot(root, process.cwd), process.user);
     writeFileSync(join(step.folder, 'fstab'), fstab(this.#insideMounts(step, tools)));
-    writeFileSync(join(step.folder, FAILURE), '');
     const { kind } = step.network;
     const up = kind === 'empty' ? (this.#tools.ip ?? '') : '';
     const { file, args } = this.#prefix(step);
     args.push(this.#tools.sh, '-c', SCRIPT, 'sh');
-    args.push(join(step.folder, FAILURE), process.hostname, join(step.folder, 'fstab'), tools, up);
+    args.push(process.hostname, join(step.folder, 'fstab'), tools, up);
     args.push(...this.#inside(step));
-    return { file, args, env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' } };
+    return {
+      file,
+      args,
+      aside: join(step.folder, FAILURE),
+      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
+    };
   }
 
-  exit(step: Step, o: { code: number; io: ProcessIo }): number {
+  exit(step: Step, o: { code: number }): number {
     const failure = readFileSync(join(step.folder, FAILURE), 'utf8').trim();
-    if (failure !== '')
+    if (KILLED.test(failure)) return 137;
+    if (failure !== '' && o.code !== 0)
       throw execError('RUNTIME_FAILED', `start "${step.process.args[0] ?? ''}" by unshare: ${failure}`);
     return o.code;
   }
@@ -170,18 +175,20 @@ export class BuiltinDriver implements Driver {
 }
 
 const FAILURE = 'failure';
-/** $1 where to say what failed, $2 host name, $3 fstab, $4 tool root, $5 `ip` or nothing; the rest is run. */
-const SCRIPT = `exec 9>>"$1"
+/** $1 host name, $2 fstab, $3 tool root, $4 `ip` or nothing; the rest is run. Descriptor 9 is for what goes wrong. */
+const SCRIPT = `exec 9>&2 2>&3 3>&-
 fail() { echo "$1" >&9; exit 125; }
 umask 022
-echo "$2" 2>/dev/null >/proc/sys/kernel/hostname || hostname "$2" 2>&9 || fail 'set the host name'
-mount -a -T "$3" 2>&9 || fail 'mount in the new namespaces'
-if [ -n "$5" ]; then "$5" link set lo up 2>&9 || fail 'bring loopback up'; fi
-cd "$4" && pivot_root . old 2>&9 || fail 'change the root'
+echo "$1" 2>/dev/null >/proc/sys/kernel/hostname || hostname "$1" 2>&9 || fail 'set the host name'
+mount -a -T "$2" 2>&9 || fail 'mount in the new namespaces'
+if [ -n "$4" ]; then "$4" link set lo up 2>&9 || fail 'bring loopback up'; fi
+cd "$3" && pivot_root . old 2>&9 || fail 'change the root'
 umount -l /old /proc 2>&9 || fail 'leave the old root'
-shift 5
+shift 4
 exec "$@" 9>&-
 `;
+/** unshare of util-linux 2.38 says this, and exits with 1, when its child was killed by SIGKILL. */
+const KILLED = /^unshare: sigprocmask unblock failed/m;
 
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
 

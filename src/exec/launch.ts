@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
@@ -13,6 +14,8 @@ export interface Command {
   readonly args: readonly string[];
   /** All of its environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** A file for what the starters themselves say; the process's stderr is then descriptor 3, to be moved to 2. */
+  readonly aside?: string | undefined;
 }
 
 /**
@@ -82,15 +85,17 @@ function start(
   command: Command,
   o: { stdin: number | 'ignore'; stdout: number; stderr: number; pipes: readonly Pipe[] },
 ): ChildProcess {
+  const aside = command.aside === undefined ? undefined : openSync(command.aside, 'w', 0o600);
   try {
     // In a session of its own, so that a terminal's Ctrl-C reaches this process only.
     return spawn(command.file, command.args, {
-      stdio: [o.stdin, o.stdout, o.stderr],
+      stdio: aside === undefined ? [o.stdin, o.stdout, o.stderr] : [o.stdin, o.stdout, aside, o.stderr],
       env: command.env,
       detached: true,
     });
   } finally {
     for (const pipe of o.pipes) pipe.started();
+    if (aside !== undefined) closeSync(aside);
   }
 }
 

@@ -75,11 +75,14 @@ export class OciDriver implements Driver {
     const said = this.#complaint(step);
     if (said === undefined) return o.code;
     this.killed(step);
-    const command = step.process.args[0] ?? '';
-    if (NOT_FOUND.test(said)) return refuse(o.io, `exec "${command}": not found`, 127);
-    if (NOT_ALLOWED.test(said)) return refuse(o.io, `exec "${command}": permission denied`, 126);
-    if (NOT_RUNNABLE.test(said)) return refuse(o.io, `exec "${command}": not a program of this machine`, 126);
-    throw execError('RUNTIME_FAILED', `start "${command}" by ${this.#runtime.name}: ${said}`);
+    const code = NOT_FOUND.test(said) ? 127 : NOT_ALLOWED.test(said) ? 126 : undefined;
+    if (code !== undefined) {
+      // The runtime has said so on the process's stderr, mostly with the command's name.
+      const command = step.process.args[0] ?? '';
+      if (!said.includes(command)) o.io.stderr(Buffer.from(`exec "${command}": ${said}\n`));
+      return code;
+    }
+    throw execError('RUNTIME_FAILED', `start "${step.process.args[0] ?? ''}" by ${this.#runtime.name}: ${said}`);
   }
 
   killed(step: Step): void {
@@ -117,14 +120,7 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const NOT_FOUND =
   /executable file (`.*` |)not found|exec: .*no such file or directory|open executable: no such file|exec .*: no such file or directory/i;
 const NOT_ALLOWED =
-  /exec: .*permission denied|exec .*: permission denied|open executable: permission denied|executable file .*permission denied/i;
-const NOT_RUNNABLE = /exec format error/i;
-
-function refuse(io: ProcessIo, text: string, code: number): number {
-  io.stderr(Buffer.from(`${text}\n`));
-  return code;
-}
-
+  /exec: .*permission denied|exec .*: permission denied|open executable: permission denied|executable file .*permission denied|exec format error/i;
 function readLines(path: string): string[] {
   try {
     return readFileSync(path, 'utf8').split('\n').filter(Boolean);

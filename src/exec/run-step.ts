@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountAll, sys, throwIfCancelled, type Wait } from '../base/index.ts';
 import { execError } from './errors.ts';
@@ -75,12 +75,13 @@ export async function runStep(
     const stubs = makeStubs(rootfs, points, o.root);
     settle = () => stubs.settle();
     undo.push(() => stubs.remove());
+    takeModes(prepared.mounts, rootfs);
     makeCwd(process, { rootfs, targets: stubs.targets });
     const step: Step = {
       process,
       folder,
       rootfs,
-      mounts: prepared.mounts.map((mount) => withMode(mount, rootfs)),
+      mounts: prepared.mounts,
       network,
       resolvConf: join(folder, 'resolv.conf'),
       hosts: join(folder, 'hosts'),
@@ -148,12 +149,12 @@ function check(process: Process, runner: StepRunner): void {
 }
 
 /** A tmpfs without a mode of its own gets its mount point's, as under runc. */
-function withMode(mount: PreparedMount, rootfs: string): PreparedMount {
-  const { spec } = mount;
-  if (spec.type !== 'tmpfs' || spec.options.some((option) => option.startsWith('mode='))) return mount;
-  const place = resolveInRoot(rootfs, mount.target);
-  const mode = place.missing.length > 0 ? 0o755 : statSync(join(rootfs, ...place.exists)).mode & 0o7777;
-  return { ...mount, spec: { ...spec, options: [...spec.options, `mode=${mode.toString(8)}`] } };
+function takeModes(mounts: readonly PreparedMount[], rootfs: string): void {
+  for (const { takesMode, target, spec } of mounts) {
+    if (takesMode !== true) continue;
+    const place = resolveInRoot(rootfs, target);
+    if (place.missing.length === 0) chmodSync(spec.source, statSync(join(rootfs, ...place.exists)).mode & 0o7777);
+  }
 }
 
 /** Makes the working folder in the root, unless a mount will be there. */

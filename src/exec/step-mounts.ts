@@ -19,6 +19,8 @@ import type { MountPoint } from './stubs.ts';
 
 export interface PreparedMount extends MountPoint {
   readonly spec: SpecMount;
+  /** A tmpfs that gets the mode of its mount point. */
+  readonly takesMode?: boolean | undefined;
 }
 
 export interface PreparedMounts extends Disposable {
@@ -54,7 +56,7 @@ interface Context {
 
 function prepare(mount: StepMount, c: Context): PreparedMount {
   if (mount.type === 'bind') return bound(mount, mount.source, c);
-  if (mount.type === 'tmpfs') return temporary(mount);
+  if (mount.type === 'tmpfs') return temporary(mount, c);
   if (mount.type === 'file') return file(mount, c);
   mkdirSync(c.folder);
   const mounted = mountAll(mount.mounts, c.folder);
@@ -62,12 +64,15 @@ function prepare(mount: StepMount, c: Context): PreparedMount {
   return bound(mount, partOf(mount, c), c);
 }
 
-function temporary(mount: Extract<StepMount, { type: 'tmpfs' }>): PreparedMount {
-  const options = ['nosuid'];
-  if (mount.size !== undefined && mount.size > 0) options.push(`size=${mount.size}`);
-  if (mount.mode !== undefined) options.push(`mode=${mount.mode.toString(8)}`);
-  const spec: SpecMount = { destination: mount.target, type: 'tmpfs', source: 'tmpfs', options };
-  return { target: mount.target, kind: 'folder', spec };
+/** Mounted here and bound, because the runtimes differ in what they make of its mode. */
+function temporary(mount: Extract<StepMount, { type: 'tmpfs' }>, c: Context): PreparedMount {
+  mkdirSync(c.folder);
+  const size = mount.size !== undefined && mount.size > 0 ? [`size=${mount.size}`] : [];
+  const mode = `mode=${(mount.mode ?? 0o755).toString(8)}`;
+  const mounted = mountAll([{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid', mode, ...size] }], c.folder);
+  c.undo.push(() => mounted[Symbol.dispose]());
+  const spec: SpecMount = { destination: mount.target, type: 'bind', source: c.folder, options: ['rbind', 'nosuid'] };
+  return { target: mount.target, kind: 'folder', takesMode: mount.mode === undefined, spec };
 }
 
 function file(mount: Extract<StepMount, { type: 'file' }>, c: Context): PreparedMount {
