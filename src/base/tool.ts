@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { errorTable, hasErrno, messageOf } from './error.ts';
 import { cancelled, throwIfCancelled, type Wait } from './wait.ts';
 import type { Bytes } from './bytes.ts';
@@ -54,8 +55,14 @@ export async function runTool(
   options.signal?.addEventListener('abort', onAbort, { once: true });
   child.stdin.on('error', () => undefined);
   try {
-    const [code] = await Promise.all([ended.promise, feed(child.stdin, options.input)]);
+    let broken: { readonly error: unknown } | undefined;
+    feed(child.stdin, options.input).catch((error: unknown) => {
+      broken = { error };
+      child.kill('SIGKILL');
+    });
+    const code = await ended.promise;
     if (options.signal?.aborted) throw cancelled(options.signal.reason);
+    if (broken) throw broken.error;
     const text = Buffer.concat(stderr).toString();
     if (code !== 0 && options.check !== false)
       throw toolError('TOOL_FAILED', `run "${command}": exit code ${code}${text.trim() ? `: ${lastLines(text)}` : ''}`);
@@ -80,11 +87,21 @@ export function findTool(name: string, path = process.env['PATH'] ?? ''): string
   return undefined;
 }
 
-async function feed(stdin: NodeJS.WritableStream, input: Uint8Array | Bytes | undefined): Promise<void> {
+/** Writes the input until it ends or the program stops reading. */
+async function feed(stdin: Writable, input: Uint8Array | Bytes | undefined): Promise<void> {
   if (input instanceof Uint8Array) stdin.write(input);
   else if (input) {
-    for await (const chunk of input)
-      if (!stdin.write(chunk)) await new Promise((resolve) => stdin.once('drain', resolve).once('close', resolve));
+    for await (const chunk of input) {
+      if (stdin.destroyed) break;
+      if (stdin.write(chunk)) continue;
+      await new Promise<void>((resolve) => {
+        const go = (): void => {
+          stdin.off('drain', go).off('close', go);
+          resolve();
+        };
+        stdin.once('drain', go).once('close', go);
+      });
+    }
   }
   stdin.end();
 }

@@ -34,7 +34,10 @@ export async function sleep(ms: number, w?: Wait): Promise<void> {
 export async function unlessCancelled<T>(promise: Promise<T>, w?: Wait): Promise<T> {
   const signal = w?.signal;
   if (!signal) return promise;
-  throwIfCancelled(w);
+  if (signal.aborted) {
+    promise.catch(() => undefined);
+    throw cancelled(signal.reason);
+  }
   const { promise: gate, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(cancelled(signal.reason));
   signal.addEventListener('abort', onAbort, { once: true });
