@@ -22,6 +22,7 @@ export interface UploadOptions extends Wait {
 /** Bytes of a chunk: above the 5 MiB that ECR wants, below what proxies take, and small enough to be held and sent again. */
 const CHUNK = 8 << 20;
 const WHOLE_ATTEMPTS = 2;
+const CHUNKED_ATTEMPTS = 3;
 const OCTETS = { 'content-type': 'application/octet-stream' };
 
 /**
@@ -166,7 +167,7 @@ class Upload {
         if (!this.#mayGoOn(error)) throw error;
         // Registries that know no chunks say so here; what they said of the whole is the better message.
         if (hasCode(error, 'REGISTRY_UNSUPPORTED', 'REGISTRY_REFUSED', 'REPOSITORY_NOT_FOUND')) throw reason;
-        if (attempt >= transport.attempts) throw error;
+        if (attempt >= CHUNKED_ATTEMPTS) throw error;
         await transport.pause(attempt, this.#o);
       }
     }
