@@ -1,1 +1,4 @@
+export { groundError } from './errors.ts';
 export type { Ground, GroundReport } from './ground.ts';
+export { keeperMain } from './keeper.ts';
+export { openGround, type GroundOptions } from './open-ground.ts';

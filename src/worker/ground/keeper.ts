@@ -1,0 +1,51 @@
+import { Socket } from 'node:net';
+import { Database, systemClock, systemRandom, sys } from '../../base/index.ts';
+import type { ExecutorName, ExecutorReport } from '../../exec/index.ts';
+import { groundError } from './errors.ts';
+import type { Ground, GroundReport } from './ground.ts';
+import { idsHere, openLocalGround } from './local-ground.ts';
+import { groundHandlers } from './serve-ground.ts';
+import { Server, type Handler } from './server.ts';
+
+/** What the engine asks the keeper first. */
+export interface OpenParams {
+  readonly folder: string;
+  readonly databasePath: string;
+  readonly executor?: ExecutorName | undefined;
+  readonly snapshotter?: 'overlay' | 'copy' | undefined;
+}
+
+export interface OpenAnswer {
+  readonly report: GroundReport;
+  readonly executor: ExecutorReport;
+}
+
+const SIGKILL = 9;
+
+/**
+ * The keeper: holds a ground in namespaces of its own and does what the engine asks for over file descriptor 3, until that closes. It knows nothing else: no registry, no credential, no cache. To be called by the door for the hidden command
+ * `__keeper`, first thing in the process. `more`: handlers of tests.
+ */
+export async function keeperMain(
+  _args: readonly string[] = [],
+  more: (ground: Ground) => Readonly<Record<string, Handler>> = () => ({}),
+): Promise<void> {
+  sys.setParentDeathSignal(SIGKILL);
+  // The terminal's signals are for the engine, which ends this by closing the connection.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  const stream = new Socket({ fd: 3, readable: true, writable: true });
+  await using stack = new AsyncDisposableStack();
+  const handlers: Record<string, Handler> = {
+    hello: async () => ({ ids: idsHere() }),
+    open: async (o: OpenParams, { signal }): Promise<OpenAnswer> => {
+      if (handlers['run']) throw groundError('KEEPER_PROTOCOL', 'open the ground: it is open');
+      const database = stack.use(Database.open(o.databasePath));
+      const { folder, executor, snapshotter } = o;
+      const parts = { folder, database, executor, snapshotter, clock: systemClock, random: systemRandom };
+      const ground = stack.use(await openLocalGround({ ...parts, signal }));
+      Object.assign(handlers, stack.use(groundHandlers(ground)), more(ground));
+      return { report: ground.report, executor: ground.executor.report };
+    },
+  };
+  await new Server(stream, handlers).closed();
+}

@@ -1,0 +1,140 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import {
+  messageOf,
+  sys,
+  throwIfCancelled,
+  type Clock,
+  type Database,
+  type Random,
+  type Wait,
+} from '../../base/index.ts';
+import type { ExecutorName } from '../../exec/index.ts';
+import { Asker } from './asker.ts';
+import { groundError } from './errors.ts';
+import type { Ground } from './ground.ts';
+import type { OpenAnswer, OpenParams } from './keeper.ts';
+import { openLocalGround } from './local-ground.ts';
+import { findIdMaps, startInNamespaces, type IdMaps } from './namespaces.ts';
+import { RemoteExecutor } from './remote-executor.ts';
+import { RemoteSnapshotter } from './remote-snapshotter.ts';
+
+export interface GroundOptions extends Wait {
+  /** Of grounds alone. */
+  readonly folder: string;
+  /** Its file is opened by the keeper too. */
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** How this program is started again as a keeper. */
+  readonly keeper: { readonly command: string; readonly args: readonly string[] };
+  /** Tried first; the others follow. */
+  readonly executor?: ExecutorName | undefined;
+  readonly snapshotter?: 'overlay' | 'copy' | undefined;
+}
+
+/**
+ * The best ground here: in this process as root (which takes it to a mount namespace of its own), else in a keeper, as root of a user namespace with this user's subordinate ids, or with its one id. Throws `GROUND_UNAVAILABLE` with every
+ * reason when none works.
+ */
+export async function openGround(o: GroundOptions): Promise<Ground> {
+  throwIfCancelled(o);
+  mkdirSync(o.folder, { recursive: true, mode: 0o711 });
+  if (canMount()) {
+    try {
+      sys.unshareMounts();
+    } catch (error) {
+      throw unavailable([`as root: ${messageOf(error)}`]);
+    }
+    return openLocalGround(o);
+  }
+  const reasons: string[] = [];
+  const found = findIdMaps();
+  if ('reason' in found) reasons.push(`subordinate ids: ${found.reason}`);
+  else {
+    try {
+      return await openKeeper(found, o);
+    } catch (error) {
+      throwIfCancelled(o);
+      reasons.push(`subordinate ids: ${messageOf(error)}`);
+    }
+  }
+  try {
+    return await openKeeper({ kind: 'single' }, { ...o, lacks: [`There is one id only: ${reasons.join('; ')}.`] });
+  } catch (error) {
+    throwIfCancelled(o);
+    throw unavailable([...reasons, `one id: ${messageOf(error)}`]);
+  }
+}
+
+/** A ground in a keeper with these ids. */
+export async function openKeeper(
+  maps: IdMaps,
+  o: GroundOptions & { readonly lacks?: readonly string[] | undefined },
+): Promise<Ground> {
+  const started = await startInNamespaces(o.keeper, { maps, env: keeperEnvironment(), signal: o.signal });
+  const { child, stream, said } = started;
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const asker = new Asker(stream, said);
+  const close = async (): Promise<void> => {
+    asker.close();
+    const killer = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS);
+    await gone;
+    clearTimeout(killer);
+  };
+  try {
+    const params: OpenParams = {
+      folder: o.folder,
+      databasePath: pathOf(o.database),
+      executor: o.executor,
+      snapshotter: o.snapshotter,
+    };
+    const answer = (await asker.ask('open', params, o)) as OpenAnswer;
+    const report = { ...answer.report, lacks: [...(o.lacks ?? []), ...answer.report.lacks] };
+    return {
+      name: `${report.as} ${report.snapshotter} ${report.executor}`,
+      report,
+      snapshotter: new RemoteSnapshotter(asker, report.snapshotter),
+      executor: new RemoteExecutor(asker, answer.executor),
+      recover: async (w) => (await asker.ask('recover', {}, w)) as number,
+      [Symbol.asyncDispose]: close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** How long a keeper may take to put things away. */
+const PATIENCE_MS = 5000;
+
+const CAP_SYS_ADMIN = 21n;
+
+/** Root, of the machine or of a namespace, with the right to mount. */
+function canMount(): boolean {
+  if (process.geteuid?.() !== 0) return false;
+  const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+  return ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
+}
+
+/** What tools and Node need; no secret of the engine's. */
+function keeperEnvironment(): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const name of ['PATH', 'HOME', 'USER', 'LANG', 'TMPDIR', 'XDG_RUNTIME_DIR', 'NODE_COMPILE_CACHE']) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
+
+function pathOf(database: Database): string {
+  const file = database.get("SELECT file FROM pragma_database_list WHERE name = 'main'")?.['file'];
+  if (typeof file === 'string' && file !== '') return file;
+  throw groundError('KEEPER_FAILED', 'start the keeper: its database is in memory');
+}
+
+function unavailable(reasons: readonly string[]): Error {
+  return groundError('GROUND_UNAVAILABLE', `find a place to run steps in: ${reasons.join('; ')}`, {
+    remedy:
+      'Run as root, or allow user namespaces for this user (package uidmap, a range in /etc/subuid and /etc/subgid); "strake doctor" says more.',
+  });
+}

@@ -1,0 +1,98 @@
+import type { Entry, FileTree, Mount } from '../../tree/index.ts';
+import type { ActiveSnapshot, SnapshotId, View } from '../../snapshot/index.ts';
+import { groundError } from './errors.ts';
+import type { Ground } from './ground.ts';
+import { STDERR, STDOUT } from './remote-executor.ts';
+import type { Handler } from './server.ts';
+import { pick, rowOf, unpackProcess, type Runs, type WireProcess } from './wire.ts';
+
+/** Rows of entries in one piece of data. */
+const BATCH = 2000;
+/** Trees of changes that are kept, because their contents are asked for next. */
+const TREES = 16;
+
+interface IdParams {
+  readonly id: SnapshotId;
+}
+
+/** A ground as handlers of requests: what `RemoteSnapshotter` and `RemoteExecutor` ask for. */
+export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>> & AsyncDisposable {
+  const { snapshotter, executor } = ground;
+  const open = new Map<number, ActiveSnapshot | View>();
+  const trees = new Map<SnapshotId, FileTree>();
+  let handles = 0;
+
+  const opened = (what: ActiveSnapshot | View): { handle: number; mounts: readonly Mount[] } => {
+    const handle = ++handles;
+    open.set(handle, what);
+    return { handle, mounts: what.mounts };
+  };
+  const keep = (id: SnapshotId, tree: FileTree): FileTree => {
+    trees.delete(id);
+    trees.set(id, tree);
+    for (const oldest of trees.keys()) {
+      if (trees.size <= TREES) break;
+      trees.delete(oldest);
+    }
+    return tree;
+  };
+  const filesOf = async (p: IdParams & { runs: Runs }, signal: AbortSignal): Promise<[FileTree, Entry[]]> => {
+    const tree = trees.get(p.id) ?? keep(p.id, await snapshotter.changes(p.id, { signal }));
+    return [tree, pick(await tree.entries(), p.runs)];
+  };
+
+  const handlers: Record<string, Handler> = {
+    has: (p: IdParams, { signal }) => snapshotter.has(p.id, { signal }),
+    prepare: async (p: { parent?: SnapshotId }, { signal }) => opened(await snapshotter.prepare(p.parent, { signal })),
+    commit: async (p: { handle: number } & IdParams, { signal }) => {
+      const active = open.get(p.handle);
+      if (!active || !('parent' in active))
+        throw groundError('KEEPER_PROTOCOL', `commit snapshot "${p.id}": there is no active snapshot ${p.handle}`);
+      await snapshotter.commit(active, p.id, { signal });
+    },
+    close: async (p: { handle: number }) => {
+      const what = open.get(p.handle);
+      open.delete(p.handle);
+      await what?.[Symbol.asyncDispose]();
+    },
+    apply: (p: { parent?: SnapshotId; layer: { path: string } } & IdParams, { signal }) =>
+      snapshotter.apply(p.parent, p.layer, p.id, { signal }),
+    view: async (p: IdParams, { signal }) => opened(await snapshotter.view(p.id, { signal })),
+    changes: async (p: IdParams, { signal, sendNow }) => {
+      const tree = keep(p.id, await snapshotter.changes(p.id, { signal }));
+      const entries = await tree.entries();
+      for (let at = 0; at < entries.length; at += BATCH)
+        sendNow(0, Buffer.from(JSON.stringify(entries.slice(at, at + BATCH).map(rowOf))));
+    },
+    read: async (p: IdParams & { runs: Runs }, { signal, send }) => {
+      const [tree, files] = await filesOf(p, signal);
+      for await (const chunk of tree.read(files, { signal })) if (!(await send(chunk))) return;
+    },
+    digests: async (p: IdParams & { runs: Runs }, { signal, send }) => {
+      const [tree, files] = await filesOf(p, signal);
+      await send(Buffer.from((await tree.digests(files, { signal })).join('\n')));
+    },
+    remove: async (p: IdParams, { signal }) => {
+      trees.delete(p.id);
+      await snapshotter.remove(p.id, { signal });
+    },
+    list: (_: unknown, { signal }) => snapshotter.list({ signal }),
+    usage: (p: IdParams, { signal }) => snapshotter.usage(p.id, { signal }),
+    recover: (_: unknown, { signal }) => ground.recover({ signal }),
+    run: (p: { process: WireProcess; root: readonly Mount[] }, call) =>
+      executor.run(unpackProcess(p.process), {
+        root: p.root,
+        io: {
+          stdout: (chunk) => call.sendNow(STDOUT, chunk),
+          stderr: (chunk) => call.sendNow(STDERR, chunk),
+          stdin: call.upload,
+        },
+        signal: call.signal,
+      }),
+  };
+  return Object.assign(handlers, {
+    [Symbol.asyncDispose]: async () => {
+      for (const what of open.values()) await what[Symbol.asyncDispose]();
+    },
+  });
+}
