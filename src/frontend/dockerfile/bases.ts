@@ -2,7 +2,7 @@ import { CodedError, hasCode, kindOf, messageOf, type Wait } from '../../base/in
 import type { Platform } from '../../blob/index.ts';
 import { scratch, sourceState, type Source, type State } from '../../graph/index.ts';
 import { normalizePlatform } from '../../image/index.ts';
-import type { FrontendHost, PlannedLayer } from '../frontend.ts';
+import type { FrontendHost, PlannedLayer } from '../index.ts';
 import { imageName, isPackagesName, namedContext, type NamedContext } from './contexts.ts';
 import { dockerfileError, located } from './errors.ts';
 import { fullPlatform } from './globals.ts';

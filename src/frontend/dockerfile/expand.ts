@@ -1,3 +1,4 @@
+import { CodedError } from '../../base/index.ts';
 import { dockerfileError } from './errors.ts';
 import { replaceGlob, trimPrefix, trimSuffix } from './glob.ts';
 import { isSpace, quote } from './go-text.ts';
@@ -38,7 +39,7 @@ export function expand(source: string, variables: Variables, options: ExpandOpti
   try {
     return run.all();
   } catch (error) {
-    if (error instanceof Fault)
+    if (error instanceof Fault || error instanceof CodedError)
       throw dockerfileError('DOCKERFILE_EXPANSION', `failed to process ${quote(source)}: ${error.message}`, {
         remedy: error.remedy,
       });

@@ -1,7 +1,7 @@
 import { CodedError } from '../../base/index.ts';
 import { digestOf, type Platform } from '../../blob/index.ts';
 import type { LocalSource, SourceOp, State } from '../../graph/index.ts';
-import type { FrontendHost, FrontendRequest, Plan, PlannedImage, Warning } from '../frontend.ts';
+import type { FrontendHost, FrontendRequest, Plan, PlannedImage, Warning } from '../index.ts';
 import { dockerfileFrontend } from './plan.ts';
 
 /** Everything a frontend can ask for, in memory. */

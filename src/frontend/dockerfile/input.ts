@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { hasCode, kindOf, type Wait } from '../../base/index.ts';
 import { sourceState, type LocalSource, type State } from '../../graph/index.ts';
 import { PatternMatcher, readIgnoreFile } from '../../tree/index.ts';
-import type { FrontendHost, Ref } from '../frontend.ts';
+import type { FrontendHost, Ref } from '../index.ts';
 import { dockerfileError, located } from './errors.ts';
 import { SourceText } from './text.ts';
 

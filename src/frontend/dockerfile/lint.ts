@@ -1,4 +1,4 @@
-import type { Warning } from '../frontend.ts';
+import type { Warning } from '../index.ts';
 import { dockerfileError } from './errors.ts';
 import { parseBool } from './go-text.ts';
 import type { Places, Range } from './text.ts';

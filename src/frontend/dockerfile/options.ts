@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { Platform } from '../../blob/index.ts';
 import type { ExecOp, ImageSource } from '../../graph/index.ts';
 import { normalizePlatform, parsePlatform } from '../../image/index.ts';
-import type { FrontendRequest } from '../frontend.ts';
+import type { FrontendRequest } from '../index.ts';
 import { csvFields } from './csv.ts';
 import { dockerfileError, located, notSupportedYet } from './errors.ts';
 import { quote } from './go-text.ts';

@@ -2,7 +2,7 @@ import { throwIfCancelled, type Wait } from '../../base/index.ts';
 import type { Platform } from '../../blob/index.ts';
 import type { State } from '../../graph/index.ts';
 import { formatPlatform, normalizePlatform } from '../../image/index.ts';
-import type { Frontend, FrontendHost, Plan, PlannedImage } from '../frontend.ts';
+import type { Frontend, FrontendHost, Plan, PlannedImage } from '../index.ts';
 import type { DockerfileNode } from './ast.ts';
 import { checkBaseName, resolveBase, type Base } from './bases.ts';
 import { imageName } from './contexts.ts';

@@ -2,7 +2,7 @@ import type { SourcePlace } from '../../base/index.ts';
 import type { Platform } from '../../blob/index.ts';
 import type { State, VertexLabel } from '../../graph/index.ts';
 import { cleanPath, type PatternMatcher } from '../../tree/index.ts';
-import type { PlannedLayer } from '../frontend.ts';
+import type { PlannedLayer } from '../index.ts';
 import { stepLabel } from './bases.ts';
 import { splitVariable, type Environment } from './environment.ts';
 import { expand, type ExpandOptions, type Expansion } from './expand.ts';

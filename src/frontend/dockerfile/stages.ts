@@ -89,9 +89,9 @@ export class StageGraph {
     );
   }
 
-  /** The stages' names in progress. */
+  /** The stages' names, for suggestions. */
   names(): readonly string[] {
-    return this.nodes.map((node) => node.label).filter((label) => label !== '');
+    return this.nodes.map((node) => node.name || node.label).filter((name) => name !== '');
   }
 
   /** `target` and all that it needs. */
@@ -180,7 +180,9 @@ export class StageGraph {
         remedy: `Use a number from 0 to ${stages.length - 1}, or a stage's name`,
       });
     }
-    const known = this.#byName.get(from.toLowerCase());
+    const known =
+      this.#byName.get(from.toLowerCase()) ??
+      this.nodes.find((candidate) => candidate.implicit && candidate.baseName === from);
     if (known !== undefined) return known;
     const node: StageNode = {
       name: '',
