@@ -1,12 +1,13 @@
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasErrno, messageOf, type Clock, type Random, type Wait } from '../base/index.ts';
+import { findTool, hasErrno, messageOf, type Clock, type Random, type Wait } from '../base/index.ts';
 import { candidates, type Candidate, type Found } from './candidates.ts';
 import { execError } from './errors.ts';
 import { bootId } from './machine.ts';
-import { openNetwork } from './network.ts';
+import { hostNetwork, networkKinds, openNetwork } from './network.ts';
+import { recoverCni } from './cni.ts';
 import { runStep, type StepRunner } from './run-step.ts';
-import { openWorkspace, type Workspace } from './workspace.ts';
+import { openWorkspace, recoverWorkspaces, type Workspace } from './workspace.ts';
 import type { Executor, ExecutorReport } from './executor.ts';
 
 export type ExecutorName = 'crun' | 'runc' | 'builtin';
@@ -58,6 +59,11 @@ export async function createExecutor(o: ExecutorOptions & Wait): Promise<OpenExe
   }
 }
 
+/** Takes away what executors of processes that are gone left below the state folder (mounts, cgroups, processes, addresses); gives their ids. Call it when a store is opened. */
+export function recoverExecutors(stateFolder: string): string[] {
+  return recoverWorkspaces(stateFolder, recoverCni);
+}
+
 /** Tries every executor anew, for people who want to know. */
 export async function probeExecutors(o: Omit<ExecutorOptions, 'prefer'> & Wait): Promise<ExecutorProbe[]> {
   using workspace = openWorkspace(o.stateFolder, o.random);
@@ -68,7 +74,7 @@ export async function probeExecutors(o: Omit<ExecutorOptions, 'prefer'> & Wait):
       probes.push({ name: candidate.name, works: false, reason: outcome.reason, version: outcome.version });
       continue;
     }
-    await using network = await openNetwork({ ...o, workspace });
+    await using network = openNetwork(await networkThatWorks({ ...o, workspace }), { ...o, workspace });
     const report = candidate.report(outcome.found, { rootless: o.rootless, network });
     probes.push({ name: candidate.name, works: true, version: outcome.found.version, report });
   }
@@ -93,7 +99,7 @@ function inOrder(prefer: ExecutorName | undefined): Candidate[] {
 
 async function open(candidate: Candidate, c: Context & { readonly found: Found }): Promise<OpenExecutor> {
   const driver = await candidate.driver(c.found, c);
-  const network = await openNetwork(c);
+  const network = openNetwork(await networkThatWorks(c), c);
   const runner: StepRunner = { workspace: c.workspace, network, rootless: c.rootless, driver };
   return {
     report: candidate.report(c.found, { rootless: c.rootless, network }),
@@ -120,27 +126,66 @@ async function probe(candidate: Candidate, c: Context): Promise<Outcome> {
 async function probeOnce(candidate: Candidate, c: Context): Promise<Outcome> {
   const program = candidate.program();
   if (program === undefined) return { works: false, reason: 'not installed' };
-  const key = cacheKey(program, candidate, c);
-  const file = join(c.stateFolder, `probe-${candidate.name}-${c.rootless ?? 'root'}.json`);
-  const kept = readKept(file);
-  if (kept?.key === key) return kept.outcome;
-  const outcome = await probe(candidate, c);
-  const text = JSON.stringify({ key, at: c.clock.now(), outcome } satisfies Kept);
-  mkdirSync(c.stateFolder, { recursive: true });
-  writeFileSync(`${file}.${c.workspace.id}`, text, { mode: 0o600 });
-  renameSync(`${file}.${c.workspace.id}`, file);
-  return outcome;
+  const { mtimeMs, size } = statSync(program);
+  return remembered(candidate.name, {
+    c,
+    key: [program, mtimeMs, size, candidate.stamp()],
+    find: () => probe(candidate, c),
+  });
 }
+
+/** What network `default` comes to: the best that could be started. */
+async function networkThatWorks(c: Context): Promise<ExecutorReport['network']> {
+  const kinds = networkKinds(c.rootless);
+  if (kinds.length === 0) return 'host';
+  return remembered('network', {
+    c,
+    key: kinds.map((kind) => [kind, ...stampOf(kind)]),
+    find: async () => {
+      for (const kind of kinds) {
+        try {
+          await using network = openNetwork(kind, c);
+          await network.open('default', c);
+          return kind;
+        } catch (error) {
+          if (c.signal?.aborted) throw error;
+        }
+      }
+      return hostNetwork.kind;
+    },
+  });
+}
+
+function stampOf(program: string): (string | number)[] {
+  const path = findTool(program);
+  if (path === undefined) return [];
+  const { mtimeMs, size } = statSync(path);
+  return [path, mtimeMs, size];
+}
+
+/** What was found out since the machine's boot under the same key, else what `find` finds out. */
+async function remembered<T>(
+  name: string,
+  o: { readonly c: Context; readonly key: unknown; readonly find: () => Promise<T> },
+): Promise<T> {
+  const { c } = o;
+  const key = JSON.stringify([VERSION, bootId(), o.key]);
+  const file = join(c.stateFolder, `probe-${name}-${c.rootless ?? 'root'}.json`);
+  const kept = readKept(file);
+  if (kept?.key === key) return kept.found as T;
+  const found = await o.find();
+  writeFileSync(`${file}.${c.workspace.id}`, JSON.stringify({ key, at: c.clock.now(), found }), { mode: 0o600 });
+  renameSync(`${file}.${c.workspace.id}`, file);
+  return found;
+}
+
+/** Changes when an outcome's shape does. */
+const VERSION = 1;
 
 interface Kept {
   readonly key: string;
   readonly at: number;
-  readonly outcome: Outcome;
-}
-
-function cacheKey(program: string, candidate: Candidate, c: Context): string {
-  const { mtimeMs, size } = statSync(program);
-  return JSON.stringify([program, mtimeMs, size, bootId(), c.rootless ?? 'root', candidate.stamp()]);
+  readonly found: unknown;
 }
 
 function readKept(file: string): Kept | undefined {

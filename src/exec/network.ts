@@ -1,6 +1,10 @@
-import type { Wait } from '../base/index.ts';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { findTool, type Wait } from '../base/index.ts';
+import { cniNetwork, findCni } from './cni.ts';
+import { tunnelNetwork } from './tunnel-network.ts';
 import type { ExecutorReport, Process } from './executor.ts';
 import type { SpecNetwork } from './spec.ts';
+import type { Workspace } from './workspace.ts';
 
 /** A network for one step. */
 export type StepNetwork = SpecNetwork & {
@@ -14,14 +18,69 @@ export interface Network extends AsyncDisposable {
   open(name: Process['network'], w?: Wait): Promise<StepNetwork>;
 }
 
+/** One network namespace for all steps of an executor, made when the first one asks, or ahead of it. */
+export interface SharedNetwork extends AsyncDisposable {
+  /** Throws `NETWORK_FAILED`. */
+  start(w?: Wait): Promise<{ readonly path: string; readonly nameservers?: readonly string[] | undefined }>;
+}
+
+export interface NetworkContext extends Wait {
+  readonly rootless?: 'range' | 'single' | undefined;
+  readonly workspace: Workspace;
+}
+
 /** The machine's own network for all that does not ask for none. */
 export const hostNetwork: Network = {
   kind: 'host',
-  open: async (name) => (name === 'none' ? { kind: 'empty' } : { kind: 'host' }),
+  open: async (name) => ({ kind: name === 'none' ? 'empty' : 'host' }),
   [Symbol.asyncDispose]: async () => undefined,
 };
 
-/** What `default` comes to here. */
-export async function openNetwork(_o: unknown): Promise<Network> {
-  return hostNetwork;
+/** Ways of giving steps a network of their own that seem possible here, the best first: CNI where it is configured, pasta, slirp4netns. */
+export function networkKinds(rootless: 'range' | 'single' | undefined): Exclude<ExecutorReport['network'], 'host'>[] {
+  const kinds: Exclude<ExecutorReport['network'], 'host'>[] = [];
+  if (rootless === undefined && findCni() !== undefined) kinds.push('cni');
+  if (!hasDefaultRoute() || !hasTunnels()) return kinds;
+  if (findTool('pasta') !== undefined) kinds.push('pasta');
+  if (findTool('slirp4netns') !== undefined) kinds.push('slirp4netns');
+  return kinds;
+}
+
+/** Starts a network in the background: a start that fails is told to the first step that needs it. */
+export function openNetwork(kind: ExecutorReport['network'], c: NetworkContext): Network {
+  if (kind === 'host') return hostNetwork;
+  const shared = kind === 'cni' ? cniNetwork(c) : tunnelNetwork(kind, c);
+  shared.start().catch(() => undefined);
+  return {
+    kind,
+    open: async (name, w) => {
+      if (name !== 'default') return hostNetwork.open(name);
+      return { kind: 'path', ...(await shared.start(w)) };
+    },
+    [Symbol.asyncDispose]: () => shared[Symbol.asyncDispose](),
+  };
+}
+
+function hasDefaultRoute(): boolean {
+  return (
+    /^\w\S*\t00000000\t[0-9A-F]{8}\t/m.test(read('/proc/net/route')) ||
+    /^0{32} 00 .*\s(?!lo$)\S+$/m.test(read('/proc/net/ipv6_route'))
+  );
+}
+
+function hasTunnels(): boolean {
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
 }

@@ -1,0 +1,95 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { Lazy, messageOf } from '../base/index.ts';
+import { execError } from './errors.ts';
+import { enclosed } from './launch.ts';
+import { makeNetns, type Netns } from './netns.ts';
+import { toolPath } from './tool-root.ts';
+import type { NetworkContext, SharedNetwork } from './network.ts';
+
+/**
+ * A network namespace whose traffic a program of this machine carries: pasta or slirp4netns. Its start takes a tenth of a second, so all steps share it. The program lives in a PID namespace whose first process waits for
+ * this process's end: nothing outlives it.
+ */
+export function tunnelNetwork(kind: 'pasta' | 'slirp4netns', c: NetworkContext): SharedNetwork {
+  let netns: Netns | undefined;
+  let carrier: ChildProcess | undefined;
+  const stop = async (): Promise<void> => {
+    if (carrier) await ended(carrier);
+    carrier = undefined;
+    netns?.[Symbol.dispose]();
+    netns = undefined;
+  };
+  const started = new Lazy(async () => {
+    netns = await makeNetns(c.workspace.run, {});
+    try {
+      carrier = startCarrier(kind, netns.path);
+      await ready(carrier, kind);
+      return { path: netns.path, ...(kind === 'slirp4netns' ? { nameservers: ['10.0.2.3'] } : {}) };
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  });
+  return {
+    start: (w) => started.get(w),
+    [Symbol.asyncDispose]: async () => {
+      await started.get().catch(() => undefined);
+      await stop();
+    },
+  };
+}
+
+/** Says "ready" when the network is up and lives until its stdin ends. $1 is the namespace. */
+const SCRIPTS = {
+  // No ports either way, and the machine's loopback stays closed; "nobody" could not enter the namespace.
+  pasta: `"$0" --config-net --no-map-gw -t none -u none -T none -U none --runas 0 --netns "$1" && echo ready && read -r _`,
+  slirp4netns: `( "$0" --configure --mtu=65520 --disable-host-loopback --netns-type=path --ready-fd=3 "$1" tap0 3>&1 >&2; kill 1 ) & read -r _`,
+} as const;
+
+function startCarrier(kind: keyof typeof SCRIPTS, path: string): ChildProcess {
+  const tools = { setpriv: toolPath('setpriv'), unshare: toolPath('unshare') };
+  const [file, ...args] = enclosed(tools, ['--mount-proc']);
+  return spawn(file!, [...args, toolPath('sh'), '-c', SCRIPTS[kind], toolPath(kind), path], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    detached: true,
+  });
+}
+
+function ready(carrier: ChildProcess, kind: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let said = '';
+  const fail = (detail: string): void =>
+    reject(
+      execError('NETWORK_FAILED', `start a network by ${kind}: ${detail}`, {
+        remedy: 'Use the machine\'s network by "--network host", or see what "strake doctor" says.',
+      }),
+    );
+  carrier.stdout?.once('data', () => {
+    // Once it runs, nobody waits for its end.
+    carrier.unref();
+    for (const stream of [carrier.stdin, carrier.stdout, carrier.stderr]) (stream as Socket | null)?.unref();
+    resolve();
+  });
+  carrier.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4096)));
+  carrier.once('error', (error) => fail(messageOf(error)));
+  carrier.once('close', (code) => fail(lastLine(said) ?? `exit code ${code ?? 'none'}`));
+  return promise;
+}
+
+function ended(carrier: ChildProcess): Promise<void> {
+  if (carrier.exitCode !== null || carrier.signalCode !== null) return Promise.resolve();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  carrier.ref();
+  carrier.once('exit', () => resolve());
+  carrier.stdin?.on('error', () => undefined).end();
+  return promise;
+}
+
+function lastLine(text: string): string | undefined {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .findLast((line) => line !== '' && !line.startsWith('Failed to send'));
+}
