@@ -101,3 +101,15 @@ test('disk: what writers that have ended left behind is removed', async () => {
   assert.equal(await made.store.clean((pid) => pid === 22), 1);
   assert.deepEqual(made.leftovers(), ['22-bb']);
 });
+
+test('disk: a table of contents goes with its blob', async () => {
+  using made = onDisk();
+  const { digest } = await made.store.put(bytesOf(Buffer.from('layer')), { mediaType });
+  const hex = digest.slice('sha256:'.length);
+  const folder = join(made.store.folder, 'toc', 'sha256', hex.slice(0, 2));
+  mkdirSync(folder, { recursive: true });
+  for (const name of [hex, `${hex}.sha256-1`, `${hex.slice(0, 2)}other`]) writeFileSync(join(folder, name), '');
+  assert.equal((await Array.fromAsync(made.store.list())).length, 1);
+  await made.store.delete(digest);
+  assert.deepEqual(readdirSync(folder), [`${hex.slice(0, 2)}other`]);
+});

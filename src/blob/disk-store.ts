@@ -5,6 +5,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -35,6 +36,9 @@ export interface Ingest extends Disposable {
   /** The caller vouches that the bytes written have this digest. Synced, then renamed into place, also over a blob of another size, which cannot be whole; returns the path of the blob. */
   commit(digest: Digest): string;
 }
+
+/** Kinds of what is kept about blobs: tables of contents. */
+const COMPANIONS: readonly string[] = ['toc'];
 
 /**
  * Blobs as files `<folder>/<algorithm>/<first two digits>/<hex>`, mode 0444. A blob is written to `<folder>/ingest/`, synced and renamed, so that one that is there is whole;
@@ -160,6 +164,7 @@ export class DiskBlobStore implements BlobStore {
   async delete(digest: Digest): Promise<boolean> {
     try {
       unlinkSync(this.pathOf(digest));
+      this.#deleteCompanions(digest);
       return true;
     } catch (error) {
       if (hasErrno(error, 'ENOENT')) return false;
@@ -176,6 +181,16 @@ export class DiskBlobStore implements BlobStore {
       removed += 1;
     }
     return removed;
+  }
+
+  /** What other rooms keep about a blob in `<folder>/<kind>/<algorithm>/<first two digits>/<hex>*` goes with it. */
+  #deleteCompanions(digest: Digest): void {
+    const hex = hexOf(digest);
+    for (const kind of COMPANIONS) {
+      const folder = join(this.folder, kind, algorithmOf(digest), hex.slice(0, 2));
+      for (const name of existsSync(folder) ? readdirSync(folder) : [])
+        if (name.startsWith(hex)) rmSync(join(folder, name), { force: true });
+    }
   }
 
   /** A blob asked for again counts as new, so that a sweep that began before spares it. */

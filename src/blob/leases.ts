@@ -68,6 +68,11 @@ export class Leases {
     return this.#db.get('SELECT 1 AS yes FROM leased_blobs WHERE digest = ? LIMIT 1', digest) !== undefined;
   }
 
+  /** How many leases there are, ended ones included until `expire`. */
+  count(): number {
+    return this.#db.get('SELECT count(*) AS n FROM leases')?.['n'] as number;
+  }
+
   /** Ends the leases of processes that have ended, and of unknown ones whose time is up. Returns how many. */
   expire(): number {
     return this.#db.transaction(() => {

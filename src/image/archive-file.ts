@@ -1,8 +1,9 @@
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { hasErrno, throwIfCancelled, type Bytes, type Random, type Wait } from '../base/index.ts';
-import { decompress, sniffCompression } from './decompress.ts';
+import { decompressed } from '../tree/index.ts';
 import { imageError } from './errors.ts';
+import { sniffCompression } from './sniff-compression.ts';
 import { indexTar, type TarItem } from './tar-scan.ts';
 
 /** A tar archive of which single files can be read: only its headers were looked at. */
@@ -30,18 +31,12 @@ export class ArchiveFile implements Disposable {
     const what = o.what ?? (typeof source === 'string' ? source : 'the archive');
     let fd = typeof source === 'string' ? openArchive(source) : await spool(source, { ...o, what });
     try {
-      const compression = sniffCompression(readAt(fd, 0, 6));
-      if (compression === 'xz' || compression === 'bzip2')
-        throw imageError(
-          'ARCHIVE_INVALID',
-          `open archive "${what}": it is compressed by ${compression}, which is not supported`,
-          {
-            remedy: `Decompress it first: ${compression} -d.`,
-          },
-        );
-      if (compression !== 'none') {
+      if (sniffCompression(readAt(fd, 0, 6)) !== 'none') {
         const packed = fdBytes(fd, { offset: 0, length: fstatSync(fd).size });
-        const plain = await spool(decompress(packed, compression, `archive "${what}"`), { ...o, what });
+        const plain = await spool(await decompressed(packed, { what: `open archive "${what}"`, signal: o.signal }), {
+          ...o,
+          what,
+        });
         closeSync(fd);
         fd = plain;
       }

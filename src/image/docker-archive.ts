@@ -3,12 +3,12 @@ import { Digester, isDigest, verified, type BlobReader, type Descriptor, type Di
 import type { ArchiveFile } from './archive-file.ts';
 import { canonicalName, type BundledImage } from './bundle.ts';
 import { CONFIG_LIMIT, parseConfig } from './config-codec.ts';
-import { sniffCompression } from './decompress.ts';
 import { imageError } from './errors.ts';
 import type { Image, Layer } from './image.ts';
 import { layerFromBlob } from './layer-from.ts';
 import { makeImage } from './make-image.ts';
 import { layerType } from './media-types.ts';
+import { sniffCompression } from './sniff-compression.ts';
 import type { TarItem } from './tar-scan.ts';
 
 interface SavedImage {

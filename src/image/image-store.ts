@@ -20,7 +20,7 @@ import { makeImageLater } from './make-image.ts';
 import { MEDIA, type MediaFamily } from './media-types.ts';
 import { formatPlatform, matchPlatform } from './platform.ts';
 import { canonicalReference, parseReference, repositoryName, type Reference } from './reference.ts';
-import { StoredLayers, storeTar, type CompressLayer, type OpenRemote } from './stored-layer.ts';
+import { StoredLayers, type CompressLayer, type OpenRemote } from './stored-layer.ts';
 
 /** Layers brought in at once. */
 const AT_ONCE = 3;
@@ -48,7 +48,7 @@ export class ImageStore {
     blobs: DiskBlobStore;
     leases: Leases;
     clock: Clock;
-    /** Needed to make the manifest of an image that was built here. */
+    /** How the layers of an image that was built here are compressed; the tree room's way by default. */
     compress?: CompressLayer | undefined;
     /** Needed for layers that were left in their registry. */
     remote?: OpenRemote | undefined;
@@ -214,7 +214,7 @@ export class ImageStore {
 
   /** The path of a layer's tar in the blob store, brought there first if need be. */
   async tarOf(layer: LayerRecord, w?: Wait): Promise<string> {
-    await storeTar(this.#blobs, { diffId: layer.diffId, open: () => this.#layers.openTar(layer, w) }, w);
+    await this.#layers.bringTar(layer, w);
     return this.#blobs.pathOf(layer.diffId);
   }
 
@@ -271,7 +271,13 @@ export class ImageStore {
     o.lease.add(diffId, descriptor.digest);
     this.rememberDiffId(descriptor, diffId);
     if (o.lazy && source) return { diffId, compressed: descriptor, source };
-    if (!o.keep) return { diffId, size: await storeTar(this.#blobs, { diffId, open: () => layer.uncompressed(o) }, o) };
+    if (!o.keep) {
+      const { size } = await this.#blobs.put(await layer.uncompressed(o), {
+        mediaType: MEDIA.ociLayer,
+        signal: o.signal,
+      });
+      return { diffId, size: await this.#layers.bringTar({ diffId, size }, o) };
+    }
     if (this.#blobs.sizeOf(descriptor.digest) !== descriptor.size)
       await this.#blobs.put(await layer.compressed(o), {
         mediaType: descriptor.mediaType,
@@ -279,7 +285,7 @@ export class ImageStore {
         signal: o.signal,
       });
     const record = { diffId, compressed: descriptor, source };
-    return { ...record, size: await storeTar(this.#blobs, { diffId, open: () => this.#layers.openTar(record, o) }, o) };
+    return { ...record, size: await this.#layers.bringTar(record, o) };
   }
 
   #byReference(reference: Reference): readonly ImageRecord[] {

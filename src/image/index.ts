@@ -6,7 +6,6 @@ export { chooseImage, type ChosenImage } from './choose-image.ts';
 export { encodeConfig, parseConfig, platformOf } from './config-codec.ts';
 export type { Healthcheck, History, ImageConfig, RunConfig } from './config.ts';
 export { contentsOf, type Content } from './contents.ts';
-export { decompress, sniffCompression } from './decompress.ts';
 export { imageError } from './errors.ts';
 export {
   configOf,

@@ -1,12 +1,12 @@
 import { bytesOf, Lazy, type Bytes, type Wait } from '../base/index.ts';
 import { algorithmOf, Digester, digestOf, type BlobReader, type Descriptor, type Digest } from '../blob/index.ts';
-import { decompress } from './decompress.ts';
+import { decompressed } from '../tree/index.ts';
 import { imageError } from './errors.ts';
 import type { Layer, LayerSource } from './image.ts';
-import { compressionOf } from './media-types.ts';
+import { isLayerType } from './media-types.ts';
 
 /**
- * The layer that `descriptor` names in `blobs`. Without `diffId` it is found by reading the layer once. What is no tar layer (an artifact's content) is its own diffID.
+ * The layer that `descriptor` names in `blobs`. Without `diffId` it is found by reading the layer once. What is no tar layer (an artifact's content) is its own diffID. Whether and how a layer is compressed is told by its content, since media types lie.
  */
 export function layerFromBlob(
   descriptor: Descriptor,
@@ -16,14 +16,14 @@ export function layerFromBlob(
     source?: LayerSource | undefined;
   },
 ): Layer {
-  const compression = compressionOf(descriptor.mediaType) ?? 'none';
-  const what = `layer ${descriptor.digest}`;
+  const isTar = isLayerType(descriptor.mediaType);
+  const what = `read layer ${descriptor.digest}`;
   const compressed = async (w?: Wait): Promise<Bytes> =>
     descriptor.data === undefined ? o.blobs.open(descriptor, w) : bytesOf(Buffer.from(descriptor.data, 'base64'));
   const computed = new Lazy(async () => {
-    if (compression === 'none') return descriptor.digest;
+    if (!isTar) return descriptor.digest;
     const digester = new Digester();
-    for await (const chunk of decompress(await compressed(), compression, what)) digester.update(chunk);
+    for await (const chunk of await decompressed(await compressed(), { what })) digester.update(chunk);
     return digester.digest();
   });
   const diffId = o.diffId ?? ((w?: Wait) => computed.get(w));
@@ -34,8 +34,9 @@ export function layerFromBlob(
     compressed,
     uncompressed: async (w) => {
       const expected = await diffId(w);
-      const content = decompress(await compressed(w), compression, what);
-      return compression === 'none' && expected === descriptor.digest ? content : matching(content, expected, what);
+      const content = await compressed(w);
+      if (!isTar || expected === descriptor.digest) return content;
+      return matching(await decompressed(content, { what, signal: w?.signal }), { expected, what });
     },
   };
 }
@@ -85,7 +86,7 @@ export function relabel(layer: Layer, change: (descriptor: Descriptor) => Descri
 }
 
 /** Passes a stream on; throws `LAYER_CORRUPT` at its end when it has another digest. */
-async function* matching(content: Bytes, expected: Digest, what: string): Bytes {
+async function* matching(content: Bytes, { expected, what }: { expected: Digest; what: string }): Bytes {
   const digester = new Digester(algorithmOf(expected));
   for await (const chunk of content) {
     digester.update(chunk);
@@ -95,6 +96,6 @@ async function* matching(content: Bytes, expected: Digest, what: string): Bytes 
   if (digest !== expected)
     throw imageError(
       'LAYER_CORRUPT',
-      `decompress ${what}: its content has digest ${digest}, but the image's config says ${expected}`,
+      `${what}: its content has digest ${digest}, but the image's config says ${expected}`,
     );
 }

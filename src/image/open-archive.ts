@@ -13,7 +13,7 @@ export interface Archive extends Bundle, Disposable {
 }
 
 /**
- * The images of an archive: an OCI layout as a tar, or what `docker save` writes (of any version since 1.10; a newer one holds both, and the layout is taken). It may be compressed by gzip or zstd, and may come as a stream. Images stay readable until the archive is disposed of.
+ * The images of an archive: an OCI layout as a tar, or what `docker save` writes (of any version since 1.10; a newer one holds both, and the layout is taken). It may be compressed (gzip, zstd; bzip2, xz by the system's tools), and may come as a stream. Images stay readable until the archive is disposed of.
  * Throws `ARCHIVE_INVALID`.
  */
 export async function openArchive(

@@ -1,7 +1,6 @@
-import { writeSync } from 'node:fs';
-import { Flight, Lazy, throwIfCancelled, type Bytes, type Wait } from '../base/index.ts';
+import { Flight, Lazy, type Bytes, type Wait } from '../base/index.ts';
 import { blobError, type BlobReader, type Descriptor, type Digest, type DiskBlobStore } from '../blob/index.ts';
-import type { Codec } from '../tree/index.ts';
+import { compressLayer, importLayer, type Codec } from '../tree/index.ts';
 import { imageError } from './errors.ts';
 import type { LayerRecord } from './image-record.ts';
 import type { ImageTable } from './image-table.ts';
@@ -9,7 +8,7 @@ import type { Layer, LayerSource } from './image.ts';
 import { layerFromBlob } from './layer-from.ts';
 import { MEDIA } from './media-types.ts';
 
-/** Compresses the tar that lies in `store` under `diffId` and stores the result; the same codec always gives the same bytes. `src/tree` has the real one. */
+/** Compresses the tar that lies in `store` under `diffId` and stores the result; the same codec always gives the same bytes. */
 export type CompressLayer = (store: DiskBlobStore, diffId: Digest, codec: Codec, w?: Wait) => Promise<Descriptor>;
 
 /** A reader of the blobs of a registry's repository. */
@@ -21,7 +20,7 @@ const TAR = 'application/x-tar';
 export class StoredLayers {
   readonly #blobs: DiskBlobStore;
   readonly #table: ImageTable;
-  readonly #compress: CompressLayer | undefined;
+  readonly #compress: CompressLayer;
   readonly #remote: OpenRemote | undefined;
   readonly #flight = new Flight<Descriptor>();
 
@@ -33,7 +32,7 @@ export class StoredLayers {
   }) {
     this.#blobs = o.blobs;
     this.#table = o.table;
-    this.#compress = o.compress;
+    this.#compress = o.compress ?? compressLayer;
     this.#remote = o.remote;
   }
 
@@ -59,6 +58,25 @@ export class StoredLayers {
     if (!compressed) throw gone(diffId);
     const reader = this.#readerOf(record);
     return layerFromBlob(compressed, { blobs: reader, diffId: async () => diffId }).uncompressed(w);
+  }
+
+  /**
+   * Brings a layer's tar, with its table of contents, into the store under its diffID, unless it is there; what must be fetched for that is kept. Returns its size in bytes. Throws `LAYER_MISMATCH`, storing no tar, when its content is another.
+   */
+  async bringTar(record: LayerRecord, w?: Wait): Promise<number> {
+    const { diffId, compressed } = record;
+    const known = this.#blobs.sizeOf(diffId);
+    const descriptor =
+      compressed ?? (known === undefined ? undefined : { mediaType: TAR, digest: diffId, size: known });
+    if (!descriptor) throw gone(diffId);
+    if (known === undefined && this.#blobs.sizeOf(descriptor.digest) !== descriptor.size)
+      await this.#blobs.put(await this.#readerOf(record).open(descriptor, w), {
+        mediaType: descriptor.mediaType,
+        expect: descriptor,
+        signal: w?.signal,
+      });
+    const { size } = await importLayer(this.#blobs, { descriptor, diffId }, w);
+    return size;
   }
 
   /** True when the layer's bytes are here, in either form. */
@@ -99,31 +117,11 @@ export class StoredLayers {
       const size = this.#blobs.sizeOf(diffId);
       if (size === undefined) throw gone(diffId);
       if (codec.name === 'none') return { mediaType: MEDIA.ociLayer, digest: diffId, size };
-      if (!this.#compress) throw new TypeError('compress a layer: the image store was made without a compressor');
       const made = await this.#compress(this.#blobs, diffId, codec);
       this.#table.rememberCompressed(diffId, codec, made);
       return made;
     });
   }
-}
-
-/** Writes a layer's tar, verified by `open`, into the store under its diffID, unless it is there. Returns its size in bytes. */
-export async function storeTar(
-  blobs: DiskBlobStore,
-  layer: { readonly diffId: Digest; open(): Promise<Bytes> },
-  w?: Wait,
-): Promise<number> {
-  const known = blobs.sizeOf(layer.diffId);
-  if (known !== undefined) return known;
-  using ingest = blobs.ingest();
-  let size = 0;
-  for await (const chunk of await layer.open()) {
-    throwIfCancelled(w);
-    for (let at = 0; at < chunk.length;) at += writeSync(ingest.fd, chunk, at);
-    size += chunk.length;
-  }
-  ingest.commit(layer.diffId);
-  return size;
 }
 
 function lazily<T>(compute: () => Promise<T>): (w?: Wait) => Promise<T> {

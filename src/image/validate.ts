@@ -1,10 +1,10 @@
 import { kindOf, messageOf, tap, type Wait } from '../base/index.ts';
 import { algorithmOf, Digester, digestOf, type Descriptor } from '../blob/index.ts';
+import { decompressed } from '../tree/index.ts';
 import { parseConfig } from './config-codec.ts';
-import { decompress } from './decompress.ts';
 import { manifestOf } from './image-from.ts';
 import type { Image, Layer } from './image.ts';
-import { compressionOf, isConfigType } from './media-types.ts';
+import { isConfigType, isLayerType } from './media-types.ts';
 import { scanTar } from './tar-scan.ts';
 
 /**
@@ -61,14 +61,15 @@ async function checkConfig(image: Image, problems: string[], w: Wait): Promise<v
 async function checkLayer(layer: Layer, descriptor: Descriptor, w: Wait): Promise<readonly string[]> {
   const problems: string[] = [];
   const outer = new Digester(algorithmOf(descriptor.digest));
-  const compression = compressionOf(descriptor.mediaType);
+  const isTar = isLayerType(descriptor.mediaType);
   try {
     const diffId = await layer.diffId(w);
     const inner = new Digester(algorithmOf(diffId));
     const blob = tap(await layer.compressed(w), (chunk) => outer.update(chunk));
-    const content = tap(decompress(blob, compression ?? 'none'), (chunk) => inner.update(chunk));
-    if (compression === undefined) for await (const _ of content);
-    else for await (const _ of scanTar(content, 'layer'));
+    const content = tap(isTar ? await decompressed(blob, { what: 'read layer', ...w }) : blob, (chunk) =>
+      inner.update(chunk),
+    );
+    for await (const _ of isTar ? scanTar(content, 'layer') : content);
     if (outer.size !== descriptor.size) problems.push(`${outer.size} bytes, its descriptor says ${descriptor.size}`);
     const digest = outer.digest();
     if (digest !== descriptor.digest)
