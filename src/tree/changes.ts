@@ -9,92 +9,113 @@ import { linkTo, type TreeView, type ViewNode } from './tree-view.ts';
 /**
  * What makes `upper` of `lower`, as a layer's tree: what is new or different, `whiteout` entries for what is gone (one for a whole folder; none where something of another type took the place), and the
  * folders that lead to a change as they are in `upper`. Files count as the same when nothing but their times differs from equal ones and both times are equal too; where a time has no nanoseconds
- * the contents decide (containerd's sameFile). Times of folders alone are no change. A name of a file with several names brings all of them along.
+ * the contents decide (containerd's sameFile). Times of folders alone are no change. Of a file with several names that changed, all are
+ * given.
  */
 export async function changesBetween(lower: TreeView, upper: TreeView, w?: Wait): Promise<FileTree> {
-  const walk = new Comparison(lower, upper);
-  walk.folder('', true);
-  throwIfCancelled(w);
-  const { doubtful, changed } = walk;
-  const [were, are] = await Promise.all([
-    digestsOf(
-      doubtful.map((pair) => pair.lower.from),
-      w,
-    ),
-    digestsOf(
-      doubtful.map((pair) => pair.upper.from),
-      w,
-    ),
-  ]);
-  doubtful.forEach((pair, i) => {
-    if (were[i] !== are[i]) changed.add(pair.upper);
-  });
-  return composeTree([...walk.whiteouts.map((entry) => ({ entry })), ...itemsOf(upper, changed)]);
+  const changes: NodeChange[] = [];
+  const whiteouts: Entry[] = [];
+  const compare = (path: string, both: boolean): void => {
+    throwIfCancelled(w);
+    const olds = new Map((both ? lower.list(path) : []).map((node) => [node.path, node]));
+    for (const after of upper.list(path)) {
+      const before = olds.get(after.path);
+      olds.delete(after.path);
+      changes.push({ before, after });
+      if (after.entry.type === 'directory') compare(after.path, before?.entry.type === 'directory');
+    }
+    for (const gone of olds.values()) whiteouts.push(whiteoutOf(gone.entry));
+  };
+  compare('', true);
+  return changedEntries(changes, { ...w, whiteouts, folder: (path) => upper.lstat(path)!.entry });
 }
 
-/** The changed nodes as a layer's items, with the folders that lead to them and all names of the files among them. */
-function itemsOf(upper: TreeView, changed: ReadonlySet<ViewNode>): ComposeItem[] {
+/** The entry that hides what is at a path in lower layers. */
+export function whiteoutOf({ path, mtime, mtimeNs }: Entry): Entry {
+  return { path, type: 'whiteout', mode: 0, uid: 0, gid: 0, size: 0, mtime, mtimeNs };
+}
+
+/** What is at a path before and after. */
+export interface NodeChange {
+  readonly before: ViewNode | undefined;
+  readonly after: ViewNode;
+}
+
+/**
+ * Of things that may have changed those that have, as a layer's tree, with `whiteouts` and the folders that lead there (`folder` gives their entries). Of a file with several names that changed, all
+ * that are among `changes` are given.
+ */
+export async function changedEntries(
+  changes: readonly NodeChange[],
+  o: { readonly whiteouts: readonly Entry[]; folder(path: string): Entry } & Wait,
+): Promise<FileTree> {
+  const changed = new Set<ViewNode>();
+  const doubtful: { before: ViewNode; after: ViewNode }[] = [];
+  for (const { before, after } of changes) {
+    const verdict = before ? compareNodes(before, after) : 'different';
+    if (verdict === 'different') changed.add(after);
+    else if (verdict === 'doubtful') doubtful.push({ before: before!, after });
+  }
+  const were = await digestsOf(
+    doubtful.map(({ before }) => before.from),
+    o,
+  );
+  const are = await digestsOf(
+    doubtful.map(({ after }) => after.from),
+    o,
+  );
+  doubtful.forEach(({ after }, i) => {
+    if (were[i] !== are[i]) changed.add(after);
+  });
+  return composeTree(itemsOf(changes, changed, o));
+}
+
+function itemsOf(
+  changes: readonly NodeChange[],
+  changed: ReadonlySet<ViewNode>,
+  o: { readonly whiteouts: readonly Entry[]; folder(path: string): Entry },
+): ComposeItem[] {
   const inodes = new Set<object>();
   for (const node of changed) if (node.entry.type !== 'directory') inodes.add(node.inode);
-  const wanted = new Map<string, ViewNode>();
-  for (const node of upper.walk('')) {
-    if (!changed.has(node) && (node.entry.type === 'directory' || !inodes.has(node.inode))) continue;
-    wanted.set(node.path, node);
-    for (let path = parentOf(node.path); path !== '' && !wanted.has(path); path = parentOf(path))
-      wanted.set(path, upper.lstat(path)!);
-  }
+  const given = changes.map(({ after }) => after).filter((node) => changed.has(node) || inodes.has(node.inode));
+  given.sort((a, b) => comparePaths(a.path, b.path));
+  const items: ComposeItem[] = o.whiteouts.map((entry) => ({ entry }));
   const names = new Map<object, string>();
-  return [...wanted.values()]
-    .sort((a, b) => comparePaths(a.path, b.path))
-    .map((node) => {
-      const { entry } = node;
-      if (entry.type === 'directory') return { entry };
-      const first = names.get(node.inode);
-      if (first !== undefined) return { entry: linkTo(first, entry) };
-      names.set(node.inode, node.path);
-      return { entry, from: entry.type === 'file' ? node.from : undefined };
-    });
+  const stated = new Set<string>(['']);
+  for (const { path, entry, from, inode } of given) {
+    if (entry.type === 'directory') {
+      stated.add(path);
+      items.push({ entry });
+      continue;
+    }
+    const first = names.get(inode);
+    if (first === undefined) names.set(inode, path);
+    items.push(
+      first === undefined ? { entry, from: entry.type === 'file' ? from : undefined } : { entry: linkTo(first, entry) },
+    );
+  }
+  for (const { path } of items.map((item) => item.entry))
+    for (let folder = parentOf(path); !stated.has(folder); folder = parentOf(folder)) {
+      stated.add(folder);
+      items.push({ entry: o.folder(folder) });
+    }
+  return items;
 }
 
-class Comparison {
-  readonly changed = new Set<ViewNode>();
-  readonly doubtful: { lower: ViewNode; upper: ViewNode }[] = [];
-  readonly whiteouts: Entry[] = [];
-  readonly #lower: TreeView;
-  readonly #upper: TreeView;
-
-  constructor(lower: TreeView, upper: TreeView) {
-    this.#lower = lower;
-    this.#upper = upper;
-  }
-
-  /** What is in a folder that `upper` has, and `lower` too if `both`. */
-  folder(path: string, both: boolean): void {
-    const olds = new Map((both ? this.#lower.list(path) : []).map((node) => [node.path, node]));
-    for (const node of this.#upper.list(path)) {
-      const old = olds.get(node.path);
-      olds.delete(node.path);
-      const isFolder = node.entry.type === 'directory';
-      if (!old || !sameMetadata(old.entry, node.entry)) this.changed.add(node);
-      else if (!isFolder && node.entry.type === 'file' && old.inode !== node.inode) this.#compare(old, node);
-      if (isFolder) this.folder(node.path, old?.entry.type === 'directory');
-    }
-    for (const gone of olds.values())
-      this.whiteouts.push({ ...gone.entry, type: 'whiteout', mode: 0, size: 0, link: undefined, xattrs: undefined });
-  }
-
-  #compare(lower: ViewNode, upper: ViewNode): void {
-    const [a, b] = [lower.entry, upper.entry];
-    if (a.size !== b.size || a.mtime !== b.mtime || (a.mtimeNs !== b.mtimeNs && a.mtimeNs !== 0 && b.mtimeNs !== 0))
-      this.changed.add(upper);
-    else if (a.mtimeNs === 0 || b.mtimeNs === 0) this.doubtful.push({ lower, upper });
-  }
+function compareNodes(before: ViewNode, after: ViewNode): 'same' | 'different' | 'doubtful' {
+  const [a, b] = [before.entry, after.entry];
+  if (!sameMetadata(a, b)) return 'different';
+  if (b.type === 'directory' || before.inode === after.inode) return 'same';
+  if (a.size !== b.size || a.mtime !== b.mtime) return 'different';
+  const rounded = a.mtimeNs === 0 || b.mtimeNs === 0;
+  if (a.mtimeNs !== b.mtimeNs && !rounded) return 'different';
+  return rounded && b.type === 'file' ? 'doubtful' : 'same';
 }
 
 function sameMetadata(a: Entry, b: Entry): boolean {
   return (
     a.type === b.type &&
-    a.mode === b.mode &&
+    (a.mode === b.mode || a.type === 'symlink') &&
     a.uid === b.uid &&
     a.gid === b.gid &&
     a.link === b.link &&

@@ -63,7 +63,7 @@ function digestNames(
   let text = '';
   for (const { name, node } of picked) {
     const { entry } = node;
-    text += `${name}\0${entry.type}\0${entry.mode.toString(8)}\0${entry.uid}\0${entry.gid}\0`;
+    text += `${name}\0${entry.type}\0${entry.type === 'symlink' ? '' : entry.mode.toString(8)}\0${entry.uid}\0${entry.gid}\0`;
     if (entry.type === 'file') {
       const first = names.get(node.inode);
       if (first === undefined) names.set(node.inode, name);

@@ -4,6 +4,9 @@ import { PatternMatcher, type MatchState } from './ignore.ts';
 import { joinPath } from './safe-path.ts';
 import type { TreeView, ViewNode } from './tree-view.ts';
 
+/** What looking for paths needs of a view. */
+export type Names = Pick<TreeView, 'stat' | 'lstat' | 'list' | 'walk'>;
+
 /** One path of a selection, found. */
 export interface Found {
   /** As it was asked for, or as the wildcard matched it; no leading "/". */
@@ -15,7 +18,7 @@ export interface Found {
  * What a path of a COPY or of a selection comes to in a view. With `wildcard` each part may be a pattern of Go's path.Match (links in the parts before the first pattern are followed, below it not); no match
  * is no error. Without, or where there is no pattern in it, the path must be there: throws `PATH_NOT_FOUND`. `follow`: a link that is itself named or matched is followed.
  */
-export function findPaths(view: TreeView, path: string, o: { wildcard?: boolean; follow?: boolean } = {}): Found[] {
+export function findPaths(view: Names, path: string, o: { wildcard?: boolean; follow?: boolean } = {}): Found[] {
   const parts = cleanPath(`/${path}`).slice(1).split('/');
   const first = o.wildcard === true ? parts.findIndex((part) => hasWildcards(part)) : -1;
   if (first < 0) return [{ path: parts.join('/'), node: found(view, path, o) }];
@@ -31,7 +34,7 @@ export function findPaths(view: TreeView, path: string, o: { wildcard?: boolean;
   return out;
 }
 
-function found(view: TreeView, path: string, o: { follow?: boolean }): ViewNode {
+function found(view: Names, path: string, o: { follow?: boolean }): ViewNode {
   const node = o.follow === true ? view.stat(path) : view.lstat(path);
   if (node) return node;
   throw treeError('PATH_NOT_FOUND', `"${path.startsWith('/') ? '' : '/'}${path}": not found`, {
@@ -40,7 +43,7 @@ function found(view: TreeView, path: string, o: { follow?: boolean }): ViewNode 
 }
 
 /** Paths below a folder, relative to it, that the patterns match, in canonical order. */
-function* matching(view: TreeView, root: ViewNode, patterns: readonly string[]): Iterable<string> {
+function* matching(view: Names, root: ViewNode, patterns: readonly string[]): Iterable<string> {
   // A negated class may match "/", so that the parts cannot be told apart.
   if (patterns.some((pattern) => pattern.includes('[^'))) {
     const whole = patterns.join('/');
@@ -76,7 +79,7 @@ export interface Picked {
  * `exclude`. Patterns are about paths relative to the node. Throws `PATTERN_INVALID`.
  */
 export function* pick(
-  view: TreeView,
+  view: Names,
   root: ViewNode,
   o: { include?: readonly string[] | undefined; exclude?: readonly string[] | undefined } = {},
 ): Iterable<Picked> {
