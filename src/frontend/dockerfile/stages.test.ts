@@ -342,3 +342,14 @@ test('copies keep the order of their layers', async () => {
   assert.equal(image.root, (layers.at(-1) as { after: unknown }).after);
   assert.equal(image.config.history?.filter((entry) => entry.empty_layer !== true).length, layers.length);
 });
+
+test('thousands of stages are no trouble', async () => {
+  const count = 3000;
+  const stages = Array.from(
+    { length: count },
+    (_, index) => `FROM scratch AS s${index}\nCOPY --from=s${index + 1} a b`,
+  );
+  const text = `${stages.join('\n')}\nFROM scratch AS s${count}`;
+  await assert.rejects(planText(text, { options: { target: 's0' } }), { code: 'DOCKERFILE_STAGE_ORDER' });
+  await assert.rejects(planText(`${text}\nCOPY --from=s0 a b`), { code: 'DOCKERFILE_CIRCULAR' });
+});

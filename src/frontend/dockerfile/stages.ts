@@ -245,28 +245,36 @@ export class StageGraph {
     return found;
   }
 
+  /** A walk in depth, with a stack of its own: files may have thousands of stages. */
   #refuseCircles(): void {
-    const visited = new Set<StageNode>();
-    const path = new Set<StageNode>();
-    const visit = (node: StageNode): void => {
-      if (visited.has(node)) return;
-      visited.add(node);
-      path.add(node);
-      for (const { source, instruction } of node.steps) {
-        if (source === undefined) continue;
-        if (path.has(source))
-          throw dockerfileError(
-            'DOCKERFILE_CIRCULAR',
-            `circular dependency detected on stage: ${source.label || node.label}`,
-            {
-              place: this.#settings.places.place(instruction.range),
-              remedy: 'Move what both stages need into a stage of its own',
-            },
-          );
-        visit(source);
+    const done = new Set<StageNode>();
+    for (const start of this.nodes) {
+      const path = new Set([start]);
+      const stack = [{ node: start, steps: start.steps.values() }];
+      for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+        const next = done.has(top.node) ? undefined : top.steps.next().value;
+        const source = next?.source;
+        if (next === undefined) {
+          done.add(top.node);
+          path.delete(top.node);
+          stack.pop();
+        } else if (source !== undefined) {
+          if (path.has(source)) throw this.#circle(next, top.node);
+          path.add(source);
+          stack.push({ node: source, steps: source.steps.values() });
+        }
       }
-      path.delete(node);
-    };
-    for (const node of this.nodes) visit(node);
+    }
+  }
+
+  #circle({ source, instruction }: StageStep, node: StageNode): Error {
+    return dockerfileError(
+      'DOCKERFILE_CIRCULAR',
+      `circular dependency detected on stage: ${source?.label || node.label}`,
+      {
+        place: this.#settings.places.place(instruction.range),
+        remedy: 'Move what both stages need into a stage of its own',
+      },
+    );
   }
 }
