@@ -8,6 +8,7 @@ export const treeError = errorTable({
   TAR_UNSUPPORTED: 'unsupported',
   PATH_TRAVERSAL: 'denied',
   ENTRY_UNENCODABLE: 'invalid',
+  COMPRESSED_CORRUPT: 'invalid',
   LAYER_CORRUPT: 'failed',
   LAYER_MISMATCH: 'failed',
   CODEC_FAILED: 'internal',

@@ -15,8 +15,8 @@ const IN: usize = 0x10000;
 const DATA: usize = IN + 32768;
 const OUT: usize = DATA + 0x100000 + 0x1000;
 const HASH: usize = OUT + 0x120000;
-const HASH_BITS: u32 = 15;
-const HASH_BYTES: usize = 4 << 15;
+const HASH_BITS: u32 = 16;
+const HASH_BYTES: usize = 4 << 16;
 const PREV: usize = HASH + HASH_BYTES;
 const SEQ: usize = PREV + 4 * 32768;
 const MAX_SEQ: i32 = 1 << 14;
@@ -168,7 +168,7 @@ function greedy(dictionary: usize, end: usize, last: i32): void {
 }
 
 /** How many bytes of input a deflate block is for, at least, unless there are many matches. */
-const SPAN: usize = 96 * 1024;
+const SPAN: usize = 32 * 1024;
 
 const CHAIN: i32 = 24;
 const NICE: usize = 96;
@@ -190,7 +190,7 @@ function longest(p: usize, first: usize, end: usize, least: usize, chain: i32): 
   let distance: usize = 0;
   let at = first;
   if (best >= most) return 0;
-  while (at != 0 && p - at <= <usize>WINDOW - 1) {
+  while (at != 0 && p - at <= <usize>WINDOW) {
     if (load<u8>(at + best) == load<u8>(p + best) && load<u32>(at) == load<u32>(p)) {
       const n = common(at, p, 4, most);
       if (n > best) {
