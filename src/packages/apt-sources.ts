@@ -65,7 +65,7 @@ export function parseListFile(text: string, file: string): AptSource[] {
     if (type !== 'deb') continue;
     const values = new Map<string, string>();
     for (const option of words(options)) {
-      const split = /^([^=+-]+)[+-]?=(.*)$/.exec(option);
+      const split = /^(.+?)[+-]?=(.*)$/.exec(option);
       if (split?.[1] !== undefined) values.set(split[1].toLowerCase(), split[2] ?? '');
     }
     sources.push({

@@ -65,12 +65,12 @@ class Reader {
     return chunk;
   }
 
-  /** Undefined when nothing is left; throws nothing, gives fewer bytes never. */
+  /** Fewer bytes only where it ends in between; undefined when nothing is left. */
   async exactly(count: number): Promise<Buffer | undefined> {
     const parts: Buffer[] = [];
     for (let have = 0; have < count;) {
       const chunk = await this.upTo(count - have);
-      if (chunk === undefined) return undefined;
+      if (chunk === undefined) return have === 0 ? undefined : Buffer.concat(parts);
       have += chunk.length;
       parts.push(chunk);
     }

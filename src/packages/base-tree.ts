@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { mapBounded, tempFolder, type Random, type Wait } from '../base/index.ts';
-import type { BlobReader } from '../blob/index.ts';
-import type { FileTree } from '../tree/index.ts';
+import { mapBounded, tempFolder, type Bytes, type Random, type Wait } from '../base/index.ts';
+import { DiskBlobStore, type BlobReader, type Descriptor } from '../blob/index.ts';
+import type { Entry, FileTree } from '../tree/index.ts';
 import { PACKAGE_FOLDER } from './configure-steps.ts';
 import { openDeb, type Deb } from './deb.ts';
 import { writeDpkgDatabase } from './dpkg-database.ts';
@@ -11,7 +11,7 @@ import { writeImageFiles } from './image-files.ts';
 import type { Lock, LockPackage } from './lock.ts';
 import { slimDown } from './slim.ts';
 import { writeWithoutScripts } from './without-scripts.ts';
-import { putFile, treeOf, unpackPackages, type Unpacked } from './unpacked-tree.ts';
+import { putFile, treeOf, unpackPackages, type Draft } from './unpacked-tree.ts';
 
 export interface BaseTreeOptions extends Wait {
   /** Has all .debs of the lock (`fetchPackages`). */
@@ -30,18 +30,8 @@ export interface BaseTree extends FileTree, Disposable {}
 /** Packages whose files come first, so that folders that several have are as these want them. */
 const FIRST = ['base-files', 'base-passwd'];
 
-/** Symbolic links that a merged /usr has at the root besides bin, sbin and lib, as debootstrap makes them. */
-const LIB_LINKS: Readonly<Record<string, readonly string[]>> = {
-  amd64: ['lib32', 'lib64', 'libx32'],
-  i386: ['lib64', 'libx32'],
-  mips: ['lib32', 'lib64'],
-  mipsel: ['lib32', 'lib64'],
-  mips64el: ['lib32', 'lib64', 'libo32'],
-  loong64: ['lib64'],
-  ppc64: ['lib32', 'lib64'],
-  ppc64el: ['lib64'],
-  s390x: ['lib32'],
-};
+/** Architectures whose dynamic linker is in /lib64. */
+const WITH_LIB64 = ['amd64', 'loong64', 'mips64el', 'ppc64', 'ppc64el', 'sparc64'];
 
 /**
  * The files of a base as they are before any script has run: packages of the base system unpacked over each other, dpkg's database, apt's sources. Packages on top lie as archives in a
@@ -66,7 +56,7 @@ export async function baseTree(lock: Lock, o: BaseTreeOptions): Promise<BaseTree
     await writeDpkgDatabase(draft, opened, { lock, state, signal: o.signal });
     writeImageFiles(draft, lock);
     if (o.mode === 'extract') await writeWithoutScripts(draft, { lock, signal: o.signal });
-    else await addArchives(draft, lock, o);
+    else addArchives(draft, lock, o.blobs);
     const tree = treeOf(draft);
     return {
       entries: (w) => tree.entries(w),
@@ -107,17 +97,32 @@ function mergedLinks(
 ): readonly { path: string; target: string }[] {
   if (!lock.packages.some(({ name }) => name === 'usr-is-merged' || name === 'usrmerge')) return [];
   if (packages.some(({ deb }) => deb.entries.some(({ path, type }) => path === 'bin' && type === 'symlink'))) return [];
-  return ['bin', 'lib', 'sbin', ...(LIB_LINKS[lock.architecture] ?? [])].map((name) => ({
+  return ['bin', 'lib', 'sbin', ...(WITH_LIB64.includes(lock.architecture) ? ['lib64'] : [])].map((name) => ({
     path: name,
     target: `usr/${name}`,
   }));
 }
 
-async function addArchives(draft: Unpacked, lock: Lock, o: { blobs: BlobReader } & Wait): Promise<void> {
+function addArchives(draft: Draft, lock: Lock, blobs: BlobReader): void {
   for (const item of lock.packages) {
     if (item.base === true) continue;
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of await o.blobs.open(debDescriptor(item), { signal: o.signal })) chunks.push(chunk);
-    putFile(draft, `${PACKAGE_FOLDER}/${item.name}.deb`, { content: Buffer.concat(chunks), mtime: lock.epoch });
+    const path = `${PACKAGE_FOLDER}/${item.name}.deb`;
+    putFile(draft, path, { content: new Uint8Array(), mtime: lock.epoch });
+    const entry = { ...(draft.entries.get(path) as Entry), size: item.size };
+    draft.entries.set(path, entry);
+    draft.contents.set(path, { tree: blobTree(entry, debDescriptor(item), blobs), entry });
   }
+}
+
+/** A blob as the one file of a tree. */
+function blobTree(entry: Entry, blob: Descriptor, blobs: BlobReader): FileTree {
+  return {
+    entries: async () => [entry],
+    read: async function* (files, w): Bytes {
+      for (const _ of files) yield* await blobs.open(blob, { signal: w?.signal });
+    },
+    digests: async (files) => files.map(() => blob.digest),
+    locate: () =>
+      blobs instanceof DiskBlobStore ? { path: blobs.pathOf(blob.digest), offset: 0, length: entry.size } : undefined,
+  };
 }

@@ -15,7 +15,7 @@ export interface SignatureOptions extends Wait {
   readonly verifier?: string | undefined;
 }
 
-/** A text whose signature is good, and the fingerprints of the keys that made it, sorted. */
+/** A text whose signature is good, and the fingerprints of the primary keys that made it, sorted. */
 export interface Verified {
   readonly text: Buffer;
   readonly signers: readonly string[];
@@ -58,7 +58,7 @@ export async function verifySignature(
   if ('message' in signed && !existsSync(output)) throw bad(o, 'the verifier gave no text back');
   return {
     text: 'message' in signed ? readFileSync(output) : Buffer.from(signed.text),
-    signers: [...new Set(matching.map(({ names }) => names[0] ?? ''))].sort(),
+    signers: [...new Set(matching.map(({ names }) => names.at(-1) ?? ''))].sort(),
   };
 }
 

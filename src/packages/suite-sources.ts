@@ -58,12 +58,16 @@ export function sourcesFor(
 ): SuiteSource[] {
   const known = { ...o, config };
   if (o.mirror !== undefined) return ofMirror(suite, o.mirror, known);
-  const named = config.sources.flatMap((source) =>
+  const all = config.sources.flatMap((source) =>
     source.suites.flatMap((name) => {
       const part = splitSuite(name);
-      return part && isDebian(source, part.release) ? [{ source, ...part }] : [];
+      return part && source.components.includes('main') ? [{ source, ...part }] : [];
     }),
   );
+  const sure = all.filter(({ source }) => isDebian(source));
+  const named = sure.some(({ role }) => role === 'release')
+    ? sure
+    : all.filter(({ release }) => DEBIAN_SUITES.includes(release));
   const own = named.filter(({ release }) => release === suite);
   if (own.some(({ role }) => role === 'release'))
     return merged(own.map(({ source, role, name }) => sourceOf(source, { ...known, name, role, optional: false })));
@@ -149,11 +153,13 @@ function splitSuite(name: string): { name: string; release: string; role: SuiteS
   return /[/-]/.test(clean) ? undefined : { name: clean, release: clean, role: 'release' };
 }
 
-/** A source counts as Debian's when it names one of Debian's releases, or when nothing in its address says that it is somebody else's. */
-function isDebian(source: AptSource, release: string): boolean {
+/** Others also name their suites after Debian's releases: Debian's is what is signed by its keyring, or lies where mirrors have it. */
+function isDebian(source: AptSource): boolean {
   return (
-    source.components.includes('main') &&
-    (DEBIAN_SUITES.includes(release) || source.uris.some((uri) => /\/debian(?:-security)?\/?$/.test(uri)))
+    source.signedBy?.files.some((file) => /\/debian-archive-[^/]*$/.test(file)) === true ||
+    source.uris.some(
+      (uri) => /\/debian(?:-security)?(?:\/\d{8}T\d{6}Z)?\/*$/.test(uri) || /^mirror\+file:.*debian/.test(uri),
+    )
   );
 }
 
