@@ -1,8 +1,9 @@
 import { bytesOf, hasCode, type Bytes, type Wait } from '../base/index.ts';
 import type { Descriptor, Digest } from '../blob/index.ts';
+import { parseConfig, platformOf } from './config-codec.ts';
 import { descriptorOf, indexManifestOf, manifestOf } from './image-from.ts';
 import type { Image, Index } from './image.ts';
-import { isForeignLayerType } from './media-types.ts';
+import { isConfigType, isForeignLayerType } from './media-types.ts';
 
 /** A blob that an image consists of, and how to read it, verified. */
 export interface Content {
@@ -21,11 +22,18 @@ export async function contentsOf(
   o: { members?: ((descriptor: Descriptor) => boolean) | undefined; foreign?: boolean | undefined } & Wait = {},
 ): Promise<readonly Content[]> {
   const found = new Map<Digest, Content>();
-  await walk(x, await descriptorOf(x, o), {
+  await walk(x, await rootDescriptor(x, o), {
     ...o,
     add: (content) => void found.set(content.descriptor.digest, content),
   });
   return [...found.values()];
+}
+
+/** As BuildKit describes what it exports: an image together with its platform. */
+async function rootDescriptor(x: Image | Index, w: Wait): Promise<Descriptor> {
+  const descriptor = await descriptorOf(x, w);
+  if (x.kind === 'index' || !isConfigType((await manifestOf(x, w)).config.mediaType)) return descriptor;
+  return { ...descriptor, platform: platformOf(parseConfig(await x.config(w))) };
 }
 
 type Walk = {

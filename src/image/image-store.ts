@@ -212,6 +212,11 @@ export class ImageStore {
     });
   }
 
+  /** One layer as a value: one from outside as it came, another compressed by `codec` when its descriptor is first asked for. */
+  layer(record: LayerRecord, codec: Codec): Layer {
+    return this.#layers.open(record, codec);
+  }
+
   /** The path of a layer's tar in the blob store, brought there first if need be. */
   async tarOf(layer: LayerRecord, w?: Wait): Promise<string> {
     await this.#layers.bringTar(layer, w);
