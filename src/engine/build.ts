@@ -1,15 +1,22 @@
 import { Channel, CodedError, kindOf, messageOf, type Clock, type Random, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import type { Frontend, FrontendRequest, Plan, PlannedImage } from '../frontend/index.ts';
-import { hostPlatform } from '../image/index.ts';
+import { hostPlatform, parseReference } from '../image/index.ts';
 import type { SolveEvent } from '../solve/index.ts';
-import { chainId, layersOf, type BuildHost, type RefLayer, type Session, type Solving, type Worker } from '../worker/index.ts';
+import {
+  chainId,
+  layersOf,
+  type BuildHost,
+  type RefLayer,
+  type Session,
+  type Solving,
+  type Worker,
+} from '../worker/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, ImageMetadata } from './builder.ts';
 import { engineError } from './errors.ts';
 import { exportAll, codecOf } from './export/index.ts';
 import { finishConfig } from './finish-config.ts';
 import { EngineFrontendHost } from './frontend-host.ts';
-import { ImageOperations } from './image-operations.ts';
 
 /** An image whose tree is solved: what exporters write. */
 export interface BuiltImage {
@@ -22,7 +29,6 @@ export interface BuiltImage {
 
 export interface BuildParts {
   readonly worker: Worker;
-  readonly images: ImageOperations;
   readonly frontends: Readonly<Record<string, Frontend>>;
   readonly clock: Clock;
   readonly random: Random;
@@ -31,7 +37,12 @@ export interface BuildParts {
 type Request = BuildRequest & ImageMetadata;
 
 /** One build from request to result: plan, solve, finish, export. Data goes down once and comes up as one stream of events. */
-export async function* runBuild(parts: BuildParts, request: Request, host: BuildHost, w: Wait = {}): AsyncIterable<BuildEvent> {
+export async function* runBuild(
+  parts: BuildParts,
+  request: Request,
+  host: BuildHost,
+  w: Wait = {},
+): AsyncIterable<BuildEvent> {
   const events = new Channel<BuildEvent>();
   const controller = new AbortController();
   const signal = w.signal ? AbortSignal.any([w.signal, controller.signal]) : controller.signal;
@@ -65,6 +76,9 @@ class Build {
       id: parts.random.hex(16),
       host,
       allow: new Set(request.allow),
+      insecure: request.exports.flatMap((e) =>
+        e.type === 'registry' && e.insecure ? e.names.map((name) => parseReference(name).registry) : [],
+      ),
       // Compressing while a layer is written is free only where it will be needed as it is: an epoch may rewrite it first.
       codecFor: (vertex) => (this.#wanted.has(vertex) && request.epoch === undefined ? codec : undefined),
     };
@@ -72,12 +86,18 @@ class Build {
 
   async run(w: { signal: AbortSignal }): Promise<void> {
     const { worker, clock } = this.#parts;
-    await using solving = worker.solver.open({ host: this.#session, emit: (event) => this.#forward(event), signal: w.signal });
+    await using solving = worker.solver.open({
+      host: this.#session,
+      emit: (event) => this.#forward(event),
+      signal: w.signal,
+    });
     await using lease = worker.lease();
     void lease;
     const plan = await this.#plan(solving, { signal: solving.signal });
     if (plan.results.size === 0) {
-      const metadata = Object.fromEntries([...plan.metadata].map(([key, value]) => [key, Buffer.from(value).toString()]));
+      const metadata = Object.fromEntries(
+        [...plan.metadata].map(([key, value]) => [key, Buffer.from(value).toString()]),
+      );
       this.#emit({ kind: 'result', at: clock.now(), result: { images: [], metadata } });
       return;
     }
@@ -131,7 +151,10 @@ class Build {
     this.#tellGround(clock.now());
     const solved = parts.flat();
     const { epoch } = this.#request;
-    const layers = epoch === undefined || this.#request.rewriteTimestamp === false ? solved : await this.#clamp(solved, epoch, solving.signal);
+    const layers =
+      epoch === undefined || this.#request.rewriteTimestamp === false
+        ? solved
+        : await this.#clamp(solved, epoch, solving.signal);
     const config = finishConfig(image, {
       diffIds: layers.map((layer) => layer.diffId),
       layerTimes: layers.map((layer) => layer.createdAt),
@@ -143,7 +166,8 @@ class Build {
   /** New layers with no time later than the epoch; a base's stay as they are. */
   async #clamp(layers: readonly RefLayer[], epoch: number, signal: AbortSignal): Promise<readonly RefLayer[]> {
     const clamped: RefLayer[] = [];
-    for (const layer of layers) clamped.push(layer.createdAt === undefined ? layer : await this.#parts.worker.clamp(layer, epoch, { signal }));
+    for (const layer of layers)
+      clamped.push(layer.createdAt === undefined ? layer : await this.#parts.worker.clamp(layer, epoch, { signal }));
     return clamped;
   }
 
@@ -152,8 +176,8 @@ class Build {
       request: this.#request,
       session: this.#session,
       worker: this.#parts.worker,
-      images: this.#parts.images,
       clock: this.#parts.clock,
+      random: this.#parts.random,
       emit: this.#emit,
       signal: w.signal,
     });

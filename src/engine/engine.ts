@@ -30,7 +30,11 @@ export interface ImageSummary {
 
 export interface ImageDetails extends ImageSummary {
   readonly config: ImageConfig;
-  readonly layers: readonly { readonly diffId: Digest; readonly size?: number | undefined; readonly compressed?: Descriptor | undefined }[];
+  readonly layers: readonly {
+    readonly diffId: Digest;
+    readonly size?: number | undefined;
+    readonly compressed?: Descriptor | undefined;
+  }[];
   readonly manifest?: unknown;
 }
 
@@ -58,16 +62,34 @@ export interface ImageService {
   inspect(name: string, w?: Wait): Promise<ImageDetails>;
   tag(source: string, target: string, w?: Wait): Promise<void>;
   /** Takes names away; the image itself when the last one is gone or an ID was given. Says what was untagged and deleted. */
-  remove(name: string, o?: { force?: boolean } & Wait): Promise<{ readonly untagged: readonly string[]; readonly deleted: readonly Digest[] }>;
-  pull(reference: string, o: { platform?: Platform | undefined; insecure?: boolean | undefined } & TransferOptions): Promise<ImageDetails>;
+  remove(
+    name: string,
+    o?: { force?: boolean } & Wait,
+  ): Promise<{ readonly untagged: readonly string[]; readonly deleted: readonly Digest[] }>;
+  pull(
+    reference: string,
+    o: { platform?: Platform | undefined; insecure?: boolean | undefined } & TransferOptions,
+  ): Promise<ImageDetails>;
   /** Gives the descriptor of the manifest (or index) that was pushed. */
-  push(name: string, target: string, o: { insecure?: boolean | undefined; compression?: Compression | undefined } & TransferOptions): Promise<Descriptor>;
+  push(
+    name: string,
+    target: string,
+    o: { insecure?: boolean | undefined; compression?: Compression | undefined } & TransferOptions,
+  ): Promise<Descriptor>;
   /** Writes images as one archive. */
-  save(names: readonly string[], sink: ByteSink, o: { format: 'oci' | 'docker'; compression?: Compression | undefined } & Wait): Promise<void>;
+  save(
+    names: readonly string[],
+    sink: ByteSink,
+    o: { format: 'oci' | 'docker'; compression?: Compression | undefined } & Wait,
+  ): Promise<void>;
   /** Reads an archive or layout at a path into the store; gives what it brought. */
   load(path: string, w?: Wait): Promise<readonly ImageSummary[]>;
   /** From anywhere to anywhere, not touching the store where neither side is it; all platforms of an index unless one is named. */
-  copy(from: Location, to: Location, o: { platform?: Platform | undefined; insecure?: boolean | undefined } & TransferOptions): Promise<Descriptor>;
+  copy(
+    from: Location,
+    to: Location,
+    o: { platform?: Platform | undefined; insecure?: boolean | undefined } & TransferOptions,
+  ): Promise<Descriptor>;
 }
 
 export interface BaseSummary {
@@ -125,7 +147,13 @@ export interface StoreProblem {
 export interface StoreService {
   readonly folder: string;
   prune(o: PruneOptions): Promise<PruneReport>;
-  usage(w?: Wait): Promise<{ readonly blobs: number; readonly blobBytes: number; readonly snapshots: number; readonly snapshotBytes: number; readonly images: number }>;
+  usage(w?: Wait): Promise<{
+    readonly blobs: number;
+    readonly blobBytes: number;
+    readonly snapshots: number;
+    readonly snapshotBytes: number;
+    readonly images: number;
+  }>;
   /** Reads every blob, layer, image and snapshot record; yields what is wrong. */
   check(o?: { onProgress?: (done: number, total: number) => void } & Wait): AsyncIterable<StoreProblem>;
 }

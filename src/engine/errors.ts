@@ -8,4 +8,6 @@ export const engineError = errorTable({
   DAEMON_REFUSED: 'failed',
   LOCATION_INVALID: 'invalid',
   REF_UNKNOWN: 'internal',
+  STORE_UNUSABLE: 'denied',
+  HOST_ABSENT: 'internal',
 });

@@ -20,10 +20,21 @@ test('formatTime() prints as Go does', () => {
 
 test('new layers bring their time, entries without a layer take that of the first new layer or the one before', () => {
   const base = '2020-01-01T00:00:00Z';
-  const history = [{ created: base }, { created_by: 'ENV', empty_layer: true }, { created_by: 'RUN' }, { created_by: 'CMD', empty_layer: true }];
-  const config = finishConfig(image(history, 1), { diffIds: ['sha256:a', 'sha256:b'], layerTimes: [undefined, 1_700_000_000_000] });
+  const history = [
+    { created: base },
+    { created_by: 'ENV', empty_layer: true },
+    { created_by: 'RUN' },
+    { created_by: 'CMD', empty_layer: true },
+  ];
+  const config = finishConfig(image(history, 1), {
+    diffIds: ['sha256:a', 'sha256:b'],
+    layerTimes: [undefined, 1_700_000_000_000],
+  });
   const time = '2023-11-14T22:13:20Z';
-  assert.deepEqual(config.history?.map((entry) => entry.created), [base, time, time, time]);
+  assert.deepEqual(
+    config.history?.map((entry) => entry.created),
+    [base, time, time, time],
+  );
   assert.equal(config.created, time);
   assert.deepEqual(config.rootfs.diff_ids, ['sha256:a', 'sha256:b']);
 });
@@ -31,13 +42,23 @@ test('new layers bring their time, entries without a layer take that of the firs
 test('an epoch clamps what is new and leaves the base alone', () => {
   const base = '2020-01-01T00:00:00Z';
   const history = [{ created: base }, { created_by: 'RUN' }, { created_by: 'CMD', empty_layer: true }];
-  const config = finishConfig(image(history, 1), { diffIds: [], layerTimes: [undefined, 1_700_000_000_000], epoch: 1_600_000_000 });
-  assert.deepEqual(config.history?.map((entry) => entry.created), [base, '2020-09-13T12:26:40Z', '2020-09-13T12:26:40Z']);
+  const config = finishConfig(image(history, 1), {
+    diffIds: [],
+    layerTimes: [undefined, 1_700_000_000_000],
+    epoch: 1_600_000_000,
+  });
+  assert.deepEqual(
+    config.history?.map((entry) => entry.created),
+    [base, '2020-09-13T12:26:40Z', '2020-09-13T12:26:40Z'],
+  );
   assert.equal(config.created, '2020-09-13T12:26:40Z');
 });
 
 test('an image from nothing with metadata only has the epoch as its time, or none', () => {
   const history = [{ created_by: 'CMD', empty_layer: true }];
-  assert.equal(finishConfig(image(history, 0), { diffIds: [], layerTimes: [], epoch: 0 }).created, '1970-01-01T00:00:00Z');
+  assert.equal(
+    finishConfig(image(history, 0), { diffIds: [], layerTimes: [], epoch: 0 }).created,
+    '1970-01-01T00:00:00Z',
+  );
   assert.equal(finishConfig(image(history, 0), { diffIds: [], layerTimes: [] }).created, undefined);
 });

@@ -18,9 +18,13 @@ export function finishConfig(
     return index < image.baseHistory || made === undefined ? entry : { ...entry, created: formatTime(made) };
   });
   const history = fillTimes(entries).map((entry, index) =>
-    o.epoch !== undefined && index >= image.baseHistory ? { ...entry, created: earlier(entry.created, o.epoch) } : entry,
+    o.epoch !== undefined && index >= image.baseHistory
+      ? { ...entry, created: earlier(entry.created, o.epoch) }
+      : entry,
   );
-  const created = history.findLast((entry) => entry.created !== undefined)?.created ?? (o.epoch === undefined ? undefined : formatTime(o.epoch * 1000));
+  const created =
+    history.findLast((entry) => entry.created !== undefined)?.created ??
+    (o.epoch === undefined ? undefined : formatTime(o.epoch * 1000));
   return { ...image.config, created, rootfs: { type: 'layers', diff_ids: o.diffIds }, history };
 }
 

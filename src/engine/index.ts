@@ -23,3 +23,7 @@ export type {
   TransferOptions,
   TransferProgress,
 } from './engine.ts';
+export { openEngine, type EngineOptions } from './create.ts';
+export { engineError } from './errors.ts';
+export { daemonSockets } from './export/index.ts';
+export { fileSink } from './file-sink.ts';

@@ -11,7 +11,7 @@ import {
   type Wait,
 } from '../base/index.ts';
 import { digestOf, type Digest, type DiskBlobStore, type Platform } from '../blob/index.ts';
-import { encodeConfig, type ImageConfig } from '../image/index.ts';
+import type { ImageConfig } from '../image/index.ts';
 import {
   baseTree,
   cleaned,
@@ -95,14 +95,21 @@ export class BaseMaker {
   }
 
   /** The lock of a base: the one known here, unless it is to be refreshed; else resolved now and remembered. */
-  async lock(reference: string, o: { platform: Platform; refresh: boolean; request?: BaseRequest | undefined } & BaseLog): Promise<Lock> {
+  async lock(
+    reference: string,
+    o: { platform: Platform; refresh: boolean; request?: BaseRequest | undefined } & BaseLog,
+  ): Promise<Lock> {
     const request = o.request ?? this.requestOf(reference);
     const architecture = debianArchitecture(o.platform);
     const key = canonicalJson({ request: request as unknown as Json, architecture });
     const { database } = this.#o;
     const known = o.refresh
       ? undefined
-      : database.get('SELECT text FROM resolved_bases JOIN locks ON locks.digest = lock WHERE reference = ? AND request = ?', reference, key);
+      : database.get(
+          'SELECT text FROM resolved_bases JOIN locks ON locks.digest = lock WHERE reference = ? AND request = ?',
+          reference,
+          key,
+        );
     if (typeof known?.['text'] === 'string') return parseLock(known['text'], reference);
     const { settings, scratch, clock, random } = this.#o;
     const lock = await resolveBase(request, {
@@ -116,8 +123,10 @@ export class BaseMaker {
       keyring: settings.keyring,
       signal: o.signal,
       onProgress: (event) => {
-        if (event.kind === 'release') o.log(`${event.suite}: signed by ${event.signers.join(', ') || 'nobody, and trusted by apt'}`);
-        else if (event.kind === 'index') o.progress({ item: `${event.suite} index`, current: event.bytes, unit: 'bytes' });
+        if (event.kind === 'release')
+          o.log(`${event.suite}: signed by ${event.signers.join(', ') || 'nobody, and trusted by apt'}`);
+        else if (event.kind === 'index')
+          o.progress({ item: `${event.suite} index`, current: event.bytes, unit: 'bytes' });
       },
     });
     this.remember(lock, { reference, key });
@@ -130,7 +139,13 @@ export class BaseMaker {
     const digest = lockDigest(lock);
     database.transaction(() => {
       database.run('INSERT OR REPLACE INTO locks VALUES (?, ?)', digest, formatLock(lock));
-      database.run('INSERT OR REPLACE INTO resolved_bases VALUES (?, ?, ?, ?)', o.reference, o.key ?? 'lock', digest, clock.now());
+      database.run(
+        'INSERT OR REPLACE INTO resolved_bases VALUES (?, ?, ?, ?)',
+        o.reference,
+        o.key ?? 'lock',
+        digest,
+        clock.now(),
+      );
     });
     return digest;
   }
@@ -138,13 +153,16 @@ export class BaseMaker {
   /** A lock that `lock` or `remember` has seen, by its digest. */
   lockBy(digest: Digest): Lock {
     const row = this.#o.database.get('SELECT text FROM locks WHERE digest = ?', digest);
-    if (typeof row?.['text'] !== 'string') throw workerError('IMAGE_NOT_FOUND', `make a base: its lock ${digest} is not known here`);
+    if (typeof row?.['text'] !== 'string')
+      throw workerError('IMAGE_NOT_FOUND', `make a base: its lock ${digest} is not known here`);
     return parseLock(row['text'], digest);
   }
 
   list(): readonly { reference: string; lock: Digest; createdAt: number; packages: number }[] {
     return this.#o.database
-      .all('SELECT reference, lock, created_at, text FROM resolved_bases JOIN locks ON locks.digest = lock ORDER BY reference, created_at')
+      .all(
+        'SELECT reference, lock, created_at, text FROM resolved_bases JOIN locks ON locks.digest = lock ORDER BY reference, created_at',
+      )
       .map((row) => ({
         reference: row['reference'] as string,
         lock: row['lock'] as Digest,
@@ -154,18 +172,23 @@ export class BaseMaker {
   }
 
   /** The configuration of the base's image. Its times are the lock's. */
-  config(lock: Lock, o: { platform: Platform; reference: string }): Uint8Array {
+  configOf(lock: Lock, o: { platform: Platform; reference: string }): ImageConfig {
     const created = new Date(lock.epoch * 1000).toISOString().replace('.000Z', 'Z');
-    const config: ImageConfig = {
+    return {
       created,
       architecture: o.platform.architecture,
       ...(o.platform.variant === undefined ? {} : { variant: o.platform.variant }),
       os: o.platform.os,
       config: { Env: [PATH], Cmd: ['bash'] },
       rootfs: { type: 'layers', diff_ids: [] },
-      history: [{ created, created_by: `strake base ${o.reference} # ${lock.packages.length} packages`, comment: 'strake.packages.v1' }],
+      history: [
+        {
+          created,
+          created_by: `strake base ${o.reference} # ${lock.packages.length} packages`,
+          comment: 'strake.packages.v1',
+        },
+      ],
     };
-    return encodeConfig(config);
   }
 
   /** What the layer of a lock depends on, besides the lock. */
@@ -184,7 +207,8 @@ export class BaseMaker {
       signal: o.signal,
       onProgress: (event) => {
         if (event.kind === 'start') o.log(`fetching ${event.packages} packages, ${Math.ceil(event.bytes / 1e6)} MB`);
-        else if (event.kind === 'bytes') o.progress({ item: 'packages', current: (bytes += event.bytes), unit: 'bytes' });
+        else if (event.kind === 'bytes')
+          o.progress({ item: 'packages', current: (bytes += event.bytes), unit: 'bytes' });
       },
     });
     const ground = await this.#o.ground(o);
@@ -192,11 +216,18 @@ export class BaseMaker {
     using folder = tempFolder(scratch, random);
     using tree = await baseTree(lock, { blobs: store, scratch: folder.path, random, mode, signal: o.signal });
     if (mode === 'extract') {
-      o.log('there is one user id only here: maintainer scripts are not run, what they would have made is made as far as possible');
-      const { diffId } = await writeLayer(cleaned(tree, lock), { store, dialect: 'oci', epoch: lock.epoch, signal: o.signal });
+      o.log(
+        'there is one user id only here: maintainer scripts are not run, what they would have made is made as far as possible',
+      );
+      const { diffId } = await writeLayer(cleaned(tree, lock), {
+        store,
+        dialect: 'oci',
+        epoch: lock.epoch,
+        signal: o.signal,
+      });
       return { diffId };
     }
-    return this.#configure(tree, lock, { ...o, ground });
+    return await this.#configure(tree, lock, { ...o, ground });
   }
 
   /** Runs the maintainer scripts on a snapshot of the unpacked tree and takes the outcome as one layer. */
@@ -204,12 +235,12 @@ export class BaseMaker {
     const { store, random } = this.#o;
     const { snapshotter, executor } = o.ground;
     const unpacked = await writeLayer(tree, { store, dialect: 'oci', signal: o.signal });
-    const below = `base-${random.hex(16)}`;
-    const above = `${below}-configured`;
+    const made = [`base-${random.hex(16)}`];
     try {
-      await snapshotter.apply(undefined, { path: store.pathOf(unpacked.diffId) }, below, o);
-      await using active = await snapshotter.prepare(below, o);
+      await snapshotter.apply(undefined, { path: store.pathOf(unpacked.diffId) }, made[0] ?? '', o);
+      const trees = [await openLayer(store, unpacked.diffId)];
       for (const step of configureSteps(lock)) {
+        await using active = await snapshotter.prepare(made.at(-1), o);
         o.log(step.name);
         const output: string[] = [];
         const keep = (chunk: Uint8Array): void => void output.push(Buffer.from(chunk).toString());
@@ -230,17 +261,31 @@ export class BaseMaker {
           },
           { root: active.mounts, io: { stdout: keep, stderr: keep }, signal: o.signal },
         );
-        if (code === 0) continue;
-        for (const line of output.join('').trimEnd().split('\n').slice(-40)) o.log(line);
-        throw workerError('STEP_FAILED', `make a base of Debian ${lock.suite}: "${step.name}" ended with exit code ${code}`);
+        if (code !== 0) {
+          for (const line of output.join('').trimEnd().split('\n').slice(-40)) o.log(line);
+          throw workerError(
+            'STEP_FAILED',
+            `make a base of Debian ${lock.suite}: "${step.name}" ended with exit code ${code}`,
+          );
+        }
+        const id = `${made[0]}-${made.length}`;
+        await snapshotter.commit(active, id, o);
+        made.push(id);
+        trees.push(await snapshotter.changes(id, o));
       }
-      await snapshotter.commit(active, above, o);
-      const view = await unionOf([await openLayer(store, unpacked.diffId), await snapshotter.changes(above, o)], o);
-      const { diffId } = await writeLayer(cleaned(viewTree(view), lock), { store, dialect: 'oci', epoch: lock.epoch, signal: o.signal });
+      const view = await unionOf(trees, o);
+      const { diffId } = await writeLayer(cleaned(viewTree(view), lock), {
+        store,
+        dialect: 'oci',
+        epoch: lock.epoch,
+        signal: o.signal,
+      });
       return { diffId };
     } finally {
-      for (const id of [above, below])
-        await snapshotter.remove(id).catch((error: unknown) => o.log(`a temporary snapshot could not be removed: ${messageOf(error)}`));
+      for (const id of made.toReversed())
+        await snapshotter
+          .remove(id)
+          .catch((error: unknown) => o.log(`a temporary snapshot could not be removed: ${messageOf(error)}`));
       await store.delete(unpacked.diffId);
     }
   }

@@ -74,7 +74,10 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       signal: context.signal,
     });
     if (code !== 0)
-      throw workerError('STEP_FAILED', `process "${op.args.join(' ')}" did not complete successfully: exit code: ${code}`);
+      throw workerError(
+        'STEP_FAILED',
+        `process "${op.args.join(' ')}" did not complete successfully: exit code: ${code}`,
+      );
     const layer = await this.#stage.commit(active, below, {
       codec: context.host.codecFor(context.vertex.digest),
       onProgress: (bytes) => context.progress({ item: 'layer', current: bytes, unit: 'bytes' }),
@@ -84,11 +87,17 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
   }
 }
 
-
 function mountsOf(op: ExecOp): StepMount[] {
   const mounts: StepMount[] = [];
   for (const file of op.files ?? [])
-    mounts.push({ type: 'file', target: file.path, content: Buffer.from(file.content), mode: file.mode, uid: 0, gid: 0 });
+    mounts.push({
+      type: 'file',
+      target: file.path,
+      content: Buffer.from(file.content),
+      mode: file.mode,
+      uid: 0,
+      gid: 0,
+    });
   for (const mount of op.mounts) {
     if (mount.type === 'tmpfs') mounts.push({ type: 'tmpfs', target: mount.target, size: mount.size });
     else if (!(mount.type === 'bind' && mount.target === '/'))
@@ -98,7 +107,10 @@ function mountsOf(op: ExecOp): StepMount[] {
 }
 
 function checkEntitled(op: ExecOp, allow: ReadonlySet<string>): void {
-  const needs = [...(op.network === 'host' ? ['network.host'] : []), ...(op.security === 'insecure' ? ['security.insecure'] : [])];
+  const needs = [
+    ...(op.network === 'host' ? ['network.host'] : []),
+    ...(op.security === 'insecure' ? ['security.insecure'] : []),
+  ];
   for (const entitlement of needs)
     if (!allow.has(entitlement))
       throw workerError('STEP_NOT_ENTITLED', `run "${op.args.join(' ')}": ${entitlement} is not allowed`, {

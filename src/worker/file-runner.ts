@@ -28,7 +28,9 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
   /** The base takes part by its recipe; what is copied by its content, so that only what is copied counts. */
   async cacheKey(op: FileOp, context: StepContext<Session>): Promise<CacheKey> {
     const inputs: InputKey[] = context.vertex.inputs.map((_, input) => {
-      const copies = op.actions.filter((action) => action.kind === 'copy' && 'input' in action.from && action.from.input === input);
+      const copies = op.actions.filter(
+        (action) => action.kind === 'copy' && 'input' in action.from && action.from.input === input,
+      );
       if (input === 0 || copies.length === 0) return { by: 'recipe' };
       return { by: 'recipe-then-content', select: selectorOf(copies as readonly CopyAction[]) };
     });

@@ -1,7 +1,13 @@
-import { Flight, type Wait } from '../base/index.ts';
-import { digestOf, type DiskBlobStore, type Platform } from '../blob/index.ts';
+import { collect, Flight, type Wait } from '../base/index.ts';
+import type { DiskBlobStore, Platform } from '../blob/index.ts';
 import type { ImageSource } from '../graph/index.ts';
-import { canonicalReference, configOf, formatPlatform, manifestOf, parseReference, platformRuns, type ImageStore, type StoredImage } from '../image/index.ts';
+import {
+  canonicalReference,
+  formatPlatform,
+  parseReference,
+  type ImageRecord,
+  type ImageStore,
+} from '../image/index.ts';
 import type { RegistryClient } from '../registry/index.ts';
 import { workerError } from './errors.ts';
 import type { RefLayer } from './ref.ts';
@@ -18,26 +24,34 @@ export interface FoundImage {
 /** Finds images: in the local store, then in their registry. Of a registry's image only the manifest and config are fetched; both are kept, so that the next build asks nobody. */
 export class ImageFinder {
   readonly #images: ImageStore;
+  readonly #store: DiskBlobStore;
   readonly #flight = new Flight<FoundImage>();
 
   constructor(o: { images: ImageStore; store: DiskBlobStore }) {
     this.#images = o.images;
+    this.#store = o.store;
   }
 
   /** Throws `IMAGE_NOT_FOUND`, and what the registry client throws. */
   find(source: ImageSource, o: { registry: () => RegistryClient } & Wait): Promise<FoundImage> {
-    return this.#flight.run(`${source.reference} ${formatPlatform(source.platform)} ${source.pull}`, () => this.#find(source, o));
+    return this.#flight.run(`${source.reference} ${formatPlatform(source.platform)} ${source.pull}`, () =>
+      this.#find(source, o),
+    );
   }
 
   async #find(source: ImageSource, o: { registry: () => RegistryClient } & Wait): Promise<FoundImage> {
     if (source.pull !== 'always') {
-      const stored = await this.#images.find(source.reference, { platform: source.platform });
-      if (stored && platformRuns(stored.platform, source.platform)) return foundOf(stored, source.reference);
+      const stored = this.#images.find(source.reference, { platform: source.platform });
+      if (stored) return this.foundOf(stored, source.reference);
     }
     if (source.pull === 'never')
-      throw workerError('IMAGE_NOT_FOUND', `find "${source.reference}": not in the local store for ${formatPlatform(source.platform)}`, {
-        remedy: 'Pull it, or let the build do so.',
-      });
+      throw workerError(
+        'IMAGE_NOT_FOUND',
+        `find "${source.reference}": not in the local store for ${formatPlatform(source.platform)}`,
+        {
+          remedy: 'Pull it, or let the build do so.',
+        },
+      );
     return this.pull(source.reference, { ...o, platform: source.platform });
   }
 
@@ -45,27 +59,21 @@ export class ImageFinder {
   async pull(reference: string, o: { platform: Platform; registry: () => RegistryClient } & Wait): Promise<FoundImage> {
     const parsed = parseReference(reference);
     const image = await o.registry().image(parsed, { platform: o.platform, signal: o.signal });
-    const manifest = await image.manifest(o);
-    const { layers: descriptors } = await manifestOf(image, o);
-    const { rootfs } = await configOf(image, o);
-    const source = canonicalReference({ registry: parsed.registry, repository: parsed.repository });
-    const layers: RefLayer[] = descriptors.map((compressed, at) => {
-      const diffId = rootfs.diff_ids[at];
-      if (diffId === undefined)
-        throw workerError('IMAGE_NOT_FOUND', `read "${reference}": its config names ${rootfs.diff_ids.length} layers, its manifest ${descriptors.length}`);
-      return { diffId, compressed, source };
-    });
-    const config = await image.config(o);
-    await this.#images.add({ config, layers, manifest, names: [canonicalReference(parsed)] });
-    return { pinned: pin(reference, digestOf(manifest)), config, layers, from: 'registry' };
+    const record = await this.#images.import([canonicalReference(parsed)], image, { lazy: true, signal: o.signal });
+    return { ...(await this.foundOf(record, reference)), from: 'registry' };
   }
-}
 
-export function foundOf(stored: StoredImage, reference: string): FoundImage {
-  return { pinned: pin(reference, stored.manifestDigest ?? stored.id), config: stored.config, layers: stored.layers, from: 'store' };
-}
-
-function pin(reference: string, digest: string): string {
-  const parsed = parseReference(reference);
-  return canonicalReference({ ...parsed, digest: digest as `sha256:${string}` });
+  async foundOf(record: ImageRecord, reference: string): Promise<FoundImage> {
+    const config = await collect(await this.#store.open(record.config));
+    const layers = record.layers.map(({ diffId, compressed, source }): RefLayer => ({
+      diffId,
+      compressed,
+      source: source?.reference,
+    }));
+    const pinned = canonicalReference({
+      ...parseReference(reference),
+      digest: record.manifest?.digest ?? record.imageId,
+    });
+    return { pinned, config, layers, from: 'store' };
+  }
 }

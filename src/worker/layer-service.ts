@@ -47,6 +47,14 @@ export class LayerService {
     return compressed !== undefined && (source !== undefined || this.store.sizeOf(compressed.digest) !== undefined);
   }
 
+  /** True when the layer's bytes are here in either form. */
+  isHere({ diffId, compressed }: RefLayer): boolean {
+    return (
+      this.store.sizeOf(diffId) !== undefined ||
+      (compressed !== undefined && this.store.sizeOf(compressed.digest) !== undefined)
+    );
+  }
+
   /** The path of the uncompressed tar, fetched and decompressed if need be; the same layer is fetched once however many ask. */
   async tarOf(layer: RefLayer, access: LayerAccess): Promise<string> {
     const { diffId } = layer;
@@ -107,7 +115,8 @@ export class LayerService {
         remedy: 'Build again: the steps that made it will run anew.',
       });
     if (this.store.sizeOf(compressed.digest) === undefined) {
-      if (source === undefined) throw workerError('LAYER_GONE', `read layer ${compressed.digest}: it is no longer in the store`);
+      if (source === undefined)
+        throw workerError('LAYER_GONE', `read layer ${compressed.digest}: it is no longer in the store`);
       await access.fetch(compressed, source, {
         signal: access.signal,
         onBytes: (bytes) => access.onProgress?.(compressed.digest, bytes, compressed.size),

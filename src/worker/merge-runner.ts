@@ -37,7 +37,8 @@ export class DiffRunner implements OpRunner<DiffOp, Ref, Session> {
   async run(_op: DiffOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
     const lower = layersOf(inputs[0]);
     const upper = layersOf(inputs[1]);
-    if (lower.every((layer, i) => upper[i]?.diffId === layer.diffId)) return [{ kind: 'layers', layers: upper.slice(lower.length) }];
+    if (lower.every((layer, i) => upper[i]?.diffId === layer.diffId))
+      return [{ kind: 'layers', layers: upper.slice(lower.length) }];
     const access = accessOf(context, this.#fetchFor);
     const [below, above] = await Promise.all([
       this.#layers.viewOf({ kind: 'layers', layers: lower }, access),

@@ -1,5 +1,5 @@
-import type { Digest, Descriptor } from '../blob/index.ts';
-import { digestOf } from '../blob/index.ts';
+import { digestOf, type Descriptor, type Digest } from '../blob/index.ts';
+import type { LayerRecord } from '../image/index.ts';
 import type { FileTree } from '../tree/index.ts';
 
 /** One layer of a tree, as plain data that can be kept on record. Its bytes are in the store, or can be had from `compressed` or `source`. */
@@ -37,4 +37,9 @@ export function chainId(layers: readonly { readonly diffId: Digest }[]): Digest 
 export function layersOf(ref: Ref | undefined): readonly RefLayer[] {
   if (ref?.kind !== 'layers') throw new TypeError('use files of the asking side as a root: they are no layer yet');
   return ref.layers;
+}
+
+/** The same layer as the image store keeps it. */
+export function toLayerRecord({ diffId, compressed, source }: RefLayer): LayerRecord {
+  return { diffId, compressed, source: source === undefined ? undefined : { reference: source } };
 }

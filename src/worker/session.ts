@@ -9,6 +9,8 @@ export interface Session {
   readonly host: BuildHost;
   /** Entitlements granted: `network.host`, `security.insecure`. */
   readonly allow: ReadonlySet<string>;
+  /** Hosts that may be spoken to without TLS or with a certificate nobody vouches for. */
+  readonly insecure: readonly string[];
   /** Compress what this step makes in the same pass, because a target of the build wants it so. */
   codecFor(vertex: Digest): Codec | undefined;
 }

@@ -76,7 +76,11 @@ export class Stage implements AsyncDisposable, Slots {
     });
     if (compressed) this.#layers.rememberCompressed(diffId, compressed);
     const chain = chainId([...below, { diffId }]) ?? diffId;
-    this.#db.run('INSERT INTO chains VALUES (?, ?) ON CONFLICT (chain) DO UPDATE SET snapshot = excluded.snapshot', chain, id);
+    this.#db.run(
+      'INSERT INTO chains VALUES (?, ?) ON CONFLICT (chain) DO UPDATE SET snapshot = excluded.snapshot',
+      chain,
+      id,
+    );
     return diffId;
   }
 
@@ -99,6 +103,45 @@ export class Stage implements AsyncDisposable, Slots {
       this.#db.run('DELETE FROM chains WHERE chain = ?', chain);
       return chain;
     });
+  }
+
+  /** Removes the snapshots that belong to none of these stacks of layers. Opens the ground: only it may touch them. */
+  async prune(
+    o: { keep: readonly (readonly RefLayer[])[]; dryRun?: boolean | undefined } & Wait,
+  ): Promise<{ removed: number; bytes: number }> {
+    const { snapshotter } = await this.#ground.get(o);
+    const wanted = new Set<string>();
+    for (const layers of o.keep)
+      for (let n = 1; n <= layers.length; n++) {
+        const chain = chainId(layers.slice(0, n));
+        const row =
+          chain === undefined ? undefined : this.#db.get('SELECT snapshot FROM chains WHERE chain = ?', chain);
+        if (chain !== undefined) wanted.add(typeof row?.['snapshot'] === 'string' ? row['snapshot'] : chain);
+      }
+    const all = await snapshotter.list(o);
+    const parents = new Map(all.map(({ id, parent }) => [id, parent]));
+    const kept = new Set<string>();
+    for (const { id } of all)
+      if (wanted.has(id))
+        for (let at: string | undefined = id; at !== undefined && !kept.has(at); at = parents.get(at)) kept.add(at);
+    const gone = all.filter(({ id }) => !kept.has(id));
+    const depth = (id: string | undefined): number => (id === undefined ? 0 : 1 + depth(parents.get(id)));
+    let bytes = 0;
+    for (const { id } of gone.toSorted((a, b) => depth(b.id) - depth(a.id))) {
+      bytes += (await snapshotter.usage(id, o)).bytes;
+      if (o.dryRun) continue;
+      this.#db.run('DELETE FROM chains WHERE snapshot = ?', id);
+      await snapshotter.remove(id, o);
+    }
+    return { removed: gone.length, bytes };
+  }
+
+  async usage(w: Wait = {}): Promise<{ snapshots: number; bytes: number }> {
+    const { snapshotter } = await this.#ground.get(w);
+    const all = await snapshotter.list(w);
+    let bytes = 0;
+    for (const { id } of all) bytes += (await snapshotter.usage(id, w)).bytes;
+    return { snapshots: all.length, bytes };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

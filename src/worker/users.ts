@@ -30,8 +30,13 @@ export async function findUser(user: string, root: () => Promise<TreeView>): Pro
   if (user === '' || user === '0:0') return ROOT;
   const [name = '', group] = splitOnce(user);
   const view = await root();
-  const passwd = await entriesOf(view, '/etc/passwd', ([entry = '', , uid, gid]) => ({ name: entry, uid: Number(uid), gid: Number(gid) }));
-  const entry = passwd.find((line) => line.name === name) ?? passwd.find((line) => isNumber(name) && line.uid === Number(name));
+  const passwd = await entriesOf(view, '/etc/passwd', ([entry = '', , uid, gid]) => ({
+    name: entry,
+    uid: Number(uid),
+    gid: Number(gid),
+  }));
+  const entry =
+    passwd.find((line) => line.name === name) ?? passwd.find((line) => isNumber(name) && line.uid === Number(name));
   if (!entry && !isNumber(name)) throw unknown('user', name, 'passwd');
   const uid = entry?.uid ?? Number(name);
   const needsGroups = entry !== undefined || (group !== undefined && !isNumber(group));
@@ -54,7 +59,11 @@ async function groupsOf(view: TreeView): Promise<GroupEntry[]> {
   }));
 }
 
-async function entriesOf<T extends PasswdEntry | GroupEntry>(view: TreeView, path: string, read: (fields: string[]) => T): Promise<T[]> {
+async function entriesOf<T extends PasswdEntry | GroupEntry>(
+  view: TreeView,
+  path: string,
+  read: (fields: string[]) => T,
+): Promise<T[]> {
   const node = view.stat(path);
   if (node?.entry.type !== 'file') return [];
   const text = Buffer.from(await view.readFile(path, { limit: MAX })).toString('utf8');

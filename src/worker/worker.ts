@@ -1,12 +1,20 @@
 import { canonicalJson, type Clock, type Database, type Random, type Wait } from '../base/index.ts';
-import { digestOf, type BlobReader, type Descriptor, type DiskBlobStore, type Lease, type Leases } from '../blob/index.ts';
-import type { Op, Source, SourceOp } from '../graph/index.ts';
-import type { ImageStore } from '../image/index.ts';
-import { parseReference } from '../image/index.ts';
+import { digestOf, type Digest, type DiskBlobStore, type Lease, type Leases } from '../blob/index.ts';
+import { vertex, type Op, type Source, type SourceOp } from '../graph/index.ts';
+import { encodeConfig, hostPlatform, parseReference, type ImageStore, type OpenRemote } from '../image/index.ts';
 import { RegistryClient } from '../registry/index.ts';
-import { KeyStore, Solver, type CacheKey, type OpRunner, type Solve, type StepContext, type StepProgress } from '../solve/index.ts';
+import {
+  KeyStore,
+  Solver,
+  type CacheKey,
+  type OpRunner,
+  type Solve,
+  type SolveEvent,
+  type StepContext,
+  type StepProgress,
+} from '../solve/index.ts';
 import { openLayer, writeLayer, type TreeView } from '../tree/index.ts';
-import { BaseMaker, type BaseSettings } from './base-maker.ts';
+import { BaseMaker, type BaseLog, type BaseSettings } from './base-maker.ts';
 import { workerError } from './errors.ts';
 import { ExecRunner } from './exec-runner.ts';
 import { FileRunner } from './file-runner.ts';
@@ -15,7 +23,7 @@ import { ImageFinder, type FoundImage } from './image-source.ts';
 import { LayerService, type FetchLayer, type FetchProgress, type LayerAccess } from './layer-service.ts';
 import { localRunner } from './local-runner.ts';
 import { DiffRunner, mergeRunner } from './merge-runner.ts';
-import { chainId, type Ref, type RefLayer } from './ref.ts';
+import { chainId, layersOf, type Ref, type RefLayer } from './ref.ts';
 import { RefResults } from './results.ts';
 import type { Session } from './session.ts';
 import { Stage } from './stage.ts';
@@ -32,6 +40,8 @@ export interface WorkerOptions {
   /** A folder for temporary files, on the store's file system. */
   readonly scratch: string;
   readonly openGround: () => Promise<Ground>;
+  /** The image store as one that fetches layers from registries by the given reader. */
+  readonly imagesWith: (remote: OpenRemote) => ImageStore;
   readonly bases: BaseSettings;
   /** A registry client that asks this session's host for credentials. */
   readonly connect: (session: Session) => RegistryClient;
@@ -43,11 +53,15 @@ export interface ResolveOptions extends Wait {
   readonly onProgress: (progress: StepProgress) => void;
 }
 
-const MIGRATIONS = ['CREATE TABLE clamped (layer TEXT, epoch INTEGER, result TEXT NOT NULL, PRIMARY KEY (layer, epoch)) STRICT, WITHOUT ROWID;'];
+const MIGRATIONS = [
+  'CREATE TABLE clamped (layer TEXT, epoch INTEGER, result TEXT NOT NULL, PRIMARY KEY (layer, epoch)) STRICT, WITHOUT ROWID;',
+];
 
 /** Where ops meet grounds, registries and files: a runner for each kind of op, and the services they share. */
 export class Worker implements AsyncDisposable {
   readonly store: DiskBlobStore;
+  /** A folder for temporary files, on the store's file system. */
+  readonly scratch: string;
   readonly images: ImageStore;
   readonly layers: LayerService;
   readonly stage: Stage;
@@ -63,6 +77,7 @@ export class Worker implements AsyncDisposable {
   constructor(o: WorkerOptions) {
     this.#o = o;
     this.store = o.store;
+    this.scratch = o.scratch;
     this.images = o.images;
     o.database.migrate('worker', MIGRATIONS);
     this.layers = new LayerService(o);
@@ -70,9 +85,18 @@ export class Worker implements AsyncDisposable {
     this.bases = new BaseMaker({ ...o, settings: o.bases, ground: (w) => this.stage.ground(w) });
     this.finder = new ImageFinder(o);
     this.keys = new KeyStore(o.database, o.clock);
-    const shared = { ...o, layers: this.layers, fetchFor: (session: Session) => this.fetchFor(session), stage: this.stage };
+    const shared = {
+      ...o,
+      layers: this.layers,
+      fetchFor: (session: Session) => this.fetchFor(session),
+      stage: this.stage,
+    };
     const runners = {
-      source: { cacheKey: this.#sourceKey.bind(this), run: this.#runSource.bind(this) } satisfies OpRunner<SourceOp, Ref, Session>,
+      source: { cacheKey: this.#sourceKey.bind(this), run: this.#runSource.bind(this) } satisfies OpRunner<
+        SourceOp,
+        Ref,
+        Session
+      >,
       exec: new ExecRunner(shared),
       file: new FileRunner(shared),
       merge: mergeRunner,
@@ -84,14 +108,18 @@ export class Worker implements AsyncDisposable {
       results: new RefResults(this.layers, shared.fetchFor),
       slots: this.stage,
       runnerOf: (op: Op) => {
-        if (op.kind === 'pack') throw workerError('STEP_NOT_SUPPORTED', `run a step of kind "${op.kind}": not supported yet`);
+        if (op.kind === 'pack')
+          throw workerError('STEP_NOT_SUPPORTED', `run a step of kind "${op.kind}": not supported yet`);
         return runners[op.kind] as unknown as OpRunner<Op, Ref, Session>;
       },
     });
   }
 
   /** Pins a source: asks what it is now, and for an image its configuration. */
-  async resolve(op: SourceOp, o: ResolveOptions): Promise<{ source: SourceOp; digest?: `${string}:${string}`; config?: Uint8Array }> {
+  async resolve(
+    op: SourceOp,
+    o: ResolveOptions,
+  ): Promise<{ source: SourceOp; digest?: `${string}:${string}`; config?: Uint8Array }> {
     const { source } = op;
     if (source.type === 'image') {
       const found = await this.finder.find(source, { registry: () => this.registry(o.session), signal: o.signal });
@@ -116,7 +144,7 @@ export class Worker implements AsyncDisposable {
       return {
         source: { kind: 'source', source: { ...source, lock: digest } },
         digest,
-        config: this.bases.config(lock, { platform, reference }),
+        config: encodeConfig(this.bases.configOf(lock, { platform, reference })),
       };
     }
     return { source: op };
@@ -131,19 +159,29 @@ export class Worker implements AsyncDisposable {
     return { fetch: this.fetchFor(session), onProgress: o.onProgress, signal: o.signal };
   }
 
-  /** The compressed blob of a layer that came from outside: from the store, or fetched into it when first read. */
-  reader(layer: RefLayer, access: LayerAccess): BlobReader {
-    const bring = async (descriptor: Descriptor, w?: Wait): Promise<void> => {
-      if (layer.source === undefined || this.store.sizeOf(descriptor.digest) !== undefined) return;
-      await access.fetch(descriptor, layer.source, { signal: w?.signal ?? access.signal, onBytes: () => undefined });
+  /** The local images, where layers that are still in a registry are read from there with a build's credentials. */
+  imagesFor(session: Session): ImageStore {
+    return this.#o.imagesWith((source) => this.registry(session).blobs(parseReference(source.reference)));
+  }
+
+  /** A base by its lock, found among earlier results or made now. */
+  async baseLayer(lock: Digest, o: { session: Session } & BaseLog): Promise<RefLayer> {
+    const source = {
+      type: 'packages',
+      reference: 'packages.local/base',
+      platform: hostPlatform(process),
+      lock,
+    } as const;
+    const edge = { vertex: vertex({ kind: 'source', source }, [], { name: 'base' }), output: 0 };
+    const emit = (event: SolveEvent): void => {
+      if (event.kind === 'log')
+        for (const line of Buffer.from(event.chunk).toString().trimEnd().split('\n')) o.log(line);
+      if (event.kind === 'progress') o.progress(event.progress);
     };
-    return {
-      has: async () => true,
-      open: async (descriptor, options) => {
-        await bring(descriptor, options);
-        return this.store.open(descriptor, options);
-      },
-    };
+    await using solving = this.solver.open({ host: o.session, emit, signal: o.signal });
+    const [layer] = layersOf(await solving.result(edge));
+    if (!layer) throw new TypeError('make a base: it has no layer');
+    return layer;
   }
 
   /** The layer with no modification time later than `epoch` (seconds); the same one where there is none. */
@@ -155,7 +193,9 @@ export class Worker implements AsyncDisposable {
     const tree = await openLayer(this.store, layer.diffId, w);
     const entries = await tree.entries(w);
     const late = entries.some((entry) => entry.mtime > epoch || (entry.mtime === epoch && entry.mtimeNs > 0));
-    const diffId = late ? (await writeLayer(tree, { store: this.store, dialect: 'oci', epoch, signal: w.signal })).diffId : layer.diffId;
+    const diffId = late
+      ? (await writeLayer(tree, { store: this.store, dialect: 'oci', epoch, signal: w.signal })).diffId
+      : layer.diffId;
     database.run('INSERT OR REPLACE INTO clamped VALUES (?, ?, ?)', layer.diffId, epoch, diffId);
     return { ...layer, diffId };
   }
@@ -213,7 +253,12 @@ export class Worker implements AsyncDisposable {
       case 'image': {
         const { layers } = await this.#image(source, context);
         const chain = chainId(layers) ?? digestOf('');
-        return { digest: digestOf(canonicalJson({ image: chain })), inputs: [], parts: [{ name: 'image', digest: chain }], unrecorded: true };
+        return {
+          digest: digestOf(canonicalJson({ image: chain })),
+          inputs: [],
+          parts: [{ name: 'image', digest: chain }],
+          unrecorded: true,
+        };
       }
       default:
         throw notSupported(source);
@@ -246,7 +291,10 @@ export class Worker implements AsyncDisposable {
   async #image(source: Extract<Source, { type: 'image' }>, context: StepContext<Session>): Promise<FoundImage> {
     const known = this.#found.get(source.reference);
     if (known) return known;
-    const found = await this.finder.find(source, { registry: () => this.registry(context.host), signal: context.signal });
+    const found = await this.finder.find(source, {
+      registry: () => this.registry(context.host),
+      signal: context.signal,
+    });
     this.#found.set(found.pinned, found);
     return found;
   }
@@ -255,4 +303,3 @@ export class Worker implements AsyncDisposable {
 function notSupported(source: Source): Error {
   return workerError('SOURCE_NOT_SUPPORTED', `use a source of type "${source.type}": not supported yet`);
 }
-

@@ -2,16 +2,20 @@ import { writeDockerArchive, writeLayout, writeOciArchive } from '../../image/in
 import type { BuiltImage } from '../build.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
-import { accessFor, codecFor, told, valueOf, type Exported, type ExportContext } from './context.ts';
+import { codecFor, told, valueOf, type Exported, type ExportContext } from './context.ts';
 
 type ArchiveExport = Extract<ExportRequest, { type: 'oci' | 'docker' }>;
 
 /** An OCI or docker archive into the asking side's sink, or an OCI layout folder. */
-export async function exportArchive(built: readonly BuiltImage[], e: ArchiveExport, c: ExportContext): Promise<Exported> {
+export async function exportArchive(
+  built: readonly BuiltImage[],
+  e: ArchiveExport,
+  c: ExportContext,
+): Promise<Exported> {
   const id = `export ${e.type} ${e.sink}`;
   return told(id, `exporting to ${e.type} image format`, c, async (note) => {
     const family = e.type === 'docker' ? ('docker' as const) : ('oci' as const);
-    const image = valueOf(built, { codec: codecFor(e.compression), family, access: accessFor(c, id), context: c });
+    const image = valueOf(built, { codec: codecFor(e.compression), family, context: c });
     const items = [{ image, names: e.names }];
     const created = built[0]?.config.created;
     const sink = c.session.host.sink(e.sink);

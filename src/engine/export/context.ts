@@ -2,10 +2,9 @@ import type { Clock, Random, Wait } from '../../base/index.ts';
 import type { Descriptor } from '../../blob/index.ts';
 import { makeImage, makeIndex, type Image, type Index, type MediaFamily } from '../../image/index.ts';
 import { GZIP, NONE, ZSTD, type Codec } from '../../tree/index.ts';
-import type { LayerAccess, Session, Worker } from '../../worker/index.ts';
+import { toLayerRecord, type LayerAccess, type Session, type Worker } from '../../worker/index.ts';
 import type { BuiltImage } from '../build.ts';
 import type { BuildEvent, BuildRequest, Compression, ImageMetadata } from '../builder.ts';
-import { layerValue } from '../layer-value.ts';
 
 /** What exporters work with. */
 export interface ExportContext extends Wait {
@@ -24,7 +23,12 @@ export interface Exported {
 }
 
 /** Tells of one piece of work of an export as a vertex of its own. */
-export async function told<T>(id: string, name: string, c: ExportContext, work: (note: (text: string) => void) => Promise<T>): Promise<T> {
+export async function told<T>(
+  id: string,
+  name: string,
+  c: ExportContext,
+  work: (note: (text: string) => void) => Promise<T>,
+): Promise<T> {
   const { emit, clock } = c;
   emit({ kind: 'vertex', id, name, inputs: [] });
   emit({ kind: 'started', id, at: clock.now() });
@@ -48,34 +52,49 @@ export function accessFor(c: ExportContext, id: string): LayerAccess {
   return c.worker.access(c.session, {
     signal: c.signal,
     onProgress: (item, current, total) =>
-      c.emit({ kind: 'progress', id, at: c.clock.now(), progress: { item, current, total, unit: 'bytes', done: current >= total } }),
+      c.emit({
+        kind: 'progress',
+        id,
+        at: c.clock.now(),
+        progress: { item, current, total, unit: 'bytes', done: current >= total },
+      }),
   });
 }
 
 /** One platform as an image value. */
-export function imageOf(built: BuiltImage, o: { codec: Codec; family: MediaFamily; access: LayerAccess; context: ExportContext }): Image {
-  const { codec, family, access, context } = o;
+export function imageOf(built: BuiltImage, o: { codec: Codec; family: MediaFamily; context: ExportContext }): Image {
+  const { codec, family, context } = o;
   const annotations = annotationsAt('manifest', context);
+  const store = context.worker.imagesFor(context.session);
   return makeImage({
     config: built.config,
-    layers: built.layers.map((layer) => layerValue(layer, { worker: context.worker, codec, access })),
+    layers: built.layers.map((layer) => store.layer(toLayerRecord(layer), codec)),
     mediaTypes: family,
     annotations: Object.keys(annotations).length > 0 ? annotations : undefined,
   });
 }
 
 /** All platforms as one value: an image, or an index of several. */
-export function valueOf(built: readonly BuiltImage[], o: { codec: Codec; family: MediaFamily; access: LayerAccess; context: ExportContext }): Image | Index {
+export function valueOf(
+  built: readonly BuiltImage[],
+  o: { codec: Codec; family: MediaFamily; context: ExportContext },
+): Image | Index {
   const images = built.map((one) => imageOf(one, o));
   const [only] = images;
   const annotations = annotationsAt('index', o.context);
   if (images.length === 1 && only && Object.keys(annotations).length === 0) return only;
   return makeIndex(
-    images.map((image, at) => ({ value: image, platform: built[at]?.plan.platform, annotations: annotationsAt('manifest-descriptor', o.context) })),
+    images.map((image, at) => ({
+      image,
+      platform: built[at]?.plan.platform,
+      annotations: annotationsAt('manifest-descriptor', o.context),
+    })),
     { mediaTypes: o.family, annotations },
   );
 }
 
 function annotationsAt(level: string, { request }: ExportContext): Record<string, string> {
-  return Object.fromEntries(request.annotations.filter((one) => one.level === level).map((one) => [one.key, one.value]));
+  return Object.fromEntries(
+    request.annotations.filter((one) => one.level === level).map((one) => [one.key, one.value]),
+  );
 }

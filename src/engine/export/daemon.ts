@@ -6,7 +6,7 @@ import { NONE } from '../../tree/index.ts';
 import type { BuiltImage } from '../build.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
-import { accessFor, imageOf, told, type Exported, type ExportContext } from './context.ts';
+import { imageOf, told, type Exported, type ExportContext } from './context.ts';
 
 type DaemonExport = Extract<ExportRequest, { type: 'docker-daemon' }>;
 
@@ -19,9 +19,14 @@ export function daemonSockets(env: Readonly<Record<string, string | undefined>>)
 }
 
 /** Loads the image into a running Docker or Podman through its API. Docker with its own layer store is only sent the layers that it lacks. */
-export async function exportToDaemon(built: readonly BuiltImage[], e: DaemonExport, c: ExportContext): Promise<Exported> {
+export async function exportToDaemon(
+  built: readonly BuiltImage[],
+  e: DaemonExport,
+  c: ExportContext,
+): Promise<Exported> {
   const [image, ...more] = built;
-  if (!image || more.length > 0) throw engineError('EXPORT_INVALID', 'load into Docker: its API takes one platform at a time');
+  if (!image || more.length > 0)
+    throw engineError('EXPORT_INVALID', 'load into Docker: its API takes one platform at a time');
   const socketPath = e.socket ?? daemonSockets(process.env).find((path) => existsSync(path));
   if (socketPath === undefined)
     throw engineError('DAEMON_UNREACHABLE', 'load into Docker: no socket of Docker or Podman was found', {
@@ -30,9 +35,12 @@ export async function exportToDaemon(built: readonly BuiltImage[], e: DaemonExpo
   const id = 'export docker-daemon';
   return told(id, `importing to docker at ${socketPath}`, c, async (note) => {
     await using http = new HttpClient({ socketPath });
-    const access = accessFor(c, id);
-    const value = imageOf(image, { codec: NONE, family: 'docker', access, context: c });
-    const held = await layersHeld(http, image.layers.map((layer) => layer.diffId), c);
+    const value = imageOf(image, { codec: NONE, family: 'docker', context: c });
+    const held = await layersHeld(
+      http,
+      image.layers.map((layer) => layer.diffId),
+      c,
+    );
     try {
       await load(http, value, { names: e.names, skip: held, ...c });
       if (held > 0) note(`${held} of ${image.layers.length} layers were there already`);
@@ -50,7 +58,9 @@ async function layersHeld(http: HttpClient, diffIds: readonly Digest[], w: Wait)
   let most = 0;
   for (const { Id } of images.slice(0, 100)) {
     if (typeof Id !== 'string') continue;
-    const details = (await getJson(http, `/images/${encodeURIComponent(Id)}/json`, w)) as { RootFS?: { Layers?: readonly string[] } };
+    const details = (await getJson(http, `/images/${encodeURIComponent(Id)}/json`, w)) as {
+      RootFS?: { Layers?: readonly string[] };
+    };
     const layers = details.RootFS?.Layers ?? [];
     let same = 0;
     while (same < diffIds.length && layers[same] === diffIds[same]) same += 1;
@@ -59,7 +69,11 @@ async function layersHeld(http: HttpClient, diffIds: readonly Digest[], w: Wait)
   return most;
 }
 
-async function load(http: HttpClient, image: Image, o: { names: readonly string[]; skip: number } & Wait): Promise<void> {
+async function load(
+  http: HttpClient,
+  image: Image,
+  o: { names: readonly string[]; skip: number } & Wait,
+): Promise<void> {
   const answer = await http.request({
     method: 'POST',
     url: 'http://daemon/images/load?quiet=1',
@@ -70,14 +84,20 @@ async function load(http: HttpClient, image: Image, o: { names: readonly string[
   const text = Buffer.from(await collect(answer.body, { limit: 1 << 20 })).toString();
   const failed = /"error":\s*"([^"]*)"/.exec(text)?.[1];
   if (answer.status >= 300 || failed !== undefined)
-    throw engineError('DAEMON_REFUSED', `load into Docker: ${failed ?? (text.trim() || `HTTP status ${answer.status}`)}`);
+    throw engineError(
+      'DAEMON_REFUSED',
+      `load into Docker: ${failed ?? (text.trim() || `HTTP status ${answer.status}`)}`,
+    );
 }
 
 /** The image with the bytes of its lowest layers left out; Docker takes them from what it has. */
 function without(image: Image, skip: number): Image {
   return {
     ...image,
-    layers: async (w) => (await image.layers(w)).map((layer, at) => (at < skip ? { ...relabel(layer, (d) => d), compressed: async () => nothing() } : layer)),
+    layers: async (w) =>
+      (await image.layers(w)).map((layer, at) =>
+        at < skip ? { ...relabel(layer, (d) => d), compressed: async () => nothing() } : layer,
+      ),
   };
 }
 
@@ -99,7 +119,8 @@ async function* archiveBytes(image: Image, names: readonly string[], w: Wait): B
 async function getJson(http: HttpClient, path: string, w: Wait): Promise<unknown> {
   const answer = await http.request({ method: 'GET', url: `http://daemon${path}`, signal: w.signal });
   const text = Buffer.from(await collect(answer.body, { limit: 64 << 20 })).toString();
-  if (answer.status !== 200) throw engineError('DAEMON_REFUSED', `ask Docker for ${path}: HTTP status ${answer.status}`);
+  if (answer.status !== 200)
+    throw engineError('DAEMON_REFUSED', `ask Docker for ${path}: HTTP status ${answer.status}`);
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -1,4 +1,6 @@
-import { extractTree, tarBytes, viewTree } from '../../tree/index.ts';
+import { tempFolder } from '../../base/index.ts';
+import { DiskBlobStore } from '../../blob/index.ts';
+import { extractTree, viewTree, writeLayer } from '../../tree/index.ts';
 import type { BuiltImage } from '../build.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
@@ -15,7 +17,7 @@ export async function exportFiles(built: readonly BuiltImage[], e: FilesExport, 
     });
   const id = `export ${e.type} ${e.sink}`;
   return told(id, e.type === 'local' ? 'copying files' : 'sending tarball', c, async () => {
-    const view = await c.worker.viewOf({ kind: 'layers', layers: image.root }, accessFor(c, id));
+    const view = await c.worker.layers.viewOf({ kind: 'layers', layers: image.root }, accessFor(c, id));
     const tree = viewTree(view);
     const sink = c.session.host.sink(e.sink);
     if (e.type === 'local') {
@@ -23,8 +25,16 @@ export async function exportFiles(built: readonly BuiltImage[], e: FilesExport, 
       await extractTree(tree, sink.path, { owner: process.getuid?.() === 0 ? 'keep' : 'current', signal: c.signal });
     } else {
       if (sink.kind !== 'stream') throw engineError('EXPORT_INVALID', `export to "${e.sink}": a tar needs a file`);
+      using scratch = tempFolder(c.worker.scratch, c.random);
+      const store = new DiskBlobStore(scratch.path, c);
+      const { diffId, size } = await writeLayer(tree, {
+        store,
+        dialect: 'oci',
+        epoch: c.request.epoch,
+        signal: c.signal,
+      });
       await using file = await sink.open();
-      for await (const chunk of tarBytes(tree, { dialect: 'oci', epoch: c.request.epoch, signal: c.signal })) await file.write(chunk);
+      for await (const chunk of await store.open({ mediaType: '', digest: diffId, size }, c)) await file.write(chunk);
       await file.close();
     }
     return { names: [] };

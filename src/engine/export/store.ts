@@ -1,4 +1,4 @@
-import { canonicalReference, imageIdOf, parseReference } from '../../image/index.ts';
+import { canonicalReference, parseReference } from '../../image/index.ts';
 import type { BuiltImage } from '../build.ts';
 import type { ExportRequest } from '../builder.ts';
 import { told, type Exported, type ExportContext } from './context.ts';

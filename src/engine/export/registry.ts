@@ -1,0 +1,38 @@
+import { parseReference } from '../../image/index.ts';
+import type { BuiltImage } from '../build.ts';
+import type { ExportRequest } from '../builder.ts';
+import { codecFor, told, valueOf, type Exported, type ExportContext } from './context.ts';
+
+type RegistryExport = Extract<ExportRequest, { type: 'registry' }>;
+
+/** A registry, under every name; blobs that are there travel no second time, those of a base in the same registry are mounted. */
+export async function exportToRegistry(
+  built: readonly BuiltImage[],
+  e: RegistryExport,
+  c: ExportContext,
+): Promise<Exported> {
+  const id = `export registry ${e.names.join(' ')}`;
+  return told(id, 'exporting to registry', c, async (note) => {
+    const family = e.docker ? ('docker' as const) : ('oci' as const);
+    const image = valueOf(built, { codec: codecFor(e.compression), family, context: c });
+    const client = c.worker.registry(c.session);
+    let descriptor: Exported['descriptor'];
+    for (const name of e.names) {
+      descriptor = await client.push(image, parseReference(name), {
+        signal: c.signal,
+        progress: ({ descriptor: { digest, size }, bytes, state }) => {
+          const progress = {
+            item: digest,
+            current: bytes,
+            total: size,
+            unit: 'bytes' as const,
+            done: state !== 'running',
+          };
+          c.emit({ kind: 'progress', id, at: c.clock.now(), progress });
+        },
+      });
+      note(`pushing manifest for ${name}@${descriptor.digest}`);
+    }
+    return { descriptor, names: e.names };
+  });
+}
