@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 
 /** What is done to one exchange. */
 export type Fault =
-  /** The connection breaks after so many bytes of the answer's body. */
+  /** The connection breaks after so many bytes of the answer's body; with 0 before its head. */
   | { readonly kind: 'reset'; readonly after: number }
   /** The connection breaks after so many bytes of the request's body. */
   | { readonly kind: 'reset-upload'; readonly after: number }
@@ -147,6 +147,11 @@ export class FaultProxy implements AsyncDisposable {
         for (const name of Object.keys(changed)) if (changed[name] === undefined) delete changed[name];
         const status = (fault?.kind === 'headers' ? fault.status : undefined) ?? answer.statusCode ?? 500;
         seen.status = status;
+        if (fault?.kind === 'reset' && fault.after === 0) {
+          answer.destroy();
+          response.destroy();
+          return;
+        }
         response.writeHead(status, changed as Record<string, string | string[]>);
         answer.on('error', () => response.destroy());
         let at = 0;
