@@ -21,13 +21,15 @@ export interface ComposeItem {
 export function composeTree(items: readonly ComposeItem[]): FileTree {
   const sorted = isSorted(items) ? items : sortLastWins(items);
   const entries = sorted.map((item) => item.entry);
+  let byEntry: Map<Entry, ComposeItem> | undefined;
   let byPath: Map<string, ComposeItem> | undefined;
   const placeOf = (file: Entry): ComposeItem['from'] => {
-    if (!byPath) {
-      byPath = new Map();
-      for (const item of sorted) if (item.entry.type === 'file') byPath.set(item.entry.path, item);
+    byEntry ??= new Map(sorted.map((item) => [item.entry, item]));
+    let item = byEntry.get(file);
+    if (!item) {
+      byPath ??= new Map(sorted.filter(({ entry }) => entry.type === 'file').map((item) => [item.entry.path, item]));
+      item = byPath.get(file.path);
     }
-    const item = byPath.get(file.path);
     if (!item) throw treeError('PATH_NOT_FOUND', `read "${file.path}": not a file of this tree`);
     return item.from ?? NOTHING;
   };

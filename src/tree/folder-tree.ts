@@ -12,7 +12,7 @@ import type { FileStat, FolderStats, StatTable } from './stat-cache.ts';
 /** What a file was when it was walked, and its record in the stat cache, or -1. */
 export interface FileIdentity extends FileStat {
   record: number;
-  digest?: Digest;
+  digest: Digest | undefined;
 }
 
 type EntryInit = Omit<Entry, 'size' | 'link' | 'device' | 'xattrs'> & Partial<Entry>;

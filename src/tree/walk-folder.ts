@@ -71,6 +71,12 @@ interface Frame {
 
 const TURN = 16_384;
 const S_IFMT = 0o170000;
+const S_IFSOCK = 0o140000;
+const S_IFLNK = 0o120000;
+const S_IFREG = 0o100000;
+const S_IFBLK = 0o060000;
+const S_IFDIR = 0o040000;
+const S_IFCHR = 0o020000;
 
 class Walk {
   readonly root: string;
@@ -185,53 +191,50 @@ class Walk {
 
   /** Undefined for a socket. */
   #entry(path: string, s: BigIntStats): FolderEntry | undefined {
-    const mode = Number(s.mode);
-    const mtime = Number(s.mtimeNs / NS);
-    const base = {
-      path,
-      mode: mode & 0o7777,
-      uid: this.#options.owner?.uid ?? Number(s.uid),
-      gid: this.#options.owner?.gid ?? Number(s.gid),
-      mtime,
-      mtimeNs: Number(s.mtimeNs % NS),
-    };
-    if (base.mtimeNs < 0) {
-      base.mtime -= 1;
-      base.mtimeNs += 1e9;
-    }
-    const kind = mode & S_IFMT;
-    if (kind === 0o140000) return undefined;
-    if (kind === 0o040000) return new FolderEntry({ ...base, type: 'directory', xattrs: this.#xattrs(path) });
+    const bits = Number(s.mode);
+    const kind = bits & S_IFMT;
+    if (kind === S_IFSOCK) return undefined;
+    const { owner } = this.#options;
+    const uid = owner ? owner.uid : Number(s.uid);
+    const gid = owner ? owner.gid : Number(s.gid);
+    const mode = kind === S_IFLNK ? 0o777 : bits & 0o7777;
+    const mtime = seconds(s.mtimeNs);
+    const mtimeNs = Number(s.mtimeNs - BigInt(mtime) * NS);
+    const time = { mtime, mtimeNs };
+    let size = 0;
+    if (kind === S_IFDIR)
+      return new FolderEntry({ path, type: 'directory', mode, uid, gid, size, ...time, xattrs: this.#xattrs(path) });
     if (s.nlink > 1n) {
       const key = `${s.dev}:${s.ino}`;
-      const first = this.#linked.get(key);
-      if (first !== undefined) return new FolderEntry({ ...base, type: 'hardlink', link: first });
+      const link = this.#linked.get(key);
+      if (link !== undefined) return new FolderEntry({ path, type: 'hardlink', mode, uid, gid, size, ...time, link });
       this.#linked.set(key, path);
     }
-    if (kind === 0o100000) {
-      const ctime = Number(s.ctimeNs / NS);
+    if (kind === S_IFREG) {
+      size = Number(s.size);
+      const ctime = seconds(s.ctimeNs);
+      const ctimeNs = Number(s.ctimeNs - BigInt(ctime) * NS);
       const identity: FileIdentity = {
         dev: Number(s.dev),
         ino: Number(s.ino),
-        size: Number(s.size),
-        mtime: base.mtime,
-        mtimeNs: base.mtimeNs,
+        size,
+        mtime,
+        mtimeNs,
         ctime,
-        ctimeNs: Number(s.ctimeNs % NS),
+        ctimeNs,
         record: -1,
+        digest: undefined,
       };
       if (this.table) identity.record = this.table.find(path, identity);
       const known = identity.record >= 0 && !this.table!.hasXattrs(identity.record);
       const xattrs = known ? undefined : this.#xattrs(path);
-      return new FolderEntry({ ...base, type: 'file', size: identity.size, xattrs }, identity);
+      return new FolderEntry({ path, type: 'file', mode, uid, gid, size, mtime, mtimeNs, xattrs }, identity);
     }
-    if (kind === 0o120000) {
-      const link = this.#readLink(path);
-      return new FolderEntry({ ...base, mode: 0o777, type: 'symlink', link, xattrs: undefined });
-    }
-    const type = kind === 0o020000 ? 'character' : kind === 0o060000 ? 'block' : 'fifo';
+    if (kind === S_IFLNK)
+      return new FolderEntry({ path, type: 'symlink', mode, uid, gid, size, ...time, link: this.#readLink(path) });
+    const type = kind === S_IFCHR ? 'character' : kind === S_IFBLK ? 'block' : 'fifo';
     const device = type === 'fifo' ? undefined : sys.splitDevice(s.rdev);
-    return new FolderEntry({ ...base, type, device, xattrs: this.#xattrs(path) });
+    return new FolderEntry({ path, type, mode, uid, gid, size, ...time, device, xattrs: this.#xattrs(path) });
   }
 
   #readLink(path: string): string {
@@ -260,6 +263,11 @@ class Walk {
 }
 
 const NS = 1_000_000_000n;
+
+/** Whole seconds, rounded down also before the epoch. */
+function seconds(ns: bigint): number {
+  return ns < 0n ? -Number((-ns + NS - 1n) / NS) : Number(ns / NS);
+}
 
 function nameAndKind(dirent: Dirent): { name: string; isFolder: boolean } {
   return { name: dirent.name, isFolder: dirent.isDirectory() };

@@ -133,9 +133,22 @@ class Copier {
   }
 
   #entry(source: Entry, path: string): Entry {
-    const entry = { ...plain(source), path, ...this.#c.ids, ...this.#timeOf(source) };
-    if (!this.#change || source.type === 'symlink') return entry;
-    return { ...entry, mode: this.#change(source.mode, source.type === 'directory') };
+    const { type, size, link, device, xattrs } = source;
+    const { ids } = this.#c;
+    const time = this.#action.mtime;
+    return {
+      path,
+      type,
+      mode: type === 'symlink' ? 0o777 : this.#change ? this.#change(source.mode, type === 'directory') : source.mode,
+      uid: ids ? ids.uid : source.uid,
+      gid: ids ? ids.gid : source.gid,
+      size,
+      mtime: time ?? source.mtime,
+      mtimeNs: time === undefined ? source.mtimeNs : 0,
+      link,
+      device,
+      xattrs,
+    };
   }
 
   #timeOf(source: Entry): Pick<Entry, 'mtime' | 'mtimeNs'> {
@@ -174,9 +187,16 @@ class Copier {
       const there = type === 'directory' ? this.#tree.get(at) : undefined;
       let inode = there?.inode ?? inodes.get(node.inode);
       if (!inode) inodes.set(node.inode, (inode = {}));
-      this.#tree.put({ ...plain(node.entry), path: at, ...this.#c.ids }, { from: node.from, inode });
+      this.#tree.put(this.#unpacked(node.entry, at), { from: node.from, inode });
       if (type === 'directory') folders.set(node.path, at);
     }
+  }
+
+  #unpacked(source: Entry, path: string): Entry {
+    const { type, size, mtime, mtimeNs, link, device, xattrs } = source;
+    const mode = type === 'symlink' ? 0o777 : source.mode;
+    const { uid, gid } = this.#c.ids ?? source;
+    return { path, type, mode, uid, gid, size, mtime, mtimeNs, link, device, xattrs };
   }
 
   /** Where a folder that is only implied comes to lie. */
@@ -188,12 +208,6 @@ class Copier {
     this.#tree.makeFolders(real, (path) => ({ path, type: 'directory', mode: 0o755, ...owner, size: 0, ...time }));
     return real;
   }
-}
-
-/** The members of an entry and nothing else; links have the one mode that file systems give them. */
-function plain({ path, type, mode: given, uid, gid, size, mtime, mtimeNs, link, device, xattrs }: Entry): Entry {
-  const mode = type === 'symlink' ? 0o777 : given;
-  return { path, type, mode, uid, gid, size, mtime, mtimeNs, link, device, xattrs };
 }
 
 function mergeXattrs(a: Entry['xattrs'], b: Entry['xattrs']): Entry['xattrs'] {

@@ -1,8 +1,10 @@
 import type { Wait } from '../../base/index.ts';
 import {
+  baseOf,
   changedEntries,
   comparePaths,
   joinPath,
+  parentOf,
   resolvePath,
   whiteoutOf,
   type ContentPlace,
@@ -33,6 +35,8 @@ interface Item {
 export class WorkTree {
   readonly base: TreeView;
   readonly #root: Item;
+  /** The folder looked into last: most things come folder by folder. */
+  #last: { readonly path: string; readonly item: Item } | undefined;
 
   constructor(base: TreeView) {
     this.base = base;
@@ -45,16 +49,9 @@ export class WorkTree {
 
   /** What is at the path; a link there is not followed. */
   get(path: string): WorkNode | undefined {
-    let item: Item | undefined = this.#root;
-    let at = '';
-    for (const name of path === '' ? [] : path.split('/')) {
-      if (item.node.entry.type !== 'directory') return undefined;
-      at = joinPath(at, name);
-      if (item.kids?.has(name) === true) item = item.kids.get(name);
-      else item = item.node.overBase ? this.#fromBase(at) : undefined;
-      if (!item) return undefined;
-    }
-    return item.node;
+    if (path === '') return this.#root.node;
+    const folder = this.#folder(parentOf(path));
+    return folder && this.#kid(folder, path)?.node;
   }
 
   /** The path with all links followed inside the root; what is missing of it is kept as written (containerd's RootPath). */
@@ -86,7 +83,7 @@ export class WorkTree {
   #names(path: string): string[] {
     const node = this.get(path);
     if (node?.entry.type !== 'directory') return [];
-    const kids = this.#item(path).kids ?? new Map<string, Item | undefined>();
+    const kids = this.#folder(path)?.kids ?? new Map<string, Item | undefined>();
     const names = [...kids].flatMap(([name, kid]) => (kid ? [name] : []));
     if (!node.overBase) return names;
     const start = path === '' ? 0 : path.length + 1;
@@ -100,15 +97,21 @@ export class WorkTree {
   /** Puts an entry at its path, whose folder is there, in the place of what was there. A folder over a folder keeps what is in it. */
   put(entry: Entry, o: { from?: ContentPlace | undefined; inode?: object } = {}): void {
     const { path } = entry;
-    const before = this.get(path);
-    const kept = before?.entry.type === 'directory' && entry.type === 'directory';
-    const node: WorkNode = { path, entry, from: o.from, inode: o.inode ?? {}, overBase: kept && before.overBase };
-    if (kept) this.#item(path).node = node;
-    else this.#kidsOf(path).set(baseName(path), { node, kids: undefined });
+    const before = path === '' ? this.#root : this.#kid(this.#folder(parentOf(path))!, path);
+    const kept = before?.node.entry.type === 'directory' && entry.type === 'directory';
+    const node: WorkNode = { path, entry, from: o.from, inode: o.inode ?? {}, overBase: kept && before.node.overBase };
+    if (path === '') this.#root.node = node;
+    else this.#set(path, { node, kids: kept ? before.kids : undefined });
   }
 
   remove(path: string): void {
-    this.#kidsOf(path).set(baseName(path), undefined);
+    this.#set(path, undefined);
+  }
+
+  #set(path: string, item: Item | undefined): void {
+    const folder = this.#folder(parentOf(path))!;
+    (folder.kids ??= new Map()).set(baseOf(path), item);
+    if (this.#last && (this.#last.path === path || this.#last.path.startsWith(`${path}/`))) this.#last = undefined;
   }
 
   /** Makes a folder and those that lead there, as `mkdir -p`. `make` gives the entry of each that is missing. */
@@ -145,27 +148,27 @@ export class WorkTree {
     }
     if (item.node.entry.type !== 'directory' || item.node.overBase || !baseFolder) return;
     for (const gone of this.base.list(path))
-      if (item.kids?.has(baseName(gone.path)) !== true) whiteouts.push(whiteoutOf(gone.entry));
+      if (item.kids?.has(baseOf(gone.path)) !== true) whiteouts.push(whiteoutOf(gone.entry));
   }
 
-  #kidsOf(path: string): Kids {
-    const slash = path.lastIndexOf('/');
-    const folder = this.#item(slash < 0 ? '' : path.slice(0, slash));
-    return (folder.kids ??= new Map());
-  }
-
-  /** The item of something that is there, taken over from the base with the folders that lead to it. */
-  #item(path: string): Item {
-    let item = this.#root;
-    let at = '';
-    for (const name of path === '' ? [] : path.split('/')) {
-      at = joinPath(at, name);
-      const kids = (item.kids ??= new Map());
-      let kid = kids.get(name);
-      if (!kid) kids.set(name, (kid = this.#fromBase(at)!));
-      item = kid;
-    }
+  /** The folder at a path, taken over from the base with those that lead to it; undefined when there is none. */
+  #folder(path: string): Item | undefined {
+    if (path === '') return this.#root;
+    if (this.#last?.path === path) return this.#last.item;
+    const parent = this.#folder(parentOf(path));
+    const item = parent && this.#kid(parent, path);
+    if (item?.node.entry.type !== 'directory') return undefined;
+    const name = baseOf(path);
+    if (parent?.kids?.has(name) !== true) (parent!.kids ??= new Map()).set(name, item);
+    this.#last = { path, item };
     return item;
+  }
+
+  /** What is at a path in a folder. */
+  #kid(folder: Item, path: string): Item | undefined {
+    const name = baseOf(path);
+    if (folder.kids?.has(name) === true) return folder.kids.get(name);
+    return folder.node.overBase ? this.#fromBase(path) : undefined;
   }
 
   #fromBase(path: string): Item | undefined {
@@ -174,8 +177,4 @@ export class WorkTree {
       node && { node: { path, entry: node.entry, from: node.from, inode: node.inode, overBase: true }, kids: undefined }
     );
   }
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
