@@ -112,3 +112,40 @@ test('what is no tar, or cut off, is refused', async () => {
   flipped[0] = 0x62;
   await assert.rejects(scanned(flipped, 512), refused);
 });
+
+test('any bytes are a tar or one clear error', async () => {
+  const parts = [
+    Buffer.from(tarHeader({ name: 'a', mode: 0o644, size: 3 })),
+    Buffer.from(tarHeader({ name: 'x'.repeat(150), mode: 0o644, size: 0 })),
+  ];
+  /** A header with bytes changed and its sum right again. */
+  const mutated = fc
+    .tuple(fc.constantFrom(...parts), fc.array(fc.tuple(fc.nat(511), fc.nat(255)), { maxLength: 4 }))
+    .map(([part, changes]) => {
+      const block = Buffer.from(part);
+      for (const [at, byte] of changes) block[at] = byte;
+      block.fill(32, 148, 156);
+      const sum = block.subarray(0, 512).reduce((total, byte) => total + byte, 0);
+      block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+      return block;
+    });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.oneof(mutated, fc.uint8Array({ maxLength: 600 })), { maxLength: 5 }),
+      async (blocks) => {
+        const tar = Buffer.concat(blocks);
+        const streamed = await scanned(tar, 333).catch((error: unknown) => error);
+        let indexedItems: unknown;
+        try {
+          indexedItems = indexed(tar);
+        } catch (error) {
+          indexedItems = error;
+        }
+        for (const result of [streamed, indexedItems])
+          assert.ok(Array.isArray(result) || hasCode(result, 'ARCHIVE_INVALID'), String(result));
+        if (Array.isArray(streamed)) assert.deepEqual(indexedItems, streamed);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});

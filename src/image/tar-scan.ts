@@ -95,7 +95,7 @@ function* tarParser(what: string): Generator<Want, void, Buffer> {
     const padded = Math.ceil(size / BLOCK) * BLOCK;
     if (type === 'x' || type === 'g' || type === 'L' || type === 'K') {
       const own = number(header, 124, 12);
-      if (own > EXTENSION_LIMIT)
+      if (!(own >= 0 && own <= EXTENSION_LIMIT))
         throw imageError('ARCHIVE_INVALID', `read ${what}: an extended header of ${own} bytes`);
       const length = Math.ceil(own / BLOCK) * BLOCK;
       const content =
