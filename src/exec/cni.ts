@@ -17,6 +17,7 @@ const BUILDKIT = '/etc/buildkit/cni.json';
 const FOLDER = '/etc/cni/net.d';
 const PLUGINS = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'];
 const RECORD = 'cni.json';
+const LOOPBACK = { type: 'loopback' };
 
 /** BuildKit's own configuration, else the first of the machine's; undefined when there is none or a plugin of it is missing. */
 export function findCni(): CniConfig | undefined {
@@ -29,12 +30,13 @@ export function findCni(): CniConfig | undefined {
 
 /** The configuration that a file holds: a list, or one plugin's. */
 export function parseCni(text: string): CniConfig | undefined {
-  let value: Record<string, unknown>;
+  let value: Record<string, unknown> | null;
   try {
-    value = JSON.parse(text) as Record<string, unknown>;
+    value = JSON.parse(text) as Record<string, unknown> | null;
   } catch {
     return undefined;
   }
+  if (typeof value !== 'object' || value === null) return undefined;
   const { name, cniVersion, plugins, type } = value;
   if (typeof name !== 'string') return undefined;
   const version = typeof cniVersion === 'string' ? cniVersion : '0.4.0';
@@ -105,6 +107,8 @@ interface Attachment {
 
 async function attach(a: Attachment, w: Wait = {}): Promise<readonly string[] | undefined> {
   let previous: Record<string, unknown> | undefined;
+  // Bringing loopback up is the caller's business in CNI.
+  if (pluginPath(LOOPBACK.type) !== undefined) await call('ADD', { ...a, plugin: LOOPBACK, previous }, w);
   for (const plugin of a.config.plugins) previous = await call('ADD', { ...a, plugin, previous }, w);
   const servers = (previous?.['dns'] as { nameservers?: unknown } | undefined)?.nameservers;
   return Array.isArray(servers) && servers.length > 0 ? (servers as string[]) : undefined;

@@ -51,14 +51,29 @@ export function childrenOf(pid: number): number[] {
   return read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);
 }
 
-/** False when this process still has the mount namespace that the machine started with. */
+/** False when this process has the same mount namespace as all the processes that it comes from, as far as they can be seen. */
 export function mountsArePrivate(): boolean {
-  if (process.pid === 1) return true;
-  try {
-    return readlinkSync('/proc/self/ns/mnt') !== readlinkSync('/proc/1/ns/mnt');
-  } catch {
-    return true;
+  const own = mountNamespace('self');
+  let seen = 0;
+  for (let pid = process.ppid; pid > 0; pid = parentOf(pid)) {
+    const other = mountNamespace(String(pid));
+    if (other === undefined) break;
+    if (other !== own) return true;
+    seen++;
   }
+  return seen === 0;
+}
+
+function mountNamespace(pid: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/mnt`);
+  } catch {
+    return undefined;
+  }
+}
+
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s*(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0);
 }
 
 const LIMITS: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { copyFileSync, chmodSync, mkdirSync, realpathSync } from 'node:fs';
+import { copyFileSync, chmodSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findTool, runTool, type Wait } from '../base/index.ts';
 import { execError } from './errors.ts';
@@ -20,14 +20,14 @@ export async function makeToolRoot(folder: string, o: { readonly tools: readonly
   }
 }
 
-/** Where a program is. Throws `EXECUTOR_UNAVAILABLE` when it is not installed. */
+/** Where a program is, by the name it was asked for: one file can be many programs, which look at it. Throws `EXECUTOR_UNAVAILABLE` when it is not installed. */
 export function toolPath(name: string): string {
   const path = findTool(name);
   if (path === undefined)
     throw execError('EXECUTOR_UNAVAILABLE', `find the program "${name}": not installed`, {
       remedy: 'Install util-linux and coreutils.',
     });
-  return realpathSync(path);
+  return path;
 }
 
 /** What the dynamic linker would load; none for a static program. */
