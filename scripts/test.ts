@@ -24,6 +24,7 @@ const missing = unitOnly ? [] : installPackages();
 try {
   if (only.length === 0 && (await run('check', 'node', ['scripts/check.ts'])) !== 0) fail('types, lint and format');
   await Promise.all([unit(1), unit(2)]);
+  if (!unitOnly && (await run('build', 'node', ['scripts/build.ts'])) !== 0) fail('bundle');
   if (!unitOnly) await endToEnd();
   if (full && only.length === 0 && (await run('bench', 'node', ['bench/main.ts'])) !== 0) fail('bench');
 } finally {
@@ -75,7 +76,7 @@ function fail(what: string): void {
 
 function run(name: string, command: string, commandArgs: readonly string[]): Promise<number> {
   console.log(`— ${name}`);
-  const env = { ...process.env, STRAKE_TEST_FULL: full ? '1' : '', NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile') };
+  const env = { ...process.env, STRAKE_TEST_FULL: full ? '1' : '', STRAKE_TEST_SHARED: join(scratch, 'shared'), NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile') };
   const child = spawn(command, commandArgs, { stdio: ['ignore', 'inherit', 'inherit'], env });
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }
