@@ -63,6 +63,8 @@ export function executorSuite(setup: ExecutorSetup): void {
     before(async () => {
       makeLower(lower, setup.busybox);
       executor = await setup.open();
+      // The default network is started with the executor, in the background.
+      await run('true', { network: 'default' });
       mountsBefore = mountPoints();
     });
     after(async () => executor[Symbol.asyncDispose]());
