@@ -11,11 +11,12 @@ const isRoot = process.getuid?.() === 0;
 const folder = mkdtempSync(join(tmpdir(), 'strake-sandbox-'));
 if (isRoot) sys.unshareMounts();
 after(() => rmSync(folder, { recursive: true, force: true }));
+let count = 0;
 const options = { stateFolder: join(folder, 'state'), random: systemRandom, clock: systemClock };
 
-/** The machine's own programs, read-only. */
+/** A root of its own with the machine's programs, read-only. */
 function machineRoot(): Mount[] {
-  const base = join(folder, 'root');
+  const base = join(folder, `root-${count}`);
   const mounts: Mount[] = [{ type: 'bind', source: base, options: ['bind'] }];
   for (const name of ['usr', 'bin', 'sbin', 'lib', 'lib64'])
     try {
@@ -34,7 +35,6 @@ function machineRoot(): Mount[] {
   return mounts;
 }
 
-let count = 0;
 async function run(
   executor: OpenExecutor,
   args: readonly string[],
