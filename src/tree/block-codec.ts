@@ -37,7 +37,8 @@ export function compressBlock(job: BlockJob): number {
     return deflateBlock(memory, { start: block, length, dictionary, last, level, at: result });
   }
   const frame = zstdCompressSync(memory.subarray(block, block + job.length), {
-    chunkSize: 1 << 20,
+    // One buffer for all of the result, which can then be given back at once.
+    chunkSize: layoutOf('zstd').size - result,
     pledgedSrcSize: job.length,
     params: {
       [constants.ZSTD_c_compressionLevel]: job.level,
@@ -46,5 +47,8 @@ export function compressBlock(job: BlockJob): number {
     },
   });
   memory.set(frame, result);
-  return frame.length;
+  const size = frame.length;
+  // Left to the garbage collector these would pile up to some 100 MiB a worker.
+  if (frame.buffer instanceof ArrayBuffer && frame.buffer.byteLength > 1 << 20) frame.buffer.transfer(0);
+  return size;
 }

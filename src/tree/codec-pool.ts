@@ -17,8 +17,8 @@ interface Lane {
   readonly tasks: Map<number, Task>;
 }
 
-/** More than the main thread can feed are of no use, and each takes some 10 MiB. */
-const MOST_WORKERS = 8;
+/** More than the main thread can feed are of no use, and each takes 10 to 20 MiB. */
+const MOST_WORKERS = 4;
 /** Jobs a worker has at once, so that it need not wait for the next. */
 const DEPTH = 2;
 
@@ -65,6 +65,7 @@ function start(): Lane {
     name: 'strake-codec',
     execArgv: process.execArgv.filter((arg) => arg.startsWith('--disable-warning')),
     stdin: false,
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
   });
   const lane: Lane = { worker, tasks: new Map() };
   worker.unref();

@@ -91,11 +91,11 @@ async function put(bytes: Uint8Array): Promise<Descriptor> {
 
 const CODECS = [GZIP, ZSTD, { ...GZIP, level: 6 }] as (Codec & { name: 'gzip' | 'zstd' })[];
 // Around the borders of blocks: a header, the content padded, two zero blocks.
-const SIZES = [0, 1000, 1_048_576 - 1536, 1_048_576 - 1024, 1_048_576, 4_194_304 - 1536, 5_000_000];
+const SIZES = [0, 1000, 1_048_576 - 1024, 1_048_576, 4_194_304 - 1536];
 
 for (const codec of CODECS)
   test(`${codec.name} ${codec.level}: one pass, a later pass and one thread give the same bytes, which are read again`, async () => {
-    for (const size of SIZES) {
+    for (const size of codec.level === 6 ? SIZES.slice(0, 4) : SIZES) {
       const own = newStore();
       const written = await writeLayer(layerOf(size), { store: own, dialect: 'oci', codec });
       const { descriptor } = written.compressed!;

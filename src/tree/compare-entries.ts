@@ -24,6 +24,26 @@ export function compareEntries(a: Entry, b: Entry): number {
   return comparePaths(a.path, b.path) || rank(a) - rank(b);
 }
 
+/** A copy in canonical order; for many entries much faster than a sort by `compareEntries`. */
+export function sortEntries<T extends Entry>(entries: readonly T[]): T[] {
+  // With "/" below all other characters, and none whose order in UTF-16 is another, the engine's own comparison will do.
+  const keyed: { key: string; entry: T }[] = [];
+  for (const entry of entries) {
+    if (UNORDERED.test(entry.path)) return [...entries].sort(compareEntries);
+    keyed.push({ key: entry.path.replaceAll('/', '\x01'), entry });
+  }
+  keyed.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : rank(a.entry) - rank(b.entry)));
+  return keyed.map(({ entry }) => entry);
+}
+
+/** The entries themselves when they are in canonical order, else a copy that is. */
+export function inOrder<T extends Entry>(entries: readonly T[]): readonly T[] {
+  for (let i = 1; i < entries.length; i++)
+    if (compareEntries(entries[i - 1]!, entries[i]!) > 0) return sortEntries(entries);
+  return entries;
+}
+
+const UNORDERED = /[\0\x01\ud800-\uffff]/;
 const SLASH = 0x2f;
 
 function rank(entry: Entry): number {

@@ -1,4 +1,4 @@
-import { compareEntries, comparePaths } from './compare-entries.ts';
+import { compareEntries, comparePaths, inOrder } from './compare-entries.ts';
 import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
 import type { Dialect } from './layer.ts';
@@ -25,7 +25,7 @@ export function layerEntries(
   entries: readonly Entry[],
   o: { dialect: Dialect; epoch?: number | undefined },
 ): readonly LayerEntry[] {
-  const sorted = inOrder(entries, compareEntries);
+  const sorted = inOrder(entries);
   for (let i = 1; i < sorted.length; i++)
     if (compareEntries(sorted[i - 1]!, sorted[i]!) === 0) throw unencodable(sorted[i]!, 'the tree has it twice');
   const leaders = linkLeaders(sorted);
@@ -77,7 +77,7 @@ function ociEntries(sorted: readonly Entry[], leaders: Leaders, epoch = Infinity
       content: source.type === 'file' ? source : undefined,
     });
   }
-  return whiteouts ? inOrder(result, compareInLayer) : result;
+  return whiteouts ? result.sort(compareInLayer) : result;
 }
 
 function lifecycleEntries(sorted: readonly Entry[], leaders: Leaders): readonly LayerEntry[] {
@@ -140,12 +140,6 @@ function placeOf({ path, type }: Entry): string {
 /** Rank of the part of a path that character `at` belongs to. */
 function rank({ type }: Entry, path: string, at: number): number {
   return (type !== 'opaque' && type !== 'whiteout') || path.includes('/', at) ? 2 : type === 'opaque' ? 0 : 1;
-}
-
-/** The items themselves when they are in order, else a sorted copy. */
-export function inOrder<T>(items: readonly T[], compare: (a: T, b: T) => number): readonly T[] {
-  for (let i = 1; i < items.length; i++) if (compare(items[i - 1]!, items[i]!) > 0) return [...items].sort(compare);
-  return items;
 }
 
 function unencodable({ path }: Entry, detail: string): Error {

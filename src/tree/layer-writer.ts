@@ -1,11 +1,11 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { hasErrno, type Wait } from '../base/index.ts';
 import type { DiskBlobStore } from '../blob/index.ts';
-import { compareEntries } from './compare-entries.ts';
+import { inOrder } from './compare-entries.ts';
 import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
 import type { FileRegion, FileTree } from './file-tree.ts';
-import { inOrder, layerEntries } from './layer-entries.ts';
+import { layerEntries } from './layer-entries.ts';
 import { LayerSink } from './layer-sink.ts';
 import type { Codec, Dialect, WrittenLayer } from './layer.ts';
 import { longHeader, writeShortHeader } from './tar-encoder.ts';
@@ -84,10 +84,7 @@ export async function writeLayer(tree: FileTree, o: LayerOptions): Promise<Writt
   }
   const written = await sink.finish(at);
   if (o.keepTar !== false) {
-    const entries = inOrder(
-      items.map(({ entry }) => entry),
-      compareEntries,
-    );
+    const entries = inOrder(items.map(({ entry }) => entry));
     writeToc(o.store, written.diffId, { entries, places });
   }
   return written;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { comparePaths } from './compare-entries.ts';
+import { comparePaths, sortEntries } from './compare-entries.ts';
 import { decodePath, encodePath, fsPath } from './path-text.ts';
 
 const anyBytes = fc.oneof(
@@ -48,4 +48,22 @@ test('order is by bytes with "/" lowest', () => {
   );
   const sorted = ['a', 'a/z', 'a-b', 'a.b', 'ab', '\uffee', '😀'];
   assert.deepEqual(sorted.toReversed().sort(comparePaths), sorted);
+});
+
+test('the fast sort is the canonical one', () => {
+  const path = fc.oneof(
+    fc.stringMatching(/^[ab./-]{0,6}$/),
+    anyBytes.map((bytes) => decodePath(bytes)),
+  );
+  fc.assert(
+    fc.property(fc.array(path, { maxLength: 12 }), (paths) => {
+      const entries = paths.map(
+        (p) => ({ path: p, type: 'file', mode: 0, uid: 0, gid: 0, size: 0, mtime: 0, mtimeNs: 0 }) as const,
+      );
+      assert.deepEqual(
+        sortEntries(entries).map((e) => e.path),
+        paths.toSorted(comparePaths),
+      );
+    }),
+  );
 });

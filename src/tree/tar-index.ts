@@ -1,4 +1,4 @@
-import { comparePaths, compareEntries } from './compare-entries.ts';
+import { comparePaths, inOrder } from './compare-entries.ts';
 import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
 import type { Extent, TarMember } from './tar-reader.ts';
@@ -9,7 +9,7 @@ export type Place = number | { readonly at: number; readonly extents: readonly E
 /** The entries of an archive in canonical order, and where the content of each `file` lies. */
 export interface TarIndex {
   readonly entries: readonly Entry[];
-  readonly places: ReadonlyMap<string, Place>;
+  readonly places: { get(path: string): Place | undefined };
 }
 
 /** A name in the archive; several may mean the same inode, the member that first made it. */
@@ -107,12 +107,7 @@ export class TarIndexer {
     }
     for (const [path, member] of this.#whiteouts) entries.push({ ...bare(path, member), type: 'whiteout' });
     for (const [path, member] of this.#opaques) entries.push({ ...bare(path, member), type: 'opaque' });
-    for (let i = 1; i < entries.length; i++)
-      if (compareEntries(entries[i - 1]!, entries[i]!) > 0) {
-        entries.sort(compareEntries);
-        break;
-      }
-    return { entries, places };
+    return { entries: inOrder(entries), places };
   }
 
   #corrupt(member: TarMember, detail: string): Error {

@@ -27,6 +27,8 @@ const TYPES: readonly EntryType[] = [
   'opaque',
 ];
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** By the number of the entry. */
 type Extras = Record<
   string,
@@ -93,7 +95,7 @@ export function decodeToc(bytes: Buffer): TarIndex | undefined {
   const view = columnsOf(bytes, HEAD, n);
   const text = bytes.toString(bytes.readUInt32LE(20) === 1 ? 'utf16le' : 'latin1', textAt, textAt + textLength);
   const extras = JSON.parse(bytes.toString('utf8', textAt + textLength)) as Extras;
-  const places = new Map<string, Place>();
+  const special = extrasLength > 2;
   const entries: Entry[] = [];
   let from = 0;
   for (let i = 0; i < n; i++) {
@@ -102,7 +104,8 @@ export function decodeToc(bytes: Buffer): TarIndex | undefined {
     const path = text.slice(from, pathEnd);
     from = pathEnd;
     const type = TYPES[kind >> 16]!;
-    let entry: Entry = {
+    const extra = special ? extras[i] : undefined;
+    const entry: Writable<Entry> = {
       path,
       type,
       mode: kind & 0o7777,
@@ -114,26 +117,29 @@ export function decodeToc(bytes: Buffer): TarIndex | undefined {
     };
     const linkLength = view.linkLength[i]!;
     if (linkLength !== NO_LINK) {
-      entry = { ...entry, link: text.slice(from, from + linkLength) };
+      entry.link = text.slice(from, from + linkLength);
       from += linkLength;
     }
-    const extra = extras[i];
-    if (extra?.device) entry = { ...entry, device: { major: extra.device[0], minor: extra.device[1] } };
+    if (extra?.device) entry.device = { major: extra.device[0], minor: extra.device[1] };
     if (extra?.xattrs)
-      entry = {
-        ...entry,
-        xattrs: new Map(extra.xattrs.map(([name, value]) => [name, Uint8Array.from(Buffer.from(value, 'base64'))])),
-      };
-    if (type === 'file') {
-      const at = view.at[i]!;
-      places.set(
-        path,
-        extra?.extents ? { at, extents: extra.extents.map(([offset, length]) => ({ offset, length })) } : at,
+      entry.xattrs = new Map(
+        extra.xattrs.map(([name, value]) => [name, Uint8Array.from(Buffer.from(value, 'base64'))]),
       );
-    }
     entries.push(entry);
   }
-  return { entries, places };
+  // Made when first asked for: many readers want the entries only.
+  let places: Map<string, Place> | undefined;
+  const placeAll = (): Map<string, Place> => {
+    places = new Map();
+    for (const [i, { path, type }] of entries.entries()) {
+      const extents = special ? extras[i]?.extents : undefined;
+      const at = view.at[i]!;
+      if (type === 'file')
+        places.set(path, extents ? { at, extents: extents.map(([offset, length]) => ({ offset, length })) } : at);
+    }
+    return places;
+  };
+  return { entries, places: { get: (path) => (places ?? placeAll()).get(path) } };
 }
 
 function columnsOf(
