@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { SecureContext } from 'node:tls';
+import type * as undici from 'undici';
 import type { Dispatcher } from 'undici';
 import type { Bytes } from './bytes.ts';
 import { errorTable, messageOf } from './error.ts';
@@ -127,7 +128,7 @@ export class HttpClient implements AsyncDisposable {
   }
 
   async #connect(secure: boolean, proxy: URL | undefined): Promise<Dispatcher> {
-    const { Agent, ProxyAgent } = await import('undici');
+    const { Agent, ProxyAgent } = await loadUndici();
     const connect: Record<string, unknown> = { autoSelectFamily: true };
     if (secure) {
       connect['secureContext'] = await this.#trust();
@@ -199,6 +200,12 @@ function proxyAuthorization(proxy: URL): Record<string, string> {
   if (proxy.username === '') return {};
   const userinfo = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`;
   return { 'proxy-authorization': `Basic ${Buffer.from(userinfo).toString('base64')}` };
+}
+
+/** undici, loaded when a request is made. It is CommonJS: a bundler may give it as the default export only. */
+async function loadUndici(): Promise<typeof undici> {
+  const loaded = await import('undici');
+  return 'Agent' in loaded ? loaded : (loaded as { default: typeof undici }).default;
 }
 
 /** undici takes any async iterable; what the iterable throws is kept, so that it is not taken for a failure of the connection. */
