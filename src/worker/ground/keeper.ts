@@ -28,7 +28,7 @@ const SIGKILL = 9;
  */
 export async function keeperMain(
   _args: readonly string[] = [],
-  more: (ground: Ground) => Readonly<Record<string, Handler>> = () => ({}),
+  more: (ground: Ground, handlers: Record<string, Handler>) => Readonly<Record<string, Handler>> = () => ({}),
 ): Promise<void> {
   sys.setParentDeathSignal(SIGKILL);
   // The terminal's signals are for the engine, which ends this by closing the connection.
@@ -43,7 +43,7 @@ export async function keeperMain(
       const { folder, executor, snapshotter } = o;
       const parts = { folder, database, executor, snapshotter, clock: systemClock, random: systemRandom };
       const ground = stack.use(await openLocalGround({ ...parts, signal }));
-      Object.assign(handlers, stack.use(groundHandlers(ground)), more(ground));
+      Object.assign(handlers, stack.use(groundHandlers(ground)), more(ground, handlers));
       return { report: ground.report, executor: ground.executor.report };
     },
   };

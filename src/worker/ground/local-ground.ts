@@ -78,7 +78,7 @@ export function idsHere(): { readonly kind: 'root' | 'range' | 'single'; readonl
   const uids = read('uid_map');
   const gids = read('gid_map');
   if (uids === ALL_IDS && gids === ALL_IDS) return { kind: 'root', map: 'root' };
-  const single = / 1$/.test(uids) && uids.split(' ').length === 3;
+  const single = uids.endsWith(' 1') && uids.split(' ').length === 3;
   return { kind: single ? 'single' : 'range', map: `${uids} / ${gids}` };
 }
 

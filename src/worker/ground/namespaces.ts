@@ -64,7 +64,7 @@ export interface Started {
   /** To file descriptor 3 of the program. */
   readonly stream: Duplex;
   /** The end of what it said on stderr. */
-  said(): string;
+  readonly said: () => string;
 }
 
 /**

@@ -66,11 +66,18 @@ export async function openGround(o: GroundOptions): Promise<Ground> {
   }
 }
 
+/** A ground in a keeper, and the connection to it. */
+export interface KeeperGround extends Ground {
+  readonly asker: Asker;
+  /** The process that was started; the keeper itself may be its child. */
+  readonly pid: number;
+}
+
 /** A ground in a keeper with these ids. */
 export async function openKeeper(
   maps: IdMaps,
   o: GroundOptions & { readonly lacks?: readonly string[] | undefined },
-): Promise<Ground> {
+): Promise<KeeperGround> {
   const started = await startInNamespaces(o.keeper, { maps, env: keeperEnvironment(), signal: o.signal });
   const { child, stream, said } = started;
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -93,6 +100,8 @@ export async function openKeeper(
     return {
       name: `${report.as} ${report.snapshotter} ${report.executor}`,
       report,
+      asker,
+      pid: child.pid ?? 0,
       snapshotter: new RemoteSnapshotter(asker, report.snapshotter),
       executor: new RemoteExecutor(asker, answer.executor),
       recover: async (w) => (await asker.ask('recover', {}, w)) as number,

@@ -12,9 +12,9 @@ export interface Call {
   /** What the asker sends along, if it does. */
   readonly upload: AsyncIterable<Uint8Array> | undefined;
   /** Sends bytes when the asker has taken what came before; false when it has given up. */
-  send(chunk: Uint8Array): Promise<boolean>;
+  readonly send: (chunk: Uint8Array) => Promise<boolean>;
   /** Sends bytes at once, on a stream that the asker always takes at once. */
-  sendNow(stream: number, chunk: Uint8Array): void;
+  readonly sendNow: (stream: number, chunk: Uint8Array) => void;
 }
 
 /** Parameters are what the asker's own code has sent. */
