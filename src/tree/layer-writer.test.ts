@@ -145,6 +145,26 @@ test('GNU tar lists and unpacks what was written', async () => {
   );
 });
 
+test(
+  'bsdtar lists what was written',
+  { skip: spawnSync('bsdtar', ['--version']).error ? 'bsdtar is not installed' : false },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(randomTrees(), async (tree) => {
+        // libarchive wants PAX names to be UTF-8 (Go, like GNU tar, writes the bytes); a line break would be two lines.
+        const plain = tree.entries.filter(
+          ({ path, link = '' }) => !`${path}${link}`.includes('\n') && path.isWellFormed() && link.isWellFormed(),
+        );
+        const { path, tar } = await write(treeOf(plain, tree.contents));
+        const listed = spawnSync('bsdtar', ['-tvf', path], { env: { ...process.env, LC_ALL: 'C.UTF-8' } });
+        assert.equal(listed.status, 0, listed.stderr.toString());
+        assert.equal(listed.stdout.toString().split('\n').length - 1, namesIn(tar).length);
+      }),
+      { numRuns: 20 },
+    );
+  },
+);
+
 test('headers are those that Go writes: ustar unless something does not fit', async () => {
   const block = Buffer.alloc(512);
   assert.ok(

@@ -111,6 +111,26 @@ for (const options of VARIANTS)
     assert.deepEqual(await tree.digests([sparse]), [digestOf(contents.get('sparse')!)]);
   });
 
+const bsdtar = spawnSync('bsdtar', ['--version']).error === undefined;
+
+for (const format of ['pax', 'gnutar', 'ustar'])
+  test(
+    `reads what bsdtar --format=${format} writes`,
+    { skip: bsdtar ? false : 'bsdtar is not installed' },
+    async () => {
+      const path = join(scratch, 'bsd.tar');
+      const exclude = format === 'ustar' ? ['--exclude=far', '--exclude=long'] : [];
+      const made = spawnSync('bsdtar', [`--format=${format}`, ...exclude, '-cf', path, '-C', folder, '.'], {
+        env: { ...process.env, LC_ALL: 'C.UTF-8' },
+      });
+      assert.equal(made.status, 0, made.stderr.toString());
+      const tree = await tarFileTree(path);
+      for (const file of (await tree.entries()).filter(({ type }) => type === 'file'))
+        assert.ok(contents.get(file.path)!.equals(await collect(tree.read([file]))), file.path);
+      assert.ok((await tree.entries()).length >= 10);
+    },
+  );
+
 for (const format of ['v7', 'ustar'])
   test(`reads what GNU tar --format=${format} writes`, async () => {
     const small = join(scratch, `small-${format}`);
