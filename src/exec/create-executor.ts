@@ -131,6 +131,7 @@ async function probeOnce(candidate: Candidate, c: Context): Promise<Outcome> {
     c,
     key: [program, mtimeMs, size, candidate.stamp()],
     find: () => probe(candidate, c),
+    good: (outcome) => outcome.works,
   });
 }
 
@@ -153,6 +154,7 @@ async function networkThatWorks(c: Context): Promise<ExecutorReport['network']> 
       }
       return hostNetwork.kind;
     },
+    good: (kind) => kind === kinds[0],
   });
 }
 
@@ -163,22 +165,31 @@ function stampOf(program: string): (string | number)[] {
   return [path, mtimeMs, size];
 }
 
-/** What was found out since the machine's boot under the same key, else what `find` finds out. */
+/** What was found out since the machine's boot under the same key, else what `find` finds out. What is not good is tried again after a while, because people mend it. */
 async function remembered<T>(
   name: string,
-  o: { readonly c: Context; readonly key: unknown; readonly find: () => Promise<T> },
+  o: {
+    readonly c: Context;
+    readonly key: unknown;
+    readonly find: () => Promise<T>;
+    readonly good: (found: T) => boolean;
+  },
 ): Promise<T> {
   const { c } = o;
   const key = JSON.stringify([VERSION, bootId(), o.key]);
   const file = join(c.stateFolder, `probe-${name}-${c.rootless ?? 'root'}.json`);
   const kept = readKept(file);
-  if (kept?.key === key) return kept.found as T;
+  if (kept?.key === key) {
+    const age = c.clock.now() - kept.at;
+    if (o.good(kept.found as T) || (age >= 0 && age < RETRY_MS)) return kept.found as T;
+  }
   const found = await o.find();
   writeFileSync(`${file}.${c.workspace.id}`, JSON.stringify({ key, at: c.clock.now(), found }), { mode: 0o600 });
   renameSync(`${file}.${c.workspace.id}`, file);
   return found;
 }
 
+const RETRY_MS = 600_000;
 /** Changes when an outcome's shape does. */
 const VERSION = 1;
 

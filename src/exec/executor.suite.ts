@@ -1,116 +1,38 @@
 import assert from 'node:assert/strict';
-import {
-  chmodSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { copyFileSync, chownSync, utimesSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { hasCode, kindOf, systemRandom } from '../base/index.ts';
+import { hasCode, kindOf } from '../base/index.ts';
 import { capabilityMask, STEP_CAPABILITIES } from './capabilities.ts';
+import { mountTests } from './executor-mounts.suite.ts';
 import { hardLimits } from './machine.ts';
-import type { Mount } from '../tree/index.ts';
-import type { OpenExecutor } from './create-executor.ts';
-import type { Process, StepMount } from './executor.ts';
-
-export interface ExecutorSetup {
-  readonly name: string;
-  open(): Promise<OpenExecutor>;
-  /** Empty, on a file system that overlay takes an upper folder from. */
-  readonly folder: string;
-  /** A static busybox. */
-  readonly busybox: string;
-  readonly ids: 'root' | 'range' | 'single';
-  readonly skip?: string | undefined;
-}
-
-/** A root of its own for one test: an overlay over a small tree. */
-interface Root {
-  readonly mounts: readonly Mount[];
-  readonly lower: string;
-  readonly upper: string;
-}
-
-interface Outcome {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-  readonly root: Root;
-}
-
-type Options = Partial<Process> & {
-  readonly root?: Root | undefined;
-  readonly stdin?: AsyncIterable<Uint8Array> | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly stdout?: ((chunk: Uint8Array) => void) | undefined;
-};
+import {
+  ancestors,
+  capsOf,
+  contents,
+  harness,
+  mountPoints,
+  pidOf,
+  pidsOf,
+  seconds,
+  type ExecutorSetup,
+  type Options,
+} from './suite-tools.ts';
 
 /** What every executor does. Call it in a mount namespace of the process's own. */
 export function executorSuite(setup: ExecutorSetup): void {
   suite(`executor: ${setup.name}`, { skip: setup.skip ?? false }, () => {
-    const lower = join(setup.folder, 'lower');
-    let executor: OpenExecutor;
-    let count = 0;
-    let mountsBefore = '';
-
+    const h = harness(setup);
+    const { run, text, newRoot } = h;
+    let mountsBefore: readonly string[] = [];
+    const mounts = (): string[] => mountPoints(dirname(setup.folder));
     before(async () => {
-      makeLower(lower, setup.busybox);
-      executor = await setup.open();
+      await h.open();
       // The default network is started with the executor, in the background.
       await run('true', { network: 'default' });
-      mountsBefore = mountPoints();
+      mountsBefore = mounts();
     });
-    after(async () => executor[Symbol.asyncDispose]());
-
-    const newRoot = (base = lower): Root => {
-      const folder = join(setup.folder, `root-${count++}`);
-      const upper = join(folder, 'upper');
-      mkdirSync(upper, { recursive: true });
-      mkdirSync(join(folder, 'work'));
-      chmodSync(upper, 0o755);
-      const options = [`lowerdir=${base}`, `upperdir=${upper}`, `workdir=${join(folder, 'work')}`, 'index=off'];
-      if (setup.ids !== 'root') options.push('userxattr');
-      return { mounts: [{ type: 'overlay', source: 'overlay', options }], lower: base, upper };
-    };
-    const run = async (args: readonly string[] | string, o: Options = {}): Promise<Outcome> => {
-      const { root = newRoot(), stdin, signal, stdout: see, ...rest } = o;
-      const out: Uint8Array[] = [];
-      const err: Uint8Array[] = [];
-      const process: Process = {
-        id: `suite-${count++}`,
-        args: typeof args === 'string' ? ['/bin/sh', '-c', args] : args,
-        env: ['PATH=/bin'],
-        cwd: '/',
-        user: { uid: 0, gid: 0, additionalGids: [] },
-        hostname: 'buildkitsandbox',
-        network: 'host',
-        security: 'sandbox',
-        extraHosts: [],
-        ulimits: [],
-        shmSize: 0,
-        mounts: [],
-        ...rest,
-      };
-      const io = {
-        stdout: see ?? ((c: Uint8Array) => void out.push(c)),
-        stderr: (c: Uint8Array) => void err.push(c),
-        stdin,
-      };
-      const code = await executor.run(process, { root: root.mounts, io, signal });
-      return { code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString(), root };
-    };
-    const text = async (command: string, o: Options = {}): Promise<string> => {
-      const { code, stdout, stderr } = await run(command, o);
-      assert.equal(code, 0, stderr);
-      return stdout;
-    };
+    after(() => h.close());
 
     test('the exit code is the process’s', async () => {
       assert.equal((await run('exit 0')).code, 0);
@@ -293,95 +215,6 @@ export function executorSuite(setup: ExecutorSetup): void {
       assert.ok(Number(await text('ulimit -Hn', { ulimits: high })) <= most);
     });
 
-    test('bind mounts, read-only and not, of folders and files', async () => {
-      const source = join(setup.folder, 'bound');
-      mkdirSync(source, { recursive: true });
-      chmodSync(source, 0o777);
-      writeFileSync(join(source, 'file'), 'content');
-      const mounts: StepMount[] = [
-        { type: 'bind', source, target: '/ro', readonly: true },
-        { type: 'bind', source, target: '/deep/er/rw', readonly: false },
-        { type: 'bind', source: join(source, 'file'), target: '/one/file', readonly: true },
-      ];
-      const got = await run(
-        'cat /ro/file /one/file; touch /ro/x || echo ro; touch /one/file || echo ro; echo new > /deep/er/rw/new',
-        { mounts },
-      );
-      assert.equal(got.stdout, 'contentcontentro\nro\n', got.stderr);
-      assert.equal(readFileSync(join(source, 'new'), 'utf8'), 'new\n');
-      assert.deepEqual(contents(got.root.upper), []);
-      const missing: StepMount[] = [{ type: 'bind', source: join(source, 'nothing'), target: '/x', readonly: true }];
-      await assert.rejects(run('true', { mounts: missing }), (error) => hasCode(error, 'STEP_MOUNT_MISSING'));
-    });
-
-    test('tmpfs mounts have their size and mode', async () => {
-      const mounts: StepMount[] = [
-        { type: 'tmpfs', target: '/scratch', size: 1 << 20, mode: 0o1777 },
-        { type: 'tmpfs', target: '/plain' },
-      ];
-      const got = await run(
-        'stat -c %a /scratch /plain; head -c 2000000 /dev/zero > /scratch/x || echo full; df -k /dev/shm | tail -n 1',
-        { mounts, shmSize: 4 << 20 },
-      );
-      assert.match(got.stdout, /^1777\n755\nfull\n\S+\s+4096 /);
-      assert.deepEqual(contents(got.root.upper), []);
-    });
-
-    test('files exist for the process only', async () => {
-      const user = setup.ids === 'single' ? 0 : 9;
-      const mounts: StepMount[] = [
-        { type: 'file', target: '/run/secrets/token', content: Buffer.from('hush'), mode: 0o400, uid: user, gid: user },
-        {
-          type: 'file',
-          target: '/run/script',
-          content: Buffer.from('#!/bin/sh\necho ran\n'),
-          mode: 0o755,
-          uid: 0,
-          gid: 0,
-        },
-      ];
-      const got = await run(
-        'cat /run/secrets/token; /run/script; stat -c "%a %u" /run/secrets/token; grep -c tmpfs /proc/self/mountinfo > /dev/null; echo x > /run/script || echo kept',
-        { mounts, user: { uid: user, gid: user, additionalGids: [] } },
-      );
-      assert.equal(got.stdout, `hushran\n400 ${user}\nkept\n`, got.stderr);
-      assert.deepEqual(contents(got.root.upper), []);
-      assert.doesNotMatch(await text('ls /'), /run/);
-    });
-
-    test('trees, and folders and files of trees, links resolved inside them', async () => {
-      const tree = join(setup.folder, 'tree');
-      mkdirSync(join(tree, 'sub/deep'), { recursive: true });
-      writeFileSync(join(tree, 'sub/deep/f'), 'deep');
-      if (!existsSync(join(tree, 'escape'))) symlinkSync('/../../../sub', join(tree, 'escape'));
-      const mounts = (source: string): StepMount[] => [
-        {
-          type: 'tree',
-          mounts: [{ type: 'bind', source: tree, options: ['bind'] }],
-          source,
-          target: '/t',
-          readonly: true,
-        },
-      ];
-      assert.equal(await text('cat /t/sub/deep/f', { mounts: mounts('/') }), 'deep');
-      assert.equal(await text('cat /t/deep/f', { mounts: mounts('/sub') }), 'deep');
-      assert.equal(await text('cat /t/deep/f', { mounts: mounts('/escape') }), 'deep');
-      assert.equal(await text('cat /t', { mounts: mounts('sub/deep/f') }), 'deep');
-      await assert.rejects(run('true', { mounts: mounts('/no/such') }), (error) =>
-        hasCode(error, 'STEP_MOUNT_MISSING'),
-      );
-    });
-
-    test('a mount below a mount', async () => {
-      const mounts: StepMount[] = [
-        { type: 'tmpfs', target: '/cache' },
-        { type: 'file', target: '/cache/in/key', content: Buffer.from('k'), mode: 0o444, uid: 0, gid: 0 },
-      ];
-      const got = await run('cat /cache/in/key; pwd', { mounts, cwd: '/cache/work' });
-      assert.equal(got.stdout, 'k/cache/work\n', got.stderr);
-      assert.deepEqual(contents(got.root.upper), []);
-    });
-
     test('a signal’s death is 128 + n', async () => {
       const marker = seconds();
       const done = run(['/bin/busybox', 'sleep', marker]);
@@ -436,7 +269,7 @@ export function executorSuite(setup: ExecutorSetup): void {
         assert.deepEqual(contents(root.upper), []);
       }
       assert.deepEqual(pidsOf(marker), []);
-      assert.equal(mountPoints(), mountsBefore);
+      assert.deepEqual(mounts(), mountsBefore);
     });
 
     test('steps side by side do not hold each other’s roots', async () => {
@@ -471,64 +304,6 @@ export function executorSuite(setup: ExecutorSetup): void {
       assert.ok(most < 80e6, `grew by ${most} bytes`);
     });
 
-    test('mount points leave no trace, not even a time or a copied folder', async () => {
-      const root = newRoot();
-      const was = contents(lower);
-      const mounts: StepMount[] = [
-        { type: 'tmpfs', target: '/var/lib/new/deep' },
-        { type: 'tmpfs', target: '/opt' },
-        { type: 'file', target: '/etc/own', content: Buffer.from('x'), mode: 0o444, uid: 0, gid: 0 },
-      ];
-      assert.equal((await run('ls /var/lib/new/deep /opt; cat /etc/own', { root, mounts })).code, 0);
-      assert.deepEqual(contents(root.upper), []);
-      assert.deepEqual(contents(lower), was);
-    });
-
-    test('what the step does beside a mount point stays', async () => {
-      const root = newRoot();
-      const mounts: StepMount[] = [
-        { type: 'tmpfs', target: '/var/lib/new/deep' },
-        { type: 'tmpfs', target: '/made' },
-      ];
-      assert.equal(
-        (await run('echo x > /var/lib/new/kept; touch /etc/here; chmod 700 /var', { root, mounts })).code,
-        0,
-      );
-      assert.deepEqual(contents(root.upper), ['etc', 'etc/here', 'var', 'var/lib', 'var/lib/new', 'var/lib/new/kept']);
-      assert.equal(lstatSync(join(root.upper, 'var')).mode & 0o777, 0o700);
-    });
-
-    test('an empty root with one static program', async () => {
-      const bare = join(setup.folder, 'bare');
-      mkdirSync(bare, { recursive: true });
-      chmodSync(bare, 0o755);
-      copyFileSync(setup.busybox, join(bare, 'busybox'));
-      chmodSync(join(bare, 'busybox'), 0o755);
-      const root = newRoot(bare);
-      const got = await run(['/busybox', 'ls', '/'], { root });
-      assert.equal(got.code, 0, got.stderr);
-      assert.deepEqual(contents(root.upper), []);
-    });
-
-    test('a root that is a plain folder', async () => {
-      const plain = join(setup.folder, 'plain');
-      makeLower(plain, setup.busybox);
-      const was = contents(plain);
-      const root: Root = { mounts: [{ type: 'bind', source: plain, options: ['rbind'] }], lower: plain, upper: plain };
-      assert.equal(await text('cat /etc/hosts > /dev/null; echo ok', { root }), 'ok\n');
-      assert.deepEqual(contents(plain), was);
-    });
-
-    test('dangling links as mount points are followed inside the root', async () => {
-      const linked = join(setup.folder, 'linked');
-      makeLower(linked, setup.busybox);
-      if (!existsSync(join(linked, 'etc/resolv.conf')))
-        symlinkSync('../run/systemd/resolve/stub-resolv.conf', join(linked, 'etc/resolv.conf'));
-      const root = newRoot(linked);
-      assert.match(await text('cat /etc/resolv.conf', { root }), /nameserver/);
-      assert.deepEqual(contents(root.upper), []);
-    });
-
     test('an insecure step has all capabilities', async () => {
       const all = /^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
       assert.equal(capsOf(await text('grep ^CapEff /proc/self/status', { security: 'insecure' }))['CapEff'], all);
@@ -545,102 +320,10 @@ export function executorSuite(setup: ExecutorSetup): void {
       await assert.rejects(run('true', { signal: AbortSignal.abort() }), (error) => kindOf(error) === 'cancelled');
     });
 
+    mountTests(h, setup);
+
     test('afterwards no mount is left', () => {
-      assert.equal(mountPoints(), mountsBefore);
+      assert.deepEqual(mounts(), mountsBefore);
     });
   });
-}
-
-function makeLower(folder: string, busybox: string): void {
-  for (const name of ['bin', 'etc', 'var/lib', 'tmp', 'target', 'root', 'mnt']) {
-    mkdirSync(join(folder, name), { recursive: true });
-    chmodSync(join(folder, name), name === 'tmp' ? 0o1777 : 0o755);
-  }
-  chmodSync(folder, 0o755);
-  copyFileSync(busybox, join(folder, 'bin/busybox'));
-  chmodSync(join(folder, 'bin/busybox'), 0o755);
-  const tools =
-    'sh cat cp chmod df echo env grep head hostname id ls mkdir mknod mount mv printf pwd rm rmdir setsid sleep stat tail test touch tr true wc';
-  for (const name of tools.split(' '))
-    if (!hasLink(join(folder, 'bin', name))) symlinkSync('busybox', join(folder, 'bin', name));
-  writeFileSync(join(folder, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
-  chmodSync(join(folder, 'etc/passwd'), 0o644);
-  if (!hasLink(join(folder, 'out'))) symlinkSync('/../../target', join(folder, 'out'));
-  if (!hasLink(join(folder, 'loop'))) symlinkSync('loop', join(folder, 'loop'));
-  for (const name of ['var/lib', 'var', 'etc', '.']) utimesSync(join(folder, name), 1_000_000_000, 1_000_000_000);
-  chownSync(folder, 0, 0);
-}
-
-function hasLink(path: string): boolean {
-  try {
-    readlinkSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Everything below a folder, with what a layer would record of it for all but plain new files. */
-function contents(folder: string): string[] {
-  const found: string[] = [];
-  const walk = (at: string): void => {
-    for (const entry of readdirSync(join(folder, at), { withFileTypes: true }).sort((a, b) =>
-      a.name < b.name ? -1 : 1,
-    )) {
-      const path = at === '' ? entry.name : `${at}/${entry.name}`;
-      found.push(path);
-      if (entry.isDirectory()) walk(path);
-    }
-  };
-  walk('');
-  return found;
-}
-
-function capsOf(status: string): Record<string, string> {
-  return Object.fromEntries(
-    [...status.matchAll(/^(Cap\w+):\s*(\w+)$/gm)].map((match) => [match[1] ?? '', match[2] ?? '']),
-  );
-}
-
-function mountPoints(): string {
-  return readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .map((line) => line.split(' ')[4])
-    .join('\n');
-}
-
-/** A time to sleep for that no other process has in its arguments. */
-function seconds(): string {
-  return `9${parseInt(systemRandom.hex(4), 16)}`;
-}
-
-function pidsOf(marker: string): number[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-        return (
-          (args.includes(marker) && !args.includes('run') && (args[0] ?? '').endsWith('sleep')) ||
-          (args[1] === 'sleep' && args[2] === marker)
-        );
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
-async function pidOf(marker: string): Promise<number> {
-  for (let i = 0; i < 2_000; i++) {
-    const [pid] = pidsOf(marker);
-    if (pid !== undefined) return pid;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error(`no process sleeps ${marker}`);
-}
-
-function ancestors(pid: number): number[] {
-  const parent = Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
-  return parent <= 1 || parent === process.pid ? [] : [parent, ...ancestors(parent)];
 }

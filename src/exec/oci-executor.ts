@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeCgroup } from './cgroups.ts';
 import { execError } from './errors.ts';
@@ -57,6 +57,7 @@ export class OciDriver implements Driver {
       hardLimits: this.#limits,
       allCapabilities: this.#capabilities,
       rootless: runtime.rootless,
+      loopDevices: process.security === 'insecure' ? loopDevices() : 0,
     };
     const spec = runtimeSpec(process, options);
     const filter = spec.linux.seccomp ? runtime.filter : undefined;
@@ -121,6 +122,11 @@ const NOT_FOUND =
   /executable file (`.*` |)not found|exec: .*no such file or directory|open executable: no such file|exec .*: no such file or directory/i;
 const NOT_ALLOWED =
   /exec: .*permission denied|exec .*: permission denied|open executable: permission denied|executable file .*permission denied|exec format error/i;
+/** As many as there are, and some to grow. */
+function loopDevices(): number {
+  return readdirSync('/dev').filter((name) => /^loop\d+$/.test(name)).length + 8;
+}
+
 function readLines(path: string): string[] {
   try {
     return readFileSync(path, 'utf8').split('\n').filter(Boolean);

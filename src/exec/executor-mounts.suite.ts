@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { hasCode } from '../base/index.ts';
+import { contents, makeLower, type ExecutorSetup, type Harness, type Root } from './suite-tools.ts';
+import type { StepMount } from './executor.ts';
+
+/** The part of `executor.suite.ts` about what is mounted in a step's root, and what is left of it. */
+export function mountTests(h: Harness, setup: ExecutorSetup): void {
+  const { run, text, newRoot, lower } = h;
+
+  test('bind mounts, read-only and not, of folders and files', async () => {
+    const source = join(setup.folder, 'bound');
+    mkdirSync(source, { recursive: true });
+    chmodSync(source, 0o777);
+    writeFileSync(join(source, 'file'), 'content');
+    const mounts: StepMount[] = [
+      { type: 'bind', source, target: '/ro', readonly: true },
+      { type: 'bind', source, target: '/deep/er/rw', readonly: false },
+      { type: 'bind', source: join(source, 'file'), target: '/one/file', readonly: true },
+    ];
+    const got = await run(
+      'cat /ro/file /one/file; touch /ro/x || echo ro; touch /one/file || echo ro; echo new > /deep/er/rw/new',
+      { mounts },
+    );
+    assert.equal(got.stdout, 'contentcontentro\nro\n', got.stderr);
+    assert.equal(readFileSync(join(source, 'new'), 'utf8'), 'new\n');
+    assert.deepEqual(contents(got.root.upper), []);
+    const missing: StepMount[] = [{ type: 'bind', source: join(source, 'nothing'), target: '/x', readonly: true }];
+    await assert.rejects(run('true', { mounts: missing }), (error) => hasCode(error, 'STEP_MOUNT_MISSING'));
+  });
+
+  test('tmpfs mounts have their size and mode', async () => {
+    const mounts: StepMount[] = [
+      { type: 'tmpfs', target: '/scratch', size: 1 << 20, mode: 0o1777 },
+      { type: 'tmpfs', target: '/plain' },
+    ];
+    const got = await run(
+      'stat -c %a /scratch /plain; head -c 2000000 /dev/zero > /scratch/x || echo full; df -k /dev/shm | tail -n 1',
+      { mounts, shmSize: 4 << 20 },
+    );
+    assert.match(got.stdout, /^1777\n755\nfull\n\S+\s+4096 /);
+    assert.deepEqual(contents(got.root.upper), []);
+  });
+
+  test('files exist for the process only', async () => {
+    const user = setup.ids === 'single' ? 0 : 9;
+    const mounts: StepMount[] = [
+      { type: 'file', target: '/run/secrets/token', content: Buffer.from('hush'), mode: 0o400, uid: user, gid: user },
+      {
+        type: 'file',
+        target: '/run/script',
+        content: Buffer.from('#!/bin/sh\necho ran\n'),
+        mode: 0o755,
+        uid: 0,
+        gid: 0,
+      },
+    ];
+    const got = await run(
+      'cat /run/secrets/token; /run/script; stat -c "%a %u" /run/secrets/token; grep -c tmpfs /proc/self/mountinfo > /dev/null; echo x > /run/script || echo kept',
+      { mounts, user: { uid: user, gid: user, additionalGids: [] } },
+    );
+    assert.equal(got.stdout, `hushran\n400 ${user}\nkept\n`, got.stderr);
+    assert.deepEqual(contents(got.root.upper), []);
+    assert.doesNotMatch(await text('ls /'), /run/);
+  });
+
+  test('trees, and folders and files of trees, links resolved inside them', async () => {
+    const tree = join(setup.folder, 'tree');
+    mkdirSync(join(tree, 'sub/deep'), { recursive: true });
+    writeFileSync(join(tree, 'sub/deep/f'), 'deep');
+    if (!existsSync(join(tree, 'escape'))) symlinkSync('/../../../sub', join(tree, 'escape'));
+    const mounts = (source: string): StepMount[] => [
+      {
+        type: 'tree',
+        mounts: [{ type: 'bind', source: tree, options: ['bind'] }],
+        source,
+        target: '/t',
+        readonly: true,
+      },
+    ];
+    assert.equal(await text('cat /t/sub/deep/f', { mounts: mounts('/') }), 'deep');
+    assert.equal(await text('cat /t/deep/f', { mounts: mounts('/sub') }), 'deep');
+    assert.equal(await text('cat /t/deep/f', { mounts: mounts('/escape') }), 'deep');
+    assert.equal(await text('cat /t', { mounts: mounts('sub/deep/f') }), 'deep');
+    await assert.rejects(run('true', { mounts: mounts('/no/such') }), (error) => hasCode(error, 'STEP_MOUNT_MISSING'));
+  });
+
+  test('a mount below a mount', async () => {
+    const mounts: StepMount[] = [
+      { type: 'tmpfs', target: '/cache' },
+      { type: 'file', target: '/cache/in/key', content: Buffer.from('k'), mode: 0o444, uid: 0, gid: 0 },
+    ];
+    const got = await run('cat /cache/in/key; pwd', { mounts, cwd: '/cache/work' });
+    assert.equal(got.stdout, 'k/cache/work\n', got.stderr);
+    assert.deepEqual(contents(got.root.upper), []);
+  });
+
+  test('mount points leave no trace, not even a time or a copied folder', async () => {
+    const root = newRoot();
+    const was = contents(lower);
+    const mounts: StepMount[] = [
+      { type: 'tmpfs', target: '/var/lib/new/deep' },
+      { type: 'tmpfs', target: '/opt' },
+      { type: 'file', target: '/etc/own', content: Buffer.from('x'), mode: 0o444, uid: 0, gid: 0 },
+    ];
+    assert.equal((await run('ls /var/lib/new/deep /opt; cat /etc/own', { root, mounts })).code, 0);
+    assert.deepEqual(contents(root.upper), []);
+    assert.deepEqual(contents(lower), was);
+  });
+
+  test('what the step does beside a mount point stays', async () => {
+    const root = newRoot();
+    const mounts: StepMount[] = [
+      { type: 'tmpfs', target: '/var/lib/new/deep' },
+      { type: 'tmpfs', target: '/made' },
+    ];
+    assert.equal((await run('echo x > /var/lib/new/kept; touch /etc/here; chmod 700 /var', { root, mounts })).code, 0);
+    assert.deepEqual(contents(root.upper), ['etc', 'etc/here', 'var', 'var/lib', 'var/lib/new', 'var/lib/new/kept']);
+    assert.equal(lstatSync(join(root.upper, 'var')).mode & 0o777, 0o700);
+  });
+
+  test('an empty root with one static program', async () => {
+    const bare = join(setup.folder, 'bare');
+    mkdirSync(bare, { recursive: true });
+    chmodSync(bare, 0o755);
+    copyFileSync(setup.busybox, join(bare, 'busybox'));
+    chmodSync(join(bare, 'busybox'), 0o755);
+    const root = newRoot(bare);
+    const got = await run(['/busybox', 'ls', '/'], { root });
+    assert.equal(got.code, 0, got.stderr);
+    assert.deepEqual(contents(root.upper), []);
+  });
+
+  test('a root that is a plain folder', async () => {
+    const plain = join(setup.folder, 'plain');
+    makeLower(plain, setup.busybox);
+    const was = contents(plain);
+    const root: Root = { mounts: [{ type: 'bind', source: plain, options: ['rbind'] }], lower: plain, upper: plain };
+    assert.equal(await text('cat /etc/hosts > /dev/null; echo ok', { root }), 'ok\n');
+    assert.deepEqual(contents(plain), was);
+  });
+
+  test('dangling links as mount points are followed inside the root', async () => {
+    const linked = join(setup.folder, 'linked');
+    makeLower(linked, setup.busybox);
+    if (!existsSync(join(linked, 'etc/resolv.conf')))
+      symlinkSync('../run/systemd/resolve/stub-resolv.conf', join(linked, 'etc/resolv.conf'));
+    const root = newRoot(linked);
+    assert.match(await text('cat /etc/resolv.conf', { root }), /nameserver/);
+    assert.deepEqual(contents(root.upper), []);
+  });
+}
