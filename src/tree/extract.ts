@@ -2,6 +2,7 @@ import {
   chmodSync,
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fchownSync,
   futimesSync,
@@ -11,9 +12,11 @@ import {
   mkdirSync,
   openSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeSync,
 } from 'node:fs';
+import { dirname } from 'node:path';
 import { hasErrno, messageOf, sys, throwIfCancelled, type Wait } from '../base/index.ts';
 import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
@@ -44,7 +47,7 @@ export async function extractTree(
   const extraction = new Extraction(folder, o.owner === 'keep');
   let current = folder;
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     for (const entry of entries) {
       current = entry.path;
       if (entry.type === 'directory') extraction.folder(entry);
@@ -150,8 +153,9 @@ class Extraction {
   #finishFile(entry: Entry, fd: number): void {
     try {
       if (this.#keep) fchownSync(fd, entry.uid, entry.gid);
-      fchmodSync(fd, entry.mode);
+      // After chown, which takes capabilities away, and before chmod, which may take the right to write.
       if (entry.xattrs) this.#attributes(entry, this.#path(entry));
+      fchmodSync(fd, entry.mode);
       // Node takes a negative time for now.
       if (entry.mtimeNs === 0 && entry.mtime >= 0) futimesSync(fd, entry.mtime, entry.mtime);
       else setTime(entry, this.#path(entry));
@@ -169,8 +173,8 @@ class Extraction {
     }
     if (entry.type === 'symlink') symlinkSync(encodePath(entry.link ?? ''), path);
     else if (!this.#node(entry, path)) return;
-    this.#attributes(entry, path);
     if (this.#keep) lchownSync(path, entry.uid, entry.gid);
+    this.#attributes(entry, path);
     if (entry.type !== 'symlink') chmodSync(path, entry.mode);
     setTime(entry, path);
   }
@@ -192,12 +196,25 @@ class Extraction {
       try {
         sys.setXattr(path, name, value);
       } catch (error) {
-        if (!hasErrno(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EACCES', 'ENOSPC')) throw error;
+        if (!hasErrno(error, 'ENOTSUP', 'EOPNOTSUPP', 'EPERM', 'EACCES', 'ENOSPC', 'EINVAL', 'E2BIG', 'ERANGE'))
+          throw error;
       }
   }
 
   #path(entry: Entry): string | Buffer {
     return fsPath(this.#root, entry.path);
+  }
+}
+
+/** Node's own `recursive` never returns where a folder says ENOENT for whatever is made in it, as /proc does. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (hasErrno(error, 'EEXIST') && statSync(path).isDirectory()) return;
+    if (!hasErrno(error, 'ENOENT') || existsSync(dirname(path))) throw error;
+    makeFolder(dirname(path));
+    mkdirSync(path);
   }
 }
 
