@@ -11,8 +11,6 @@ import { makeStubs, type MountPoint } from './stubs.ts';
 import type { Mount } from '../tree/index.ts';
 import type { Process, ProcessIo } from './executor.ts';
 import type { Network, StepNetwork } from './network.ts';
-import { publishedNetwork } from './published-network.ts';
-import type { JoiningProcess, Place, RunningTable } from './running.ts';
 import type { Workspace } from './workspace.ts';
 
 /** A process with its root mounted and its sources ready. All paths are of this machine. */
@@ -39,12 +37,6 @@ export interface Driver {
   exit(step: Step, o: { code: number; io: ProcessIo }): number;
   /** After a step that was killed. */
   killed(step: Step): void;
-  /** In which PID namespace below this process's own the process is number 1. */
-  readonly depth: number;
-  /** True for one of the programs that start a process, which will become it. */
-  isStarting(pid: number): boolean;
-  /** How to start another process beside a running one; `folder` is for its files. */
-  join(step: Step, process: JoiningProcess, o: { readonly place: Place; readonly folder: string }): Command;
 }
 
 export interface StepRunner {
@@ -52,8 +44,6 @@ export interface StepRunner {
   readonly network: Network;
   readonly rootless: 'range' | 'single' | undefined;
   readonly driver: Driver;
-  /** Where the process can be found while it runs. */
-  readonly running?: RunningTable | undefined;
 }
 
 /** The part of `Executor.run` that is the same everywhere: checks, root, mount points, sources, working folder, the process, and all of it undone. */
@@ -64,18 +54,13 @@ export async function runStep(
 ): Promise<number> {
   throwIfCancelled(o);
   check(process, runner);
+  const network = await runner.network.open(process.network, o);
   const undo: (() => void)[] = [];
   const folder = join(runner.workspace.run, process.id);
   const rootfs = join(folder, 'rootfs');
-  await using stack = new AsyncDisposableStack();
   try {
     mkdirSync(folder, { mode: 0o700 });
     undo.push(() => rmSync(folder, { recursive: true, force: true }));
-    const { ports = [] } = process;
-    const network =
-      ports.length === 0
-        ? await runner.network.open(process.network, o)
-        : stack.use(await publishedNetwork(ports, { ...runner, folder, signal: o.signal }));
     mkdirSync(rootfs, { mode: 0o755 });
     const mountedRoot = mountAll(o.root, rootfs);
     let settle = (): void => undefined;
