@@ -380,3 +380,23 @@ test('a cancelled import ends', async () => {
   await assert.rejects(writing, { code: 'CANCELLED' });
   assert.deepEqual(readdirSync(join(store.folder, 'ingest')), []);
 });
+
+test('when the workers are ended in the middle, the layer fails and the next one starts others', async () => {
+  const own = newStore();
+  // So that the first block meets a worker that has only just been started.
+  await closeCodecs();
+  let ended: Promise<void> | undefined;
+  const writing = writeLayer(layerOf(9_000_000), {
+    store: own,
+    dialect: 'oci',
+    codec: GZIP,
+    onProgress: () => {
+      ended ??= closeCodecs();
+    },
+  });
+  await assert.rejects(writing, { code: 'CODEC_FAILED' });
+  await ended;
+  assert.deepEqual(readdirSync(join(own.folder, 'ingest')), []);
+  assert.ok(!existsSync(join(own.folder, 'sha256')));
+  assert.ok((await writeLayer(layerOf(3_000_000), { store: own, dialect: 'oci', codec: GZIP })).compressed);
+});

@@ -67,10 +67,12 @@ function ociEntries(sorted: readonly Entry[], leaders: Leaders, epoch = Infinity
       continue;
     }
     const source = group?.source ?? entry;
-    const written =
-      source === entry && entry.mtimeNs === 0 && mtime === entry.mtime
-        ? entry
-        : { ...source, path, mtime: Math.min(source.mtime, epoch), mtimeNs: 0 };
+    const size = source.type === 'file' ? source.size : 0;
+    const asItIs =
+      source === entry && entry.mtimeNs === 0 && mtime === entry.mtime && size === entry.size && entry.mode < 0o10000;
+    const written = asItIs
+      ? entry
+      : { ...source, path, size, mode: source.mode & 0o7777, mtime: Math.min(source.mtime, epoch), mtimeNs: 0 };
     result.push({
       entry: written,
       name: source.type === 'directory' ? `${path}/` : path,
@@ -90,7 +92,8 @@ function lifecycleEntries(sorted: readonly Entry[], leaders: Leaders): readonly 
       const source = type === 'hardlink' ? leaders.get(path)?.source : entry;
       if (!source) throw unencodable(entry, `its link target "${entry.link}" is not in the tree`);
       const { xattrs: _, ...rest } = source;
-      const written: Entry = { ...rest, path, mtime: LIFECYCLE_TIME, mtimeNs: 0 };
+      const size = source.type === 'file' ? source.size : 0;
+      const written: Entry = { ...rest, path, size, mode: source.mode & 0o7777, mtime: LIFECYCLE_TIME, mtimeNs: 0 };
       return { entry: written, name: `/${path}`, content: source.type === 'file' ? source : undefined };
     });
 }
@@ -109,6 +112,7 @@ function linkLeaders(sorted: readonly Entry[]): Leaders {
       target = byPath.get(target.link ?? '');
     }
     if (!target) continue;
+    if (target.type === 'directory') throw unencodable(link, `it is a hard link to the folder "${target.path}"`);
     const group = leaders.get(target.path) ?? { source: target, leader: target.path };
     if (comparePaths(link.path, group.leader) < 0) group.leader = link.path;
     leaders.set(target.path, group);

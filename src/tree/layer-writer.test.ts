@@ -323,6 +323,16 @@ test('a file that changes while it is read is named, and nothing is stored', asy
   assert.deepEqual(readdirSync(join(scratch, 'blobs/ingest')), []);
 });
 
+test('what a careless tree says of folders does no harm', async () => {
+  const careless = [
+    entry('d', { type: 'directory', mode: 0o40755, size: 4096 }),
+    entry('d/f', { mode: 0o100644, size: 2 }),
+  ];
+  const { path } = await write(treeOf(careless, new Map([['d/f', Buffer.from('ab')]])));
+  const entries = await (await tarFileTree(path)).entries();
+  assert.deepEqual(entries, [folder('d'), entry('d/f', { size: 2 })]);
+});
+
 test('what no tar can hold is refused', async () => {
   for (const [entries, message] of [
     [[entry('a'), entry('a')], /twice/],
@@ -330,6 +340,7 @@ test('what no tar can hold is refused', async () => {
     [[entry('a', { xattrs: new Map([['x=y', Buffer.from('')]]) })], /extended attribute "x=y"/],
     [[entry('a', { type: 'hardlink', link: 'b' }), entry('b', { type: 'hardlink', link: 'a' })], /circle/],
     [[entry('a', { type: 'block', device: { major: 2 ** 21, minor: 0 } })], /device number/],
+    [[folder('a'), entry('b', { type: 'hardlink', link: 'a' })], /folder "a"/],
   ] as const)
     await assert.rejects(write(treeOf(entries, new Map())), { code: 'ENTRY_UNENCODABLE', message });
 });
