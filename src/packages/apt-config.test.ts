@@ -3,8 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { hasCode, systemRandom, tempFolder } from '../base/index.ts';
+import { hasCode, proxyFor, systemRandom, tempFolder } from '../base/index.ts';
 import { loginFor, parseLogins, readAptConfig } from './apt-config.ts';
+import { aptProxyEnvironment } from './apt-proxy.ts';
 import { parseAptConf, parseDump } from './apt-settings.ts';
 import { parseListFile, parseSourcesFile } from './apt-sources.ts';
 
@@ -136,4 +137,19 @@ test('which login is for which mirror', () => {
   assert.equal(of('https://a.example/debian'), undefined);
   assert.equal(of('http://b.example:81/x'), 'two');
   assert.equal(of('http://b.example/x'), undefined);
+});
+
+test('the proxy that apt would use', async () => {
+  const env = { HTTP_PROXY: 'http://env:1', https_proxy: 'http://env:2', NO_PROXY: 'local' };
+  const of = (conf: string): unknown => {
+    const sources = parseListFile('deb http://a/debian bookworm main\ndeb https://b/debian bookworm main\n', 'x');
+    const settings = parseAptConf([conf]);
+    const found = aptProxyEnvironment({ settings, sources, trusted: [], logins: [] }, env);
+    return ['http://a/', 'https://b/'].map((url) => proxyFor(new URL(url), found)?.href);
+  };
+  assert.deepEqual(of(''), ['http://env:1/', 'http://env:2/']);
+  assert.deepEqual(of('Acquire::http::Proxy "http://apt:3128";'), ['http://apt:3128/', 'http://apt:3128/']);
+  assert.deepEqual(of('Acquire::http::Proxy "DIRECT";'), [undefined, undefined]);
+  assert.deepEqual(of('Acquire::https::Proxy "http://s:1";'), ['http://env:1/', 'http://s:1/']);
+  assert.deepEqual(of('Acquire::http::Proxy { a "DIRECT"; };'), [undefined, 'http://env:2/']);
 });

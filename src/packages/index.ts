@@ -1,4 +1,5 @@
 export { loginFor, readAptConfig, type AptConfig, type AptLogin } from './apt-config.ts';
+export { aptProxyEnvironment } from './apt-proxy.ts';
 export type { AptSettings } from './apt-settings.ts';
 export type { AptSource, SignedBy } from './apt-sources.ts';
 export { basesTable } from './bases-table.ts';

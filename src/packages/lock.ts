@@ -201,6 +201,6 @@ function isTexts(value: unknown): value is string[] {
 function invalid(file: string, detail: string, cause?: unknown): Error {
   return packagesError('LOCK_INVALID', `read the lock "${file}": ${detail}`, {
     cause,
-    remedy: 'Make it anew with strake base lock, or take it from version control.',
+    remedy: 'Make it anew, or take it from version control.',
   });
 }

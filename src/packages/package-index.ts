@@ -7,6 +7,7 @@ import {
   redactUrl,
   tempFolder,
   type Bytes,
+  type Clock,
   type Random,
   type Wait,
 } from '../base/index.ts';
@@ -14,6 +15,7 @@ import { Digester } from '../blob/index.ts';
 import { compressionOf, decompressed } from './decompress.ts';
 import { splitParagraphs } from './deb822.ts';
 import { packagesError } from './errors.ts';
+import { keepNewest, markUsed } from './keep-newest.ts';
 import { fetchFrom, type MirrorAccess } from './mirror.ts';
 import type { Release, ReleaseFile } from './release.ts';
 
@@ -69,6 +71,8 @@ const COLUMNS: readonly string[] = [
 ];
 const COLUMN_OF = new Map(COLUMNS.map((name, index) => [name.toLowerCase(), index]));
 const FORMAT = 1;
+/** Indexes that stay in the cache folder: some suites with their side suites. */
+const KEPT = 24;
 
 /**
  * The index of a component for an architecture, from the cache folder or from the mirror, verified by the Release file. It is kept in a compact form under the digest of what was fetched.
@@ -82,6 +86,7 @@ export async function openPackageIndex(
     cache: string;
     scratch: string;
     random: Random;
+    clock: Clock;
     onBytes?: ((count: number) => void) | undefined;
   } & MirrorAccess &
     Wait,
@@ -90,7 +95,10 @@ export async function openPackageIndex(
   const path = join(o.cache, `${file.sha256}.${FORMAT}.index`);
   const kept = readKept(path);
   const known = kept && parseCompact(kept);
-  if (known) return known;
+  if (known) {
+    markUsed(path, o.clock.now());
+    return known;
+  }
   using folder = tempFolder(o.scratch, o.random);
   const fetched = join(folder.path, 'packages');
   await download(release, file, { ...o, to: fetched });
@@ -98,6 +106,8 @@ export async function openPackageIndex(
   await writeCompact(compact, fileBytes(fetched, o), { ...o, file });
   mkdirSync(dirname(path), { recursive: true });
   renameSync(compact, path);
+  markUsed(path, o.clock.now());
+  keepNewest(dirname(path), KEPT);
   return opened(readFileSync(path));
 }
 

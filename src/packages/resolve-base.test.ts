@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { hasCode, HttpClient } from '../base/index.ts';
+import { hasCode, HttpClient, systemRandom, tempFolder } from '../base/index.ts';
 import { MemoryBlobStore } from '../blob/index.ts';
 import { fetchPackages } from './fetch-packages.ts';
+import { keepNewest, markUsed } from './keep-newest.ts';
 import { formatLock, lockDigest } from './lock.ts';
 import { DATE, DAY, PACKAGES, rig, skip } from './mini-base.suite.ts';
 import { testKey } from './openpgp.suite.ts';
@@ -128,4 +130,16 @@ test('packages are fetched once, and told about', { skip }, async () => {
   assert.deepEqual(events.sort(), [...lock.packages.map(() => 'done'), 'start']);
   rmSync(at.folder, { recursive: true });
   await fetchPackages(lock, { http, blobs });
+});
+
+test('the cache keeps what was used last', () => {
+  using folder = tempFolder(tmpdir(), systemRandom);
+  for (const [i, name] of ['a', 'b', 'c', 'd'].entries()) {
+    writeFileSync(join(folder.path, name), '');
+    markUsed(join(folder.path, name), DATE + i);
+  }
+  markUsed(join(folder.path, 'a'), DATE + 9000);
+  keepNewest(folder.path, 2);
+  assert.deepEqual(readdirSync(folder.path).sort(), ['a', 'd']);
+  markUsed(join(folder.path, 'none'), DATE);
 });

@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { canonicalJson, mapBounded, tempFolder, type Clock, type Json, type Random, type Wait } from '../base/index.ts';
 import { digestOf, hexOf } from '../blob/index.ts';
 import type { AptConfig } from './apt-config.ts';
+import { keepNewest, markUsed } from './keep-newest.ts';
 import { keyringBytes } from './keyring.ts';
 import { formatLock, parseLock, type Lock, type LockSource } from './lock.ts';
 import type { MirrorAccess } from './mirror.ts';
@@ -39,6 +40,8 @@ export type ResolveEvent =
 
 /** Changes whenever the same indexes would give another answer. */
 const RESOLVER = 1;
+/** Answers that are remembered. */
+const KEPT = 200;
 
 /**
  * What a base is made of, now: the Release files are fetched and verified, the indexes opened, the dependencies resolved. The answer for the same Release files is remembered.
@@ -69,7 +72,10 @@ export async function resolveBase(request: BaseRequest, o: ResolveBaseOptions): 
   };
   const remembered = join(o.cache, 'locks', `${hexOf(digestOf(canonicalJson(key)))}.json`);
   const known = recall(remembered);
-  if (known) return known;
+  if (known) {
+    markUsed(remembered, o.clock.now());
+    return known;
+  }
   const parts = releases.flatMap((release, from) =>
     request.components.map((component) => ({ release, from, component })),
   );
@@ -82,6 +88,7 @@ export async function resolveBase(request: BaseRequest, o: ResolveBaseOptions): 
       cache: join(o.cache, 'indexes'),
       scratch: o.scratch,
       random: o.random,
+      clock: o.clock,
       onBytes: (bytes) => o.onProgress?.({ kind: 'index', suite, bytes }),
     });
   });
@@ -150,10 +157,12 @@ function recall(path: string): Lock | undefined {
   }
 }
 
-function remember(path: string, lock: Lock, o: { scratch: string; random: Random }): void {
+function remember(path: string, lock: Lock, o: { scratch: string; random: Random; clock: Clock }): void {
   using folder = tempFolder(o.scratch, o.random);
   const temporary = join(folder.path, 'lock');
   writeFileSync(temporary, formatLock(lock));
-  mkdirSync(join(path, '..'), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true });
   renameSync(temporary, path);
+  markUsed(path, o.clock.now());
+  keepNewest(dirname(path), KEPT);
 }
