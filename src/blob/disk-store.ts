@@ -2,7 +2,6 @@ import {
   closeSync,
   existsSync,
   fstatSync,
-  fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -17,6 +16,7 @@ import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   fileBytes,
+  hasCode,
   hasErrno,
   throwIfCancelled,
   type Bytes,
@@ -27,13 +27,14 @@ import {
 import type { BlobInfo, BlobStore } from './blob-store.ts';
 import type { Descriptor } from './descriptor.ts';
 import { algorithmOf, blobError, Digester, hexOf, isDigest, type Digest } from './digest.ts';
+import { keepSyncMark } from './sync-mark.ts';
 import { verified } from './verified.ts';
 
 /** A blob being written: bytes go to `fd`, then `commit` names it, or the end of the scope throws it away. */
 export interface Ingest extends Disposable {
   readonly fd: number;
   readonly path: string;
-  /** The caller vouches that the bytes written have this digest. Synced, then renamed into place, also over a blob of another size, which cannot be whole; returns the path of the blob. */
+  /** The caller vouches that the bytes written have this digest. Renamed into place, also over a blob of another size, which cannot be whole; returns the path of the blob. */
   commit(digest: Digest): string;
 }
 
@@ -41,8 +42,8 @@ export interface Ingest extends Disposable {
 const COMPANIONS: readonly string[] = ['toc'];
 
 /**
- * Blobs as files `<folder>/<algorithm>/<first two digits>/<hex>`, mode 0444. A blob is written to `<folder>/ingest/`, synced and renamed, so that one that is there is whole;
- * several processes may share the folder.
+ * Blobs as files `<folder>/<algorithm>/<first two digits>/<hex>`, mode 0444. A blob is written to `<folder>/ingest/` and renamed, so that one that is there is whole; several processes may share the folder. No blob is waited for
+ * to reach the disk: `recover`, called before a store is used, makes up for a machine that went down (see `sync-mark.ts`).
  */
 export class DiskBlobStore implements BlobStore {
   readonly folder: string;
@@ -53,6 +54,31 @@ export class DiskBlobStore implements BlobStore {
     this.folder = folder;
     this.#clock = o.clock;
     this.#random = o.random;
+  }
+
+  /**
+   * To be called before the store is used. After another boot of the machine, blobs that may not have reached the disk are read and dropped if they are not whole; a store that is in use is marked, so that the next boot knows.
+   */
+  async recover(w?: Wait): Promise<readonly Digest[]> {
+    const dropped: Digest[] = [];
+    await keepSyncMark(this.folder, {
+      clock: this.#clock,
+      suspect: async (since) => {
+        for await (const { digest, size, storedAt } of this.list(w)) {
+          if (storedAt < since) continue;
+          try {
+            for await (const chunk of await this.open({ mediaType: '', digest, size }, w)) void chunk;
+          } catch (error) {
+            throwIfCancelled(w);
+            if (!hasCode(error, 'BLOB_CORRUPT') && !hasErrno(error, 'EIO')) throw error;
+            await this.delete(digest);
+            dropped.push(digest);
+          }
+        }
+        for (const name of COMPANIONS) rmSync(join(this.folder, name), { recursive: true, force: true });
+      },
+    });
+    return dropped;
   }
 
   /** Where the blob lies, or would. */
@@ -108,7 +134,6 @@ export class DiskBlobStore implements BlobStore {
           unlinkSync(path);
           return target;
         }
-        fsyncSync(fd);
         close();
         mkdirSync(join(target, '..'), { recursive: true });
         renameSync(path, target);

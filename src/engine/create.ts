@@ -47,6 +47,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
   }
   const database = Database.open(join(o.root, 'strake.db'));
   const store = new DiskBlobStore(join(o.root, 'blobs'), { clock, random });
+  await store.recover();
   const leases = new Leases(database, { clock });
   const imagesWith = (remote?: OpenRemote): ImageStore =>
     new ImageStore({ db: database, blobs: store, leases, clock, compress: compressLayer, remote });

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { messageOf, type Random } from '../base/index.ts';
 import type { ByteSink } from '../worker/index.ts';
@@ -24,7 +24,6 @@ export function fileSink(path: string, random: Random): ByteSink {
       for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
     },
     close: async () => {
-      if (fd !== undefined) fsyncSync(fd);
       end();
       renameSync(temporary, path);
     },

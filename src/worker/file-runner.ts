@@ -4,7 +4,7 @@ import type { CopyAction, FileOp } from '../graph/index.ts';
 import type { CacheKey, InputKey, OpRunner, Selector, StepContext } from '../solve/index.ts';
 import { writeLayer } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
-import { applyFileOp } from './file-op/index.ts';
+import { applyFileOp, copySelections } from './file-op/index.ts';
 import type { LayerService } from './layer-service.ts';
 import { layersOf, type Ref } from './ref.ts';
 import type { Session } from './session.ts';
@@ -63,9 +63,7 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
   }
 }
 
-/** What of an input a set of copies reads, one selection each (see `RefResults.content`). */
+/** What of an input a set of copies reads (see `RefResults.content`). */
 function selectorOf(copies: readonly CopyAction[]): Selector {
-  return {
-    selections: copies.map(({ sources, wildcard, exclude }) => ({ paths: sources, wildcard, exclude, follow: true })),
-  };
+  return { selections: copies.flatMap(copySelections) as unknown as Json };
 }
