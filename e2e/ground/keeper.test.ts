@@ -29,6 +29,7 @@ executorSuite({
     const ground = await openKeeper(maps, options);
     return {
       report: ground.executor.report,
+      running: ground.executor.running,
       run: (process, o) => ground.executor.run(process, o),
       [Symbol.asyncDispose]: () => ground[Symbol.asyncDispose](),
     };

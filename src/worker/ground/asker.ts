@@ -7,14 +7,14 @@ import { KIND, type Frame } from './frames.ts';
 import { Link, parsePayload } from './link.ts';
 
 export interface AskOptions extends Wait {
-  /** Called with what comes on the streams of the request, in order. */
-  readonly onData?: ((stream: number, chunk: Uint8Array) => void) | undefined;
+  /** Called with what comes on the streams of the request, in order. More comes when it has taken that: a promise says when. */
+  readonly onData?: ((stream: number, chunk: Uint8Array) => void | Promise<void>) | undefined;
   /** Sent along on stream 0. */
   readonly upload?: AsyncIterable<Uint8Array> | undefined;
 }
 
 interface Asked extends PromiseWithResolvers<unknown> {
-  readonly onData: (stream: number, chunk: Uint8Array) => void;
+  readonly see: (stream: number, chunk: Uint8Array) => void;
 }
 
 /** The engine's end: any number of requests at once, each with one answer; bytes come and go while one is open. When the connection ends, all fail with `KEEPER_LOST`. */
@@ -43,7 +43,19 @@ export class Asker {
 
   /** The answer. When the signal fires the other side is told and its answer still waited for: it cleans up first. */
   async ask(method: string, params: unknown, o: AskOptions = {}): Promise<unknown> {
-    return this.#ask(++this.#last, { method, params }, o);
+    const id = ++this.#last;
+    const taking = new Taking(o.onData, (stream, bytes) => this.#link.credit(id, stream, bytes));
+    const ending = new AbortController();
+    taking.failed.catch(() => ending.abort());
+    const signal = o.signal ? AbortSignal.any([o.signal, ending.signal]) : ending.signal;
+    try {
+      const answer = await this.#ask(id, { method, params }, { ...o, signal, see: taking.see });
+      await taking.done();
+      return answer;
+    } catch (error) {
+      await taking.done();
+      throw o.signal?.aborted ? cancelled(o.signal.reason) : error;
+    }
   }
 
   /** Bytes that come as the answer, as fast as they are taken; to stop taking them gives the request up. */
@@ -56,7 +68,7 @@ export class Asker {
       { method, params },
       {
         signal: w.signal ? AbortSignal.any([w.signal, ending.signal]) : ending.signal,
-        onData: (_, chunk) => queue.push(chunk),
+        see: (_, chunk) => queue.push(chunk),
       },
     ).then(
       () => queue.end(),
@@ -70,10 +82,14 @@ export class Asker {
     }
   }
 
-  async #ask(id: number, request: { method: string; params: unknown }, o: AskOptions): Promise<unknown> {
+  async #ask(
+    id: number,
+    request: { method: string; params: unknown },
+    o: Omit<AskOptions, 'onData'> & Pick<Asked, 'see'>,
+  ): Promise<unknown> {
     throwIfCancelled(o);
     if (!this.#link.open) throw this.#lost(undefined);
-    const asked: Asked = { ...Promise.withResolvers<unknown>(), onData: o.onData ?? (() => undefined) };
+    const asked: Asked = { ...Promise.withResolvers<unknown>(), see: o.see };
     this.#asked.set(id, asked);
     const cancel = (): void => this.#link.send(KIND.cancel, id);
     this.#link.sendJson(KIND.request, id, { ...request, upload: o.upload !== undefined });
@@ -104,7 +120,7 @@ export class Asker {
 
   #take(frame: Frame): void {
     const asked = this.#asked.get(frame.id);
-    if (frame.kind === KIND.data) asked?.onData(frame.stream, frame.payload);
+    if (frame.kind === KIND.data) asked?.see(frame.stream, frame.payload);
     else if (frame.kind === KIND.result) asked?.resolve(parsePayload(frame.payload));
     else if (frame.kind === KIND.error) asked?.reject(errorOf(parsePayload(frame.payload) as ErrorData));
     else throw groundError('KEEPER_PROTOCOL', `read from the keeper: a frame of kind ${frame.kind}`);
@@ -115,5 +131,53 @@ export class Asker {
     return groundError('KEEPER_LOST', `speak to the keeper: it is gone${detail ? `: ${detail}` : ''}`, {
       cause: fault,
     });
+  }
+}
+
+/** Gives the pieces that come to a function one after the other, and room for more when it has taken one. */
+class Taking {
+  /** Rejects when the function fails. */
+  readonly failed: Promise<never>;
+  readonly #fail: (error: unknown) => void;
+  readonly #take: NonNullable<AskOptions['onData']>;
+  readonly #credit: (stream: number, bytes: number) => void;
+  #last: Promise<void> | undefined;
+  #error: { readonly error: unknown } | undefined;
+
+  constructor(take: AskOptions['onData'], credit: (stream: number, bytes: number) => void) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.failed = promise;
+    this.#fail = reject;
+    this.#take = take ?? (() => undefined);
+    this.#credit = credit;
+  }
+
+  readonly see = (stream: number, chunk: Uint8Array): void => {
+    if (this.#error) return;
+    const give = (): Promise<void> | undefined => {
+      const taken = this.#take(stream, chunk);
+      if (taken) return taken.then(() => this.#credit(stream, chunk.length));
+      this.#credit(stream, chunk.length);
+      return undefined;
+    };
+    const fail = (error: unknown): void => {
+      this.#error ??= { error };
+      this.#fail(error);
+    };
+    try {
+      const given = this.#last ? this.#last.then(() => (this.#error ? undefined : give())) : give();
+      const last = given?.catch(fail).then(() => {
+        if (this.#last === last) this.#last = undefined;
+      });
+      this.#last = last;
+    } catch (error) {
+      fail(error);
+    }
+  };
+
+  /** Settles when all that came has been taken. Throws what taking it threw. */
+  async done(): Promise<void> {
+    await this.#last;
+    if (this.#error) throw this.#error.error;
   }
 }

@@ -6,12 +6,19 @@ import { groundError } from './errors.ts';
 const WINDOW = 4 << 20;
 const PIECE = 1 << 18;
 
+interface Room {
+  left: number;
+  wake: (() => void) | undefined;
+  /** The end of what was given before. */
+  last: Promise<boolean>;
+}
+
 /** One end of the connection: frames out, frames in, and for each stream the room that is left on it. */
 export class Link {
   /** Settles when the connection is over, for whatever reason. */
   readonly closed: Promise<unknown>;
   readonly #stream: Duplex;
-  readonly #rooms = new Map<string, { left: number; wake: (() => void) | undefined }>();
+  readonly #rooms = new Map<string, Room>();
   #fault: unknown;
   #open = true;
 
@@ -62,27 +69,39 @@ export class Link {
     this.send(kind, id, { payload: Buffer.from(JSON.stringify(value ?? null)) });
   }
 
-  /** Sends bytes of a stream when there is room for them. Throws `KEEPER_LOST` when the connection is over; false when the stream was given up. */
+  /** Sends bytes of a stream, after what was sent on it before, when there is room for them. Throws `KEEPER_LOST` when the connection is over; false when the stream was given up. */
   async sendData(id: number, stream: number, chunk: Uint8Array): Promise<boolean> {
     const key = `${id}.${stream}`;
     let room = this.#rooms.get(key);
     if (!room) {
-      room = { left: WINDOW, wake: undefined };
+      room = { left: WINDOW, wake: undefined, last: Promise.resolve(true) };
       this.#rooms.set(key, room);
     }
-    for (let at = 0; at < chunk.length; at += PIECE) {
+    const before = room.last;
+    const sent = before.then((open) => open && this.#sendPieces(room, { key, id, stream, chunk }));
+    room.last = sent.catch(() => false);
+    return sent;
+  }
+
+  async #sendPieces(room: Room, o: { key: string; id: number; stream: number; chunk: Uint8Array }): Promise<boolean> {
+    for (let at = 0; at < o.chunk.length; at += PIECE) {
       while (room.left <= 0) {
         if (!this.open) throw groundError('KEEPER_LOST', 'write to the keeper: the connection is over');
-        if (this.#rooms.get(key) !== room) return false;
+        if (this.#rooms.get(o.key) !== room) return false;
         const { promise, resolve } = Promise.withResolvers<void>();
         room.wake = resolve;
         await promise;
       }
-      const payload = chunk.subarray(at, at + PIECE);
+      const payload = o.chunk.subarray(at, at + PIECE);
       room.left -= payload.length;
-      this.send(KIND.data, id, { stream, payload });
+      this.send(KIND.data, o.id, { stream: o.stream, payload });
     }
     return true;
+  }
+
+  /** Settles when all that `sendData` was given for a request is on its way. */
+  async sent(id: number): Promise<void> {
+    for (const [key, room] of this.#rooms) if (key.startsWith(`${id}.`)) await room.last;
   }
 
   /** Says that bytes of a stream have been taken. */

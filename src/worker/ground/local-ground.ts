@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock, Database, Random, Wait } from '../../base/index.ts';
-import { createExecutor, type ExecutorName } from '../../exec/index.ts';
+import { createExecutor, recoverExecutors, type ExecutorName } from '../../exec/index.ts';
 import { CopySnapshotter, OverlaySnapshotter, probeOverlay, type StoredSnapshotter } from '../../snapshot/index.ts';
 import type { Ground, GroundReport } from './ground.ts';
 
@@ -38,11 +38,14 @@ export async function openLocalGround(o: LocalGroundOptions & Wait): Promise<Gro
     snapshotter = new CopySnapshotter(stored);
     lacks.push(`Snapshots are whole copies, which is slower and takes more space: ${probed.reason}.`);
   }
+  const stateFolder = join(o.folder, 'exec');
+  const recover = async (w: Wait): Promise<number> =>
+    recoverExecutors(stateFolder).length + (await snapshotter.recover(w));
   try {
-    await snapshotter.recover(o);
+    await recover(o);
     const executor = await createExecutor({
       prefer: o.executor,
-      stateFolder: join(o.folder, 'exec'),
+      stateFolder,
       rootless: ids.kind === 'root' ? undefined : ids.kind,
       random: o.random,
       clock: o.clock,
@@ -60,7 +63,7 @@ export async function openLocalGround(o: LocalGroundOptions & Wait): Promise<Gro
       snapshotter,
       executor,
       report,
-      recover: (w) => snapshotter.recover(w),
+      recover: (w = {}) => recover(w),
       [Symbol.asyncDispose]: async () => {
         await executor[Symbol.asyncDispose]();
         await snapshotter[Symbol.asyncDispose]();

@@ -70,7 +70,7 @@ test('a stream is sent as fast as it is taken, and no faster', async () => {
 test('what is sent along arrives whole', async () => {
   const { asker } = connected({
     count: async (_: null, { upload }) => (await collect(upload ?? bytesOf())).length,
-  } as Record<string, Handler>);
+  });
   async function* bytes(): AsyncIterable<Uint8Array> {
     for (let i = 0; i < 200; i++) yield Buffer.alloc(50_001);
   }
@@ -119,4 +119,64 @@ test('when the connection is cut everything open fails, on both sides', async ()
   await server.closed();
   assert.equal(interrupted, true);
   await assert.rejects(asker.ask('forever', null), lost);
+});
+
+test('what a slow taker has not taken holds the sender up; one that fails ends the request', async () => {
+  let sent = 0;
+  const { asker } = connected({
+    flood: async (_: null, { send, signal }) => {
+      for (let i = 0; i < 100 && !signal.aborted; i++) {
+        if (!(await send(Buffer.alloc(200_000, i), 1))) break;
+        sent += 200_000;
+      }
+      return 'over';
+    },
+  });
+  const open = Promise.withResolvers<void>();
+  const taken: number[] = [];
+  const asked = asker.ask('flood', null, {
+    onData: async (stream, chunk) => {
+      await open.promise;
+      taken.push(chunk[0] ?? -1);
+      assert.equal(stream, 1);
+    },
+  });
+  await sleep(30);
+  assert.ok(sent < 6_000_000, `${sent} bytes were sent to one who took none`);
+  open.resolve();
+  assert.equal(await asked, 'over');
+  assert.deepEqual(
+    taken,
+    Array.from({ length: 100 }, (_, i) => i),
+  );
+  sent = 0;
+  const failing = asker.ask('flood', null, {
+    onData: () => {
+      throw new Error('no more');
+    },
+  });
+  await assert.rejects(failing, /no more/);
+  assert.ok(sent < 20_000_000);
+  asker.close();
+});
+
+test('what is sent without waiting arrives whole, in order, before the answer', async () => {
+  const { asker } = connected({
+    flood: async (_: null, { send }) => {
+      for (let i = 0; i < 200; i++) void send(Buffer.alloc(100_000, i), i % 2);
+      return 'over';
+    },
+  });
+  const seen: number[][] = [[], []];
+  await asker.ask('flood', null, {
+    onData: async (stream, chunk) => {
+      await sleep(0);
+      seen[stream]?.push(chunk[0] ?? -1);
+    },
+  });
+  assert.deepEqual(
+    seen,
+    [0, 1].map((stream) => Array.from({ length: 100 }, (_, i) => 2 * i + stream)),
+  );
+  asker.close();
 });

@@ -12,6 +12,8 @@ import { treeError, type Entry, type FileTree, type Mount } from '../../tree/ind
 import type { Asker } from './asker.ts';
 import { entryOf, runsOf, type EntryRow, type Runs } from './wire.ts';
 
+const LF = 0x0a;
+
 interface Opened {
   readonly handle: number;
   readonly mounts: readonly Mount[];
@@ -53,10 +55,17 @@ export class RemoteSnapshotter implements Snapshotter {
 
   async changes(id: SnapshotId, w?: Wait): Promise<FileTree> {
     const entries: Entry[] = [];
-    const add = (_: number, chunk: Uint8Array): void => {
-      for (const row of JSON.parse(Buffer.from(chunk).toString()) as EntryRow[]) entries.push(entryOf(row));
-    };
-    await this.#asker.ask('changes', { id }, { ...w, onData: add });
+    let begun: Uint8Array[] = [];
+    for await (const chunk of this.#asker.stream('changes', { id }, w)) {
+      let at = 0;
+      for (let end = chunk.indexOf(LF); end >= 0; end = chunk.indexOf(LF, at)) {
+        const line = Buffer.concat([...begun, chunk.subarray(at, end)]).toString();
+        for (const row of JSON.parse(line) as EntryRow[]) entries.push(entryOf(row));
+        begun = [];
+        at = end + 1;
+      }
+      begun.push(chunk.subarray(at));
+    }
     return new RemoteTree(this.#asker, id, entries);
   }
 

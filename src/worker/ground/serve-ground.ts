@@ -1,9 +1,10 @@
 import type { Entry, FileTree, Mount } from '../../tree/index.ts';
+import type { ProcessIo } from '../../exec/index.ts';
 import type { ActiveSnapshot, SnapshotId, View } from '../../snapshot/index.ts';
 import { groundError } from './errors.ts';
 import type { Ground } from './ground.ts';
-import { STDERR, STDOUT } from './remote-executor.ts';
-import type { Handler } from './server.ts';
+import { STDERR, STDOUT, type Joining } from './remote-executor.ts';
+import type { Call, Handler } from './server.ts';
 import { pick, rowOf, unpackProcess, type Runs, type WireProcess } from './wire.ts';
 
 /** Rows of entries in one piece of data. */
@@ -18,6 +19,7 @@ interface IdParams {
 /** A ground as handlers of requests: what `RemoteSnapshotter` and `RemoteExecutor` ask for. */
 export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>> & AsyncDisposable {
   const { snapshotter, executor } = ground;
+  const { running } = executor;
   const open = new Map<number, ActiveSnapshot | View>();
   const trees = new Map<SnapshotId, FileTree>();
   let handles = 0;
@@ -58,11 +60,11 @@ export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>
     apply: (p: { parent?: SnapshotId; layer: { path: string } } & IdParams, { signal }) =>
       snapshotter.apply(p.parent, p.layer, p.id, { signal }),
     view: async (p: IdParams, { signal }) => opened(await snapshotter.view(p.id, { signal })),
-    changes: async (p: IdParams, { signal, sendNow }) => {
+    changes: async (p: IdParams, { signal, send }) => {
       const tree = keep(p.id, await snapshotter.changes(p.id, { signal }));
       const entries = await tree.entries();
       for (let at = 0; at < entries.length; at += BATCH)
-        sendNow(0, Buffer.from(JSON.stringify(entries.slice(at, at + BATCH).map(rowOf))));
+        if (!(await send(Buffer.from(`${JSON.stringify(entries.slice(at, at + BATCH).map(rowOf))}\n`)))) return;
     },
     read: async (p: IdParams & { runs: Runs }, { signal, send }) => {
       const [tree, files] = await filesOf(p, signal);
@@ -80,19 +82,25 @@ export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>
     usage: (p: IdParams, { signal }) => snapshotter.usage(p.id, { signal }),
     recover: (_: unknown, { signal }) => ground.recover({ signal }),
     run: (p: { process: WireProcess; root: readonly Mount[] }, call) =>
-      executor.run(unpackProcess(p.process), {
-        root: p.root,
-        io: {
-          stdout: (chunk) => call.sendNow(STDOUT, chunk),
-          stderr: (chunk) => call.sendNow(STDERR, chunk),
-          stdin: call.upload,
-        },
-        signal: call.signal,
-      }),
+      executor.run(unpackProcess(p.process), { root: p.root, io: ioOf(call), signal: call.signal }),
+    signal: (p: { id: string; signal: number }, { signal }) => running.signal(p.id, p.signal, { signal }),
+    resize: (p: { id: string; size: { columns: number; rows: number } }, { signal }) =>
+      running.resize(p.id, p.size, { signal }),
+    listening: (p: { id: string }, { signal }) => running.listening(p.id, { signal }),
+    join: (p: { id: string; process: Joining }, call) =>
+      running.join(p.id, p.process, { io: ioOf(call), signal: call.signal }),
   };
   return Object.assign(handlers, {
     [Symbol.asyncDispose]: async () => {
       for (const what of open.values()) await what[Symbol.asyncDispose]();
     },
   });
+}
+
+function ioOf(call: Call): ProcessIo {
+  return {
+    stdout: async (chunk) => void (await call.send(chunk, STDOUT)),
+    stderr: async (chunk) => void (await call.send(chunk, STDERR)),
+    stdin: call.upload,
+  };
 }

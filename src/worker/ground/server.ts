@@ -11,10 +11,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** What the asker sends along, if it does. */
   readonly upload: AsyncIterable<Uint8Array> | undefined;
-  /** Sends bytes when the asker has taken what came before; false when it has given up. */
-  readonly send: (chunk: Uint8Array) => Promise<boolean>;
-  /** Sends bytes at once, on a stream that the asker always takes at once. */
-  readonly sendNow: (stream: number, chunk: Uint8Array) => void;
+  /** Sends bytes, on stream 0 by default, when the asker has taken most of what came before; false when it has given up. */
+  readonly send: (chunk: Uint8Array, stream?: number) => Promise<boolean>;
 }
 
 /** Parameters are what the asker's own code has sent. */
@@ -68,15 +66,16 @@ export class Server {
     const call: Call = {
       signal: ending.signal,
       upload,
-      send: (chunk) => this.#link.sendData(id, 0, chunk),
-      sendNow: (stream, chunk) => this.#link.send(KIND.data, id, { stream, payload: chunk }),
+      send: (chunk, stream = 0) => this.#link.sendData(id, stream, chunk),
     };
     ending.signal.addEventListener('abort', () => this.#link.forget(id));
     try {
       const handler = this.#handlers[request.method];
       if (!handler)
         throw groundError('KEEPER_PROTOCOL', `ask the keeper for "${request.method}": it knows no such thing`);
-      this.#link.sendJson(KIND.result, id, await handler(request.params, call));
+      const answer = await handler(request.params, call);
+      await this.#link.sent(id);
+      this.#link.sendJson(KIND.result, id, answer);
     } catch (error) {
       this.#link.sendJson(KIND.error, id, errorData(error));
     } finally {
