@@ -119,7 +119,7 @@ const PATIENCE_MS = 5000;
 const CAP_SYS_ADMIN = 21n;
 
 /** Root, of the machine or of a namespace, with the right to mount. */
-function canMount(): boolean {
+export function canMount(): boolean {
   if (process.geteuid?.() !== 0) return false;
   const effective = /^CapEff:\s*([0-9a-f]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
   return ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
