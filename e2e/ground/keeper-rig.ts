@@ -34,18 +34,19 @@ export async function wipe(ground: KeeperGround, o: { readonly folder: string })
 export class KeeperRigs implements AsyncDisposable {
   readonly #folder: string;
   readonly #options: ReturnType<typeof groundOptions>;
-  readonly #ground: Promise<KeeperGround>;
+  readonly #maps: IdMaps;
+  #ground: Promise<KeeperGround> | undefined;
   readonly #can: SnapshotterRig['can'];
 
   constructor(folder: string, o: { readonly maps: IdMaps; readonly can: SnapshotterRig['can'] }) {
     this.#folder = folder;
     this.#options = groundOptions(mkdtempSync(join(folder, 'keeper-')));
     this.#can = o.can;
-    this.#ground = openKeeper(o.maps, { ...this.#options, executor: 'builtin' });
-    this.#ground.catch(() => undefined);
+    this.#maps = o.maps;
   }
 
   async rig(kind: 'overlay' | 'copy' = 'overlay'): Promise<SnapshotterRig> {
+    this.#ground ??= openKeeper(this.#maps, { ...this.#options, executor: 'builtin' });
     const { asker } = await this.#ground;
     const folder = mkdtempSync(join(this.#folder, 'rig-'));
     const name = await asker.ask('fresh', { folder, snapshotter: kind });
@@ -66,8 +67,10 @@ export class KeeperRigs implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const ground = await this.#ground;
-    await wipe(ground, this.#options);
-    await ground[Symbol.asyncDispose]();
+    if (ground) {
+      await wipe(ground, this.#options);
+      await ground[Symbol.asyncDispose]();
+    }
     this.#options[Symbol.dispose]();
   }
 }

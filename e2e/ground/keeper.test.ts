@@ -3,23 +3,24 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { hasCode, sleep, sys } from '../../src/base/index.ts';
 import { executorSuite } from '../../src/exec/executor.suite.ts';
 import { snapshotterSuite } from '../../src/snapshot/snapshotter.suite.ts';
 import { openKeeper } from '../../src/worker/ground/open-ground.ts';
+import { needsRoot } from '../snapshot/needs-root.ts';
 import { groundOptions, KEEPER, KeeperRigs } from './keeper-rig.ts';
 
 /** Needs root: a keeper that has all ids, so that what it makes can be looked at from here. */
 const folder = mkdtempSync(join(tmpdir(), 'strake-keeper-test-'));
-before(() => sys.unshareMounts());
+if (needsRoot === false) sys.unshareMounts();
 
 const maps = { kind: 'none' } as const;
 const can = { owners: true, devices: true };
 
 const rigs = new KeeperRigs(folder, { maps, can });
 after(() => rigs[Symbol.asyncDispose]());
-snapshotterSuite('keeper', () => rigs.rig());
+snapshotterSuite('keeper', () => rigs.rig(), needsRoot);
 
 const options = groundOptions(join(folder, 'exec'));
 after(() => options[Symbol.dispose]());
@@ -37,9 +38,10 @@ executorSuite({
   folder: join(folder, 'roots'),
   busybox: '/bin/busybox',
   ids: 'root',
+  skip: needsRoot === false ? undefined : needsRoot,
 });
 
-test('50,000 entries and their contents come through', async () => {
+test('50,000 entries and their contents come through', { skip: needsRoot }, async () => {
   await using rig = await rigs.rig();
   await using active = await rig.snapshotter.prepare(undefined);
   const source = active.mounts[0]?.source ?? '';
@@ -55,24 +57,28 @@ test('50,000 entries and their contents come through', async () => {
   assert.equal((await tree.digests(some)).length, some.length);
 });
 
-test('what is open in a keeper that is killed fails, and the next one puts things right', async () => {
-  using options = groundOptions(join(folder, 'killed'));
-  const ground = await openKeeper(maps, options);
-  await ground.snapshotter.prepare(undefined);
-  const stalled = ground.asker.ask('stall', {});
-  const lost = (error: unknown): boolean => hasCode(error, 'KEEPER_LOST');
-  const failed = assert.rejects(stalled, lost);
-  for (const pid of below(ground.pid)) process.kill(pid, 'SIGKILL');
-  await failed;
-  await assert.rejects(ground.snapshotter.list(), lost);
-  await ground[Symbol.asyncDispose]();
-  await using next = await openKeeper(maps, options);
-  assert.deepEqual(await next.snapshotter.list(), []);
-  assert.deepEqual(readdirSync(join(options.folder, 'snapshots/new')), []);
-  assert.equal(readdirSync(join(options.folder, 'snapshots/owners')).length, 1);
-});
+test(
+  'what is open in a keeper that is killed fails, and the next one puts things right',
+  { skip: needsRoot },
+  async () => {
+    using options = groundOptions(join(folder, 'killed'));
+    const ground = await openKeeper(maps, options);
+    await ground.snapshotter.prepare(undefined);
+    const stalled = ground.asker.ask('stall', {});
+    const lost = (error: unknown): boolean => hasCode(error, 'KEEPER_LOST');
+    const failed = assert.rejects(stalled, lost);
+    for (const pid of below(ground.pid)) process.kill(pid, 'SIGKILL');
+    await failed;
+    await assert.rejects(ground.snapshotter.list(), lost);
+    await ground[Symbol.asyncDispose]();
+    await using next = await openKeeper(maps, options);
+    assert.deepEqual(await next.snapshotter.list(), []);
+    assert.deepEqual(readdirSync(join(options.folder, 'snapshots/new')), []);
+    assert.equal(readdirSync(join(options.folder, 'snapshots/owners')).length, 1);
+  },
+);
 
-test('a keeper dies with the engine, and takes its steps along', async () => {
+test('a keeper dies with the engine, and takes its steps along', { skip: needsRoot }, async () => {
   const store = join(folder, 'engine');
   const script = join(folder, 'engine.ts');
   const src = join(import.meta.dirname, '../../src');
@@ -115,7 +121,7 @@ test('a keeper dies with the engine, and takes its steps along', async () => {
   assert.equal(left.includes(store), false);
 });
 
-test('a keeper that cannot start says why', async () => {
+test('a keeper that cannot start says why', { skip: needsRoot }, async () => {
   using options = groundOptions(join(folder, 'broken'));
   const broken = { command: KEEPER.command, args: ['-e', 'console.error("no such ground"); process.exit(3)'] };
   await assert.rejects(openKeeper(maps, { ...options, keeper: broken }), (error) => {

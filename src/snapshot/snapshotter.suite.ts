@@ -49,9 +49,13 @@ const BASE_LOOK: Look = {
 };
 
 /** What every snapshotter does. */
-export function snapshotterSuite(name: string, open: () => Promise<SnapshotterRig>): void {
+export function snapshotterSuite(
+  name: string,
+  open: () => Promise<SnapshotterRig>,
+  skip: string | false = false,
+): void {
   const check = (what: string, work: (use: Use) => Promise<void>): void => {
-    test(`${name}: ${what}`, async () => {
+    test(`${name}: ${what}`, { skip }, async () => {
       await using rig = await open();
       await work(new Use(rig));
     });

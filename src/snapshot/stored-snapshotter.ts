@@ -1,6 +1,15 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
-import { runTool, sys, throwIfCancelled, type Clock, type Database, type Random, type Wait } from '../base/index.ts';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import {
+  hasCode,
+  runTool,
+  sys,
+  throwIfCancelled,
+  type Clock,
+  type Database,
+  type Random,
+  type Wait,
+} from '../base/index.ts';
 import { tarFileTree, type Entry, type FileTree, type Mount } from '../tree/index.ts';
 import { DiskTree } from './disk-tree.ts';
 import { snapshotError } from './errors.ts';
@@ -41,6 +50,10 @@ export interface SnapshotKind {
   changes(at: string, layers: readonly string[], w?: Wait): Promise<readonly Entry[]>;
 }
 
+/** Nothing is deleted before nothing has been written for so long; at the end there is no more time than that. */
+const QUIET_MS = 1000;
+const LAST_MS = 1000;
+
 /** After this long a file has most likely been written to disk, so that waiting for it costs little. */
 const SETTLES_MS = 60_000;
 
@@ -57,7 +70,10 @@ export class StoredSnapshotter implements Snapshotter, AsyncDisposable {
   readonly #trash: Trash;
   readonly #owner: Owner;
   readonly #ending = new AbortController();
-  #background: Promise<unknown> = Promise.resolve();
+  /** Active snapshots of this process. */
+  #open = 0;
+  #settling: Promise<void> | undefined;
+  #tidying: Promise<unknown> | undefined;
 
   constructor(kind: SnapshotKind, o: StoredOptions) {
     this.name = kind.name;
@@ -93,11 +109,16 @@ export class StoredSnapshotter implements Snapshotter, AsyncDisposable {
 
   async apply(parent: SnapshotId | undefined, layer: LayerTar, id: SnapshotId, w?: Wait): Promise<void> {
     if (await this.has(id, w)) return;
-    await using active = await this.#begin(parent, { for: 'unpack', ...w });
-    const tree = await tarFileTree(layer.path, w);
-    const notes = await this.#kind.unpack(tree, active.at, { layers: active.layers, ...w });
-    throwIfCancelled(w);
-    this.#commit(active, id, notes);
+    try {
+      await using active = await this.#begin(parent, { for: 'unpack', ...w });
+      const tree = await tarFileTree(layer.path, w);
+      const notes = await this.#kind.unpack(tree, active.at, { layers: active.layers, ...w });
+      throwIfCancelled(w);
+      this.#commit(active, id, notes);
+    } catch (error) {
+      if (hasCode(error, 'UNPACK_FULL')) await this.#trash.empty();
+      throw error;
+    }
   }
 
   async view(id: SnapshotId, w?: Wait): Promise<View> {
@@ -136,8 +157,7 @@ export class StoredSnapshotter implements Snapshotter, AsyncDisposable {
     if (!row) return;
     if (!this.#records.remove(row.number))
       throw snapshotError('SNAPSHOT_IN_USE', `remove snapshot "${id}": another one stands on it, or a step reads it`);
-    this.#trash.take(this.#at(row.number));
-    this.#later((signal) => this.#trash.empty(signal));
+    await this.#trash.discard(this.#at(row.number), w);
   }
 
   async list(w?: Wait): Promise<readonly SnapshotInfo[]> {
@@ -185,18 +205,17 @@ export class StoredSnapshotter implements Snapshotter, AsyncDisposable {
     for (const folder of [this.#folder, `${this.#folder}/new`])
       for (const name of readdirSync(folder))
         if (/^\d+$/.test(name) && !this.#records.isKnown(Number(name))) discard(`${folder}/${name}`);
-    this.#later(async (signal) => {
-      await this.#settle(signal);
-      await this.#trash.empty(signal);
-    });
+    this.#settling = this.#settle(this.#ending.signal).catch(() => undefined);
+    this.#tidyLater();
     return given;
   }
 
   /** Gives up what is still active. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort();
-    await this.#background;
+    await Promise.all([this.#settling, this.#tidying]);
     for (const number of this.#records.bury(this.#owner.name)) this.#trash.take(`${this.#folder}/new/${number}`);
+    await this.#trash.empty(AbortSignal.timeout(LAST_MS)).catch(() => undefined);
     this.#owner[Symbol.dispose]();
   }
 
@@ -211,8 +230,10 @@ export class StoredSnapshotter implements Snapshotter, AsyncDisposable {
     const drop = (): void => {
       this.#records.remove(number);
       this.#trash.take(at);
-      this.#later((signal) => this.#trash.empty(signal));
+      this.#open -= 1;
+      this.#tidyLater();
     };
+    this.#open += 1;
     try {
       const layers = above ? await this.#layers(above.number, o) : [];
       mkdirSync(at, { mode: 0o700 });
@@ -229,6 +250,7 @@ export class StoredSnapshotter implements Snapshotter, AsyncDisposable {
 
   #commit(active: Active, id: SnapshotId, notes: readonly string[]): void {
     active.close(`commit snapshot "${id}"`);
+    this.#open -= 1;
     const at = `${this.#folder}/new/${active.number}`;
     const place = this.#at(active.number);
     try {
@@ -245,7 +267,7 @@ export class StoredSnapshotter implements Snapshotter, AsyncDisposable {
   #give(number: number, places: readonly string[]): void {
     this.#records.remove(number);
     for (const place of places) this.#trash.take(place);
-    this.#later((signal) => this.#trash.empty(signal));
+    this.#tidyLater();
   }
 
   #find(id: SnapshotId, action: string): SnapshotRow {
@@ -293,11 +315,16 @@ export class StoredSnapshotter implements Snapshotter, AsyncDisposable {
     this.#records.settle(numbers);
   }
 
-  #later(work: (signal: AbortSignal) => Promise<void>): void {
+  /** Deletes what is in the trash once nothing is being written: deletions make the file creations that follow slow (ext4). */
+  #tidyLater(): void {
     const { signal } = this.#ending;
-    this.#background = this.#background.then(async () => {
-      if (!signal.aborted) await work(signal).catch(() => undefined);
-    });
+    this.#tidying ??= (async () => {
+      do await setTimeout(QUIET_MS, undefined, { ref: false, signal });
+      while (this.#open > 0);
+      await this.#trash.empty(signal);
+    })()
+      .catch(() => undefined)
+      .finally(() => (this.#tidying = undefined));
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { readdir, rmdir, unlink } from 'node:fs/promises';
-import { hasErrno, type Random } from '../base/index.ts';
+import { hasErrno, type Random, type Wait } from '../base/index.ts';
 import { native } from './files.ts';
 
 /** What is to be deleted: renamed aside at once, deleted later and in small steps, because ext4 creates files slowly right after many were deleted. */
@@ -14,13 +14,22 @@ export class Trash {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 
-  /** Moves a folder here; nothing happens when it is not there. */
-  take(path: string): void {
+  /** Moves a folder here and says where to; nothing happens when it is not there. */
+  take(path: string): string | undefined {
+    const place = `${this.folder}/${this.#random.hex(8)}`;
     try {
-      renameSync(native(path), `${this.folder}/${this.#random.hex(8)}`);
+      renameSync(native(path), place);
+      return place;
     } catch (error) {
-      if (!hasErrno(error, 'ENOENT')) throw error;
+      if (hasErrno(error, 'ENOENT')) return undefined;
+      throw error;
     }
+  }
+
+  /** Moves a folder here and deletes it at once. */
+  async discard(path: string, w?: Wait): Promise<void> {
+    const place = this.take(path);
+    if (place !== undefined) await discard(Buffer.from(place), w?.signal);
   }
 
   /** Deletes what is here, also while other processes do the same. What cannot be deleted (it may belong to ids of another map) stays. */
