@@ -1,0 +1,152 @@
+/**
+ * Measures strake beside other builders: every workload to an OCI archive, all tools in turn, each time on a context that none has seen.
+ *   npm run bench                          the whole run, kept in bench/results and docs/performance.md
+ *   npm run bench -- --quick               one repetition, printed only
+ *   npm run bench -- --only tiny-copy --tool strake --profile --store /tmp/store   only what is named; with a store that has the base already
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { loadavg, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { measure, type Sample } from './measure.ts';
+import { profile } from './profile.ts';
+import { keep, machine, terminal, type Report, type Result } from './report.ts';
+import { DEBIAN, peers, strake, type Absent, type Base, type Tool } from './tools.ts';
+import { warmUp, workloads, type Workload } from './workloads.ts';
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    repeat: { type: 'string', default: '3' },
+    only: { type: 'string', multiple: true, default: [] },
+    tool: { type: 'string', multiple: true, default: [] },
+    profile: { type: 'boolean', default: false },
+    work: { type: 'string', default: tmpdir() },
+    keep: { type: 'boolean', default: false },
+    store: { type: 'string' },
+  },
+});
+const repetitions = values.quick ? 1 : Number(values.repeat);
+if (!Number.isInteger(repetitions) || repetitions < 1)
+  throw new Error(`--repeat ${values.repeat}: not a number of runs`);
+const chosen = workloads.filter(({ name }, index) => asked(values.only, name, String(index + 1)));
+const load = loadavg()[0] ?? 0;
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
+
+// On a disk, as a user's contexts and stores are; removed in one go at the end, since creating files right after many were deleted is slow on ext4.
+const work = mkdtempSync(join(values.work, 'strake-bench-'));
+const log = join(work, 'log');
+const tools: Tool[] = [];
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+} finally {
+  for (const tool of tools) tool.close();
+  if (values.keep) console.log(`kept: ${work}`);
+  else rmSync(work, { recursive: true, force: true });
+}
+
+async function main(): Promise<number> {
+  const own = strake(values.store ?? join(work, 'strake'));
+  const found = [own, ...peers.map((find) => find(work))];
+  const absent = found.filter((tool): tool is Absent => 'absent' in tool && asked(values.tool, tool.name));
+  tools.push(...found.filter((tool): tool is Tool => !('absent' in tool) && asked(values.tool, tool.name)));
+  if (chosen.length === 0 || tools.length === 0)
+    throw new Error('nothing to measure: no such workload or tool is there');
+  console.error(`measuring ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')} in ${work}`);
+
+  const base = await makeBase(own);
+  for (const tool of tools) {
+    tool.prepare(base);
+    await run(tool, context(warmUp, tool.name), 'warm-up');
+  }
+  const results: Result[] = [];
+  for (const workload of chosen) results.push(...(await measureWorkload(workload)));
+
+  const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: import.meta.dirname, encoding: 'utf8' });
+  const report: Report = {
+    date: new Date().toISOString().slice(0, 10),
+    repetitions,
+    machine: machine({ commit: commit.stdout?.trim() ?? '', load, memory: totalmem() }),
+    tools: tools.map(({ name, version, reach }) => ({ name, version, reach })),
+    absent,
+    workloads: chosen.map(({ name, title }) => ({ name, title })),
+    results,
+  };
+  console.log(terminal(report));
+  const whole = !values.quick && values.only.length === 0 && values.tool.length === 0;
+  if (whole) keep(report);
+  if (values.profile) for (const workload of chosen) await profileOf(workload, own);
+  return 0;
+}
+
+/** The base that strake makes, as an archive for its peers. */
+async function makeBase(own: Tool): Promise<Base> {
+  const folder = join(work, 'base');
+  const base = { archive: join(work, 'base.tar'), layout: join(work, 'base-layout') };
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'Dockerfile'), `FROM ${DEBIAN}\n`);
+  console.error(`making ${DEBIAN}`);
+  await measure(own.build(folder, base.archive), { log, signal: interrupted.signal });
+  mkdirSync(base.layout);
+  spawnSync('tar', ['-xf', base.archive, '-C', base.layout], { stdio: 'inherit' });
+  return base;
+}
+
+/** Tools take turns, and who is first changes with each repetition. */
+async function measureWorkload(workload: Workload): Promise<Result[]> {
+  const samples = new Map<Tool, Sample[]>(tools.map((tool) => [tool, []]));
+  const sizes = new Map<Tool, number>();
+  let folder = '';
+  if (workload.again) {
+    folder = context(workload, 'again');
+    for (const tool of tools) await run(tool, folder, `${workload.name}-before`);
+  }
+  for (let turn = 0; turn < repetitions; turn += 1) {
+    if (!workload.again) folder = context(workload, String(turn));
+    for (let at = 0; at < tools.length; at += 1) {
+      const tool = tools[(at + turn) % tools.length]!;
+      const { sample, size } = await run(tool, folder, `${workload.name}-${turn}`);
+      samples.get(tool)!.push(sample);
+      sizes.set(tool, size);
+    }
+  }
+  return tools.map((tool) => ({
+    workload: workload.name,
+    tool: tool.name,
+    samples: samples.get(tool)!,
+    output: sizes.get(tool)!,
+  }));
+}
+
+function context(workload: Workload, turn: string): string {
+  const folder = join(work, `context-${workload.name}-${turn}`);
+  mkdirSync(folder);
+  workload.write(folder, `${process.pid}-${Date.now()}-${turn}`);
+  return folder;
+}
+
+async function run(tool: Tool, folder: string, name: string): Promise<{ sample: Sample; size: number }> {
+  const archive = join(work, `${name}-${tool.name}.tar`);
+  const commands = tool.build(folder, archive);
+  const { wall, cpu, rss } = await measure(commands, { log, daemons: tool.daemons, signal: interrupted.signal });
+  const sample = { wall: wall - tool.reach * commands.length, cpu, rss };
+  console.error(`${name} ${tool.name}: ${sample.wall.toFixed(3)} s`);
+  return { sample, size: statSync(archive).size };
+}
+
+async function profileOf(workload: Workload, own: Tool): Promise<void> {
+  const folder = context(workload, 'profile');
+  if (workload.again) await run(own, folder, `${workload.name}-profile-before`);
+  const [command] = own.build(folder, join(work, `${workload.name}-profile.tar`));
+  console.log(`\nstrake, ${workload.title}:\n${profile(command!)}`);
+}
+
+function asked(names: readonly string[], ...own: readonly string[]): boolean {
+  return names.length === 0 || own.some((name) => names.includes(name));
+}

@@ -1,0 +1,136 @@
+/** The figures as a table, and where they are kept. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus, release, type as system } from 'node:os';
+import { join } from 'node:path';
+import type { Sample } from './measure.ts';
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memory: number;
+  readonly kernel: string;
+  readonly node: string;
+  readonly commit: string;
+  /** Load average over one minute, before the first run. */
+  readonly load: number;
+}
+
+/** One tool on one workload: every repetition, and the archive's size in bytes. */
+export interface Result {
+  readonly workload: string;
+  readonly tool: string;
+  readonly samples: readonly Sample[];
+  readonly output: number;
+}
+
+export interface Report {
+  readonly date: string;
+  readonly repetitions: number;
+  readonly machine: Machine;
+  readonly tools: readonly { readonly name: string; readonly version: string; readonly reach: number }[];
+  readonly absent: readonly { readonly name: string; readonly absent: string }[];
+  readonly workloads: readonly { readonly name: string; readonly title: string }[];
+  readonly results: readonly Result[];
+}
+
+const RESULTS = join(import.meta.dirname, 'results');
+const PAGE = join(import.meta.dirname, '../docs/performance.md');
+const BEGIN = '<!-- bench: from here the text is replaced by `npm run bench` -->';
+const END = '<!-- bench: to here -->';
+
+export function machine(o: { commit: string; load: number; memory: number }): Machine {
+  const [cpu] = cpus();
+  return {
+    cpu: cpu?.model ?? 'unknown',
+    cores: cpus().length,
+    kernel: `${system()} ${release()}`,
+    node: process.version,
+    ...o,
+  };
+}
+
+/** Keeps a whole run: results/latest.json, results/latest.md and the marked part of docs/performance.md. */
+export function keep(report: Report): void {
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, 'latest.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+  writeFileSync(join(RESULTS, 'latest.md'), `# The last whole run of the bench\n\n${markdown(report)}`);
+  const page = existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '';
+  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (from < 0 || to < from) throw new Error(`${PAGE} has no part marked for the bench's table`);
+  writeFileSync(PAGE, `${page.slice(0, from + BEGIN.length)}\n\n${markdown(report)}\n${page.slice(to)}`);
+}
+
+export function markdown(report: Report): string {
+  const [head, ...rows] = table(report);
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  const rule = head!.map((_, index) => (index < 2 ? '---' : '---:'));
+  return `${about(report).join('  \n')}\n\n${[line(head!), line(rule), ...rows.map(line)].join('\n')}\n`;
+}
+
+export function terminal(report: Report): string {
+  const rows = table(report);
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map((row) =>
+    row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  '),
+  );
+  return `${lines.join('\n')}\n\n${about(report).join('\n')}\n`;
+}
+
+/** The tool's times beside those of the best peer: below 1 it is ahead. */
+export function ratio(report: Report, workload: string, tool: string): number | undefined {
+  const of = (result: Result): number => median(result.samples.map((sample) => sample.wall));
+  const own = report.results.find((result) => result.workload === workload && result.tool === tool);
+  const others = report.results.filter((result) => result.workload === workload && result.tool !== tool);
+  return own === undefined || others.length === 0 ? undefined : of(own) / Math.min(...others.map(of));
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+function table(report: Report): string[][] {
+  const rows = [
+    ['workload', 'tool', 'seconds', 'fastest', 'slowest', 'to the best other', 'cpu s', 'peak MiB', 'output MB'],
+  ];
+  for (const { name, title } of report.workloads) {
+    let first = title;
+    for (const { tool, samples, output } of report.results.filter((result) => result.workload === name)) {
+      const walls = samples.map((sample) => sample.wall);
+      rows.push([
+        first,
+        tool,
+        seconds(median(walls)),
+        seconds(Math.min(...walls)),
+        seconds(Math.max(...walls)),
+        ratio(report, name, tool)?.toFixed(2) ?? '',
+        seconds(median(samples.map((sample) => sample.cpu))),
+        (median(samples.map((sample) => sample.rss)) / 2 ** 20).toFixed(0),
+        (output / 1e6).toFixed(output < 1e7 ? 2 : 0),
+      ]);
+      first = '';
+    }
+  }
+  return rows;
+}
+
+function about({ date, repetitions, machine: m, tools, absent }: Report): string[] {
+  const lines = [
+    `${date}, commit ${m.commit}, medians of ${repetitions}.`,
+    `${m.cores} cores of ${m.cpu}, ${(m.memory / 2 ** 30).toFixed(0)} GiB, ${m.kernel}, Node ${m.node}; load average before: ${m.load.toFixed(2)}.`,
+    `${tools.map(({ name, version }) => `${name} ${version}`).join('; ')}.`,
+  ];
+  const reached = tools.filter((tool) => tool.reach > 0);
+  if (reached.length > 0)
+    lines.push(
+      `Taken off each time, for the command a tool is reached through: ${reached.map(({ name, reach }) => `${name} ${(reach * 1000).toFixed(0)} ms`).join(', ')}.`,
+    );
+  if (absent.length > 0) lines.push(`Left out: ${absent.map((tool) => `${tool.name} (${tool.absent})`).join('; ')}.`);
+  if (m.load > m.cores / 4) lines.push('The machine was not idle: the times are upper bounds.');
+  return lines;
+}
+
+function seconds(value: number): string {
+  return value.toFixed(value < 10 ? 3 : 1);
+}
