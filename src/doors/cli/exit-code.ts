@@ -13,3 +13,19 @@ export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
   unsupported: 78,
   cancelled: 130,
 };
+
+/** What each code means, for `strake help exit-codes`. */
+export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[] = [
+  [0, 'it worked'],
+  [EXIT_CODES.failed, 'a step of the build failed, or a check found something'],
+  [EXIT_CODES.invalid, 'the command line, the Dockerfile or another input cannot be meant'],
+  [EXIT_CODES.not_found, 'a file, image, stage or base that was named is not there'],
+  [EXIT_CODES.unavailable, 'a registry, mirror or daemon could not be reached, or has trouble of its own'],
+  [EXIT_CODES.internal, 'a defect of strake; please report it'],
+  [EXIT_CODES.exhausted, 'the disk is full, or another limit of the machine was met'],
+  [EXIT_CODES.conflict, 'something is in use or was changed by somebody else at the same time'],
+  [EXIT_CODES.denied, 'not enough rights: a login, a file or a part of the machine'],
+  [EXIT_CODES.unsupported, 'this machine cannot do it, or strake cannot yet'],
+  [EXIT_CODES.cancelled, 'interrupted by Ctrl-C (143 when ended by SIGTERM)'],
+  [141, 'the reader of standard output went away'],
+];

@@ -1,25 +1,29 @@
-import { styleText } from 'node:util';
 import { CodedError, kindOf, messageOf, type SourcePlace } from '../../base/index.ts';
 import { EXIT_CODES } from './exit-code.ts';
+import { styleFor } from './print/style.ts';
+
+/** Lines of a file that a person wrote, to quote around a place. */
+export type SourceLookup = (file: string) => string | undefined;
+
+/** Lines shown before and after the place. */
+const AROUND = 2;
 
 /** One clear message for whatever was thrown: what failed, where, how to mend it. A stack trace only for a defect of ours. */
-export function describeFailure(error: unknown, o: { color: boolean }): string {
-  const paint = (style: Parameters<typeof styleText>[0], text: string): string =>
-    o.color ? styleText(style, text, { validateStream: false }) : text;
-  const lines: string[] = [];
-  const place = error instanceof CodedError ? error.place : undefined;
-  const at = place ? `${placeText(place)}: ` : '';
-  lines.push(`${paint('red', 'error')}: ${at}${messageOf(error)}`);
-  if (place?.text !== undefined) lines.push(...quote(place).map((line) => paint('dim', line)));
-  if (error instanceof CodedError && error.remedy !== undefined)
-    lines.push(`${paint('cyan', 'help')}: ${error.remedy}`);
-  if (!(error instanceof CodedError) && kindOf(error) === 'internal') {
-    if (error instanceof Error && error.stack) lines.push(paint('dim', error.stack.split('\n').slice(1).join('\n')));
+export function describeFailure(error: unknown, o: { color: boolean; source?: SourceLookup | undefined }): string {
+  const style = styleFor(o.color);
+  const coded = error instanceof CodedError ? error : undefined;
+  const { place } = coded ?? {};
+  const lines = [`${style.red('error')}: ${place ? `${placeText(place)}: ` : ''}${messageOf(error)}`];
+  if (place) for (const { text, marked } of excerpt(place, o.source)) lines.push(marked ? text : style.dim(text));
+  if (coded?.remedy !== undefined) lines.push(`${style.cyan('help')}: ${coded.remedy}`);
+  if (!coded && kindOf(error) === 'internal') {
+    if (error instanceof Error && error.stack) lines.push(style.dim(error.stack.split('\n').slice(1).join('\n')));
     lines.push('This is a defect of strake. Please report it with the lines above and the output of "strake doctor".');
   }
   return `${lines.join('\n')}\n`;
 }
 
+/** How a failure ends the process. */
 export function exitCodeOf(error: unknown): number {
   return EXIT_CODES[kindOf(error)];
 }
@@ -28,8 +32,24 @@ function placeText({ file, line, column }: SourcePlace): string {
   return column === undefined ? `${file}:${line}` : `${file}:${line}:${column}`;
 }
 
-function quote({ line, text = '' }: SourcePlace): string[] {
-  const lines = text.split('\n');
-  const width = String(line + lines.length - 1).length;
-  return lines.map((content, at) => ` ${String(line + at).padStart(width)} | ${content}`);
+/** The place's lines marked with `>>>`, with what stands around them where the file can be looked up. */
+function excerpt(place: SourcePlace, source: SourceLookup | undefined): { text: string; marked: boolean }[] {
+  const own = place.text?.split('\n');
+  const whole = source?.(place.file)?.split('\n');
+  const last = place.endLine ?? place.line + (own ? own.length - 1 : 0);
+  const fits = whole !== undefined && (own === undefined || own[0] === whole[place.line - 1]);
+  const first = fits ? Math.max(1, place.line - AROUND) : place.line;
+  const end = fits ? Math.min(lastLine(whole), last + AROUND) : last;
+  const lines = fits ? whole.slice(first - 1, end) : own;
+  if (!lines) return [];
+  const width = String(first + lines.length - 1).length + 1;
+  return lines.map((line, at) => {
+    const number = first + at;
+    const marked = number >= place.line && number <= last;
+    return { text: ` ${String(number).padStart(width)} | ${marked ? '>>>' : '   '} ${line}`.trimEnd(), marked };
+  });
+}
+
+function lastLine(lines: readonly string[]): number {
+  return lines.at(-1) === '' ? lines.length - 1 : lines.length;
 }

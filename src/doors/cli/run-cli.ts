@@ -1,58 +1,82 @@
-import { Command, CommanderError } from 'commander';
-import { CodedError } from '../../base/index.ts';
+import { CommanderError, type Command } from 'commander';
+import { CodedError, kindOf, messageOf } from '../../base/index.ts';
+import { createProgram, type CliContext } from './program.ts';
+import { usage } from './errors.ts';
 import { describeFailure, exitCodeOf } from './failure.ts';
-import { defaultSettings, storeFolder, type Settings } from './settings.ts';
+import type { Io } from './io.ts';
+import { oneOf } from './parse/values.ts';
+import { EXECUTORS, storeFolder, type Settings } from './settings.ts';
 
-export interface CliContext {
-  readonly settings: Settings;
-  readonly signal: AbortSignal;
-}
-
-/** A command: where it is declared, and what loads it. Only the one that is called is loaded. */
-export interface CliCommand {
-  define(command: Command, run: (action: (context: CliContext) => Promise<number | void>) => Promise<void>): void;
-}
-
-const COMMANDS: Readonly<Record<string, { summary: string; load: () => Promise<{ command: CliCommand }> }>> = {
-  build: { summary: 'build an image from a Dockerfile', load: () => import('./commands/build.ts') },
-};
-
-/** Runs one command line to its exit code. */
-export async function runCli(argv: readonly string[]): Promise<number> {
-  const defaults = defaultSettings();
-  const color = useColor(defaults.env);
-  const controller = new AbortController();
+/** Runs one command line to its exit code; what goes wrong is told on standard error. */
+export async function runCli(
+  argv: readonly string[],
+  o: { readonly io: Io; readonly signal: AbortSignal },
+): Promise<number> {
+  const { io, signal } = o;
   let code = 0;
-  const program = new Command('strake');
-  program
-    .exitOverride()
-    .option('--root <folder>', 'the store (STRAKE_ROOT; default: ~/.local/share/strake)')
-    .enablePositionalOptions();
-  const interrupted = (signal: NodeJS.Signals): void => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort(new CodedError({ code: 'INTERRUPTED', kind: 'cancelled', message: `interrupted by ${signal}` }));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupted);
-  const run = async (action: (context: CliContext) => Promise<number | void>): Promise<void> => {
-    const { root } = program.opts<{ root?: string }>();
-    const settings: Settings = { ...defaults, root: storeFolder({ root, ...defaults }), project: defaults.cwd };
-    code = (await action({ settings, signal: controller.signal })) ?? 0;
+  const run = async (command: Command, action: (context: CliContext) => Promise<number | void>): Promise<void> => {
+    code = (await action({ settings: settingsOf(command, io), io, signal })) ?? 0;
   };
   try {
-    const name = argv.find((arg) => !arg.startsWith('-'));
-    for (const [command, { summary, load }] of Object.entries(COMMANDS)) {
-      const declared = program.command(command).summary(summary);
-      if (command === name) (await load()).command.define(declared, run);
-    }
+    const program = await createProgram(argv, { run, io });
     await program.parseAsync([...argv], { from: 'user' });
     return code;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 64;
-    process.stderr.write(describeFailure(error, { color }));
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+    const error = thrown instanceof CommanderError ? ofCommander(thrown, argv) : thrown;
+    if (signal.aborted) return interrupted(signal.reason, io);
+    if (!isTold(thrown))
+      io.stderr.write(describeFailure(error, { color: io.errStyle.colored, source: sources.get(thrown as object) }));
     return exitCodeOf(error);
   }
 }
 
-function useColor(env: Settings['env']): boolean {
-  return process.stderr.isTTY && env['NO_COLOR'] === undefined && env['TERM'] !== 'dumb';
+const told = new WeakSet<object>();
+const sources = new WeakMap<object, (file: string) => string | undefined>();
+
+/** Marks an error that has been told of in a command's own way, or says where the file it points into can be read. */
+export function markFailure(
+  error: unknown,
+  o: { readonly told?: boolean | undefined; readonly source?: ((file: string) => string | undefined) | undefined },
+): void {
+  if (typeof error !== 'object' || error === null) return;
+  if (o.told) told.add(error);
+  if (o.source) sources.set(error, o.source);
+}
+
+function isTold(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && told.has(error);
+}
+
+function interrupted(reason: unknown, io: Io): number {
+  if (!(reason instanceof CodedError && reason.code === 'OUTPUT_CLOSED'))
+    io.stderr.write(`${io.errStyle.yellow(messageOf(reason))}\n`);
+  return kindOf(reason) === 'cancelled' ? 130 : exitCodeOf(reason);
+}
+
+/** commander's words as one of our messages: the suggestion becomes the remedy. */
+function ofCommander(error: CommanderError, argv: readonly string[]): Error {
+  const [, text = '', suggestion] = /^(?:error: )?([\s\S]*?)(?:\n\((Did you mean .*\?)\))?$/.exec(error.message) ?? [];
+  const command = argv.find((arg) => !arg.startsWith('-'));
+  const help =
+    error.code === 'commander.unknownCommand' || command === undefined ? 'strake help' : `strake ${command} --help`;
+  return usage(text.replaceAll("'", '"'), `${suggestion === undefined ? '' : `${suggestion} `}See "${help}".`);
+}
+
+function settingsOf(command: Command, io: Io): Settings {
+  const options = command.optsWithGlobals<{
+    root?: string;
+    executor?: string;
+    mirror?: string;
+    keyring?: string;
+    insecureRegistry?: readonly string[];
+  }>();
+  return {
+    root: storeFolder({ root: options.root, ...io }),
+    project: io.cwd,
+    executor: options.executor === undefined ? undefined : oneOf(EXECUTORS, '--executor')(options.executor),
+    mirror: options.mirror,
+    keyring: options.keyring,
+    insecure: options.insecureRegistry ?? [],
+  };
 }

@@ -1,67 +1,86 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { parseToml, systemRandom } from '../../base/index.ts';
-import { openEngine, type Engine } from '../../engine/index.ts';
-import { basesTable, readAptConfig, type BaseRequest } from '../../packages/index.ts';
-import { Credentials } from '../../registry/index.ts';
+import { join, resolve } from 'node:path';
+import type { Engine } from '../../engine/index.ts';
+import type { BaseRequest } from '../../packages/index.ts';
+import type { CredentialLookup, Credentials } from '../../registry/index.ts';
+import type { Io } from './io.ts';
+
+export const EXECUTORS = ['runc', 'crun', 'builtin'] as const;
 
 /** What the command line and the environment say about where things are; handed to commands. */
 export interface Settings {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
-  readonly cwd: string;
   /** The store's folder. */
   readonly root: string;
   /** Folder of strake.toml, where bases are named. */
   readonly project: string;
-  readonly executor?: 'runc' | 'crun' | 'builtin' | undefined;
+  readonly executor?: (typeof EXECUTORS)[number] | undefined;
+  /** URL of the mirror that packages come from. */
   readonly mirror?: string | undefined;
+  /** File with the keys that sign it. */
   readonly keyring?: string | undefined;
-  readonly insecure?: readonly string[] | undefined;
+  /** Registries that may be spoken to without TLS. */
+  readonly insecure: readonly string[];
 }
 
 /** The store's folder: --root, STRAKE_ROOT, $XDG_DATA_HOME/strake, ~/.local/share/strake. */
-export function storeFolder(o: { root?: string | undefined; env: Settings['env']; home: string }): string {
+export function storeFolder(o: { root?: string | undefined } & Pick<Io, 'env' | 'home' | 'cwd'>): string {
   const { STRAKE_ROOT: own, XDG_DATA_HOME: data } = o.env as { STRAKE_ROOT?: string; XDG_DATA_HOME?: string };
-  if (o.root !== undefined && o.root !== '') return o.root;
-  if (own !== undefined && own !== '') return own;
-  return join(data !== undefined && data.startsWith('/') ? data : join(o.home, '.local/share'), 'strake');
+  if (o.root !== undefined && o.root !== '') return resolve(o.cwd, o.root);
+  if (own !== undefined && own !== '') return resolve(o.cwd, own);
+  return join(data?.startsWith('/') ? data : join(o.home, '.local/share'), 'strake');
 }
 
-export function defaultSettings(): Pick<Settings, 'env' | 'home' | 'cwd'> {
-  return { env: process.env, home: process.env['HOME'] ?? homedir(), cwd: process.cwd() };
-}
-
+/** Opens the store and all that goes with it. */
 export async function engineFor(settings: Settings): Promise<Engine> {
+  const { openEngine } = await import('../../engine/index.ts');
   return openEngine({
     root: settings.root,
-    keeper: { command: process.execPath, args: [...process.execArgv, process.argv[1] ?? '', '__keeper'] },
+    keeper: keeperCommand(),
     executor: settings.executor,
     insecure: settings.insecure,
     bases: {
-      apt: () => readAptConfig(),
-      named: namedBases(settings.project),
+      apt: async () => (await import('../../packages/index.ts')).readAptConfig(),
+      named: await namedBases(settings.project),
       mirror: settings.mirror,
       keyring: settings.keyring,
     },
   });
 }
 
-export function credentialsFor(settings: Pick<Settings, 'env' | 'home'>, warn: (message: string) => void): Credentials {
+/** How this program is started again as a keeper. */
+export function keeperCommand(word = '__keeper'): { command: string; args: readonly string[] } {
+  return { command: process.execPath, args: [...process.execArgv, process.argv[1] ?? '', word] };
+}
+
+export async function credentialsFor(io: Io): Promise<Credentials> {
+  const { Credentials } = await import('../../registry/index.ts');
   return new Credentials({
-    env: settings.env,
-    home: settings.home,
+    env: io.env,
+    home: io.home,
     uid: process.getuid?.(),
-    random: systemRandom,
-    warn,
+    random: io.random,
+    warn: (message) => io.stderr.write(`${io.errStyle.yellow('warning')}: ${message}\n`),
   });
 }
 
+/** Logins, found when the first one is asked for. */
+export function lazyCredentials(io: Io): CredentialLookup {
+  let opening: Promise<Credentials> | undefined;
+  return async (target, w) => (await (opening ??= credentialsFor(io))).lookup(target, w);
+}
+
 /** `[bases]` of strake.toml in a folder; none where there is no such file. */
-function namedBases(folder: string): Map<string, BaseRequest> {
+async function namedBases(folder: string): Promise<Map<string, BaseRequest>> {
   const file = join(folder, 'strake.toml');
-  return existsSync(file)
-    ? basesTable(parseToml(readFileSync(file, 'utf8'), file), file)
-    : new Map<string, BaseRequest>();
+  if (!existsSync(file)) return new Map();
+  const { parseToml } = await import('../../base/index.ts');
+  const { basesTable } = await import('../../packages/index.ts');
+  return basesTable(parseToml(readFileSync(file, 'utf8'), file), file);
+}
+
+/** True when --insecure-registry names the registry of this image. */
+export async function isInsecure(name: string, settings: Settings): Promise<boolean> {
+  if (settings.insecure.length === 0) return false;
+  const { parseReference } = await import('../../image/index.ts');
+  return settings.insecure.includes(parseReference(name).registry);
 }

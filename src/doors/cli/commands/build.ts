@@ -1,86 +1,81 @@
-import { basename, dirname, join, resolve } from 'node:path';
-import { systemClock, systemRandom } from '../../../base/index.ts';
-import type { BuildRequest, ExportRequest, ImageMetadata } from '../../../engine/index.ts';
-import { folderSource, StatCache } from '../../../tree/index.ts';
-import { localHost } from '../local-host.ts';
-import { plainProgress } from '../progress/plain.ts';
-import type { CliCommand } from '../run-cli.ts';
-import { credentialsFor, engineFor } from '../settings.ts';
+import { Option } from 'commander';
+import type { BuildFlags } from '../build/flags.ts';
+import { collectValues as list } from '../parse/values.ts';
+import { registryOptions, type CliCommand } from '../program.ts';
+import { PROGRESS_MODES } from '../progress/create-renderer.ts';
+import { EXECUTORS } from '../settings.ts';
 
-interface BuildOptions {
-  file?: string;
-  tag: string[];
-  target?: string;
-  buildArg: string[];
-  cache: boolean;
-  output: string[];
-  allow: string[];
-}
-
-const list = (value: string, before: string[]): string[] => [...before, value];
-
-export const command: CliCommand = {
-  define(command, run) {
-    command
-      .argument('[context]', 'folder', '.')
-      .option('-f, --file <path>', 'the Dockerfile')
-      .option('-t, --tag <name>', 'name the image', list, [])
-      .option('--target <stage>', 'stop at this stage')
-      .option('--build-arg <name=value>', 'set an ARG', list, [])
-      .option('--no-cache', 'run every step anew')
-      .option('-o, --output <spec>', 'where the result goes', list, [])
-      .option('--allow <entitlement>', 'grant network.host or security.insecure', list, [])
-      .action(async (context: string, options: BuildOptions) =>
-        run(async ({ settings, signal }) => {
-          const folder = resolve(settings.cwd, context);
-          const file = options.file === undefined ? join(folder, 'Dockerfile') : resolve(settings.cwd, options.file);
-          const request: BuildRequest & ImageMetadata = {
-            frontend: 'dockerfile',
-            options: {
-              filename: basename(file),
-              ...(options.target === undefined ? {} : { target: options.target }),
-              ...(options.cache ? {} : { 'no-cache': '' }),
-              ...Object.fromEntries(
-                options.buildArg.map((arg) => [`build-arg:${arg.split('=')[0]}`, arg.slice(arg.indexOf('=') + 1)]),
-              ),
-            },
-            platforms: [],
-            exports:
-              options.output.length > 0 ? options.output.map(parseOutput) : [{ type: 'store', names: options.tag }],
-            allow: options.allow,
-            annotations: [],
-          };
-          const cache = new StatCache(join(settings.root, 'context'), { random: systemRandom, clock: systemClock });
-          const host = localHost({
-            files: new Map([
-              ['context', folderSource(folder, { cache, owner: { uid: 0, gid: 0 } })],
-              ['dockerfile', folderSource(dirname(file))],
-            ]),
-            secrets: new Map(),
-            sinks: new Map(
-              options.output.map((output, at) => [String(at), { kind: 'file', path: parseOutputPath(output) }]),
-            ),
-            credentials: credentialsFor(settings, (message) => process.stderr.write(`${message}\n`)).lookup,
-            env: settings.env,
-            random: systemRandom,
-          });
-          await using engine = await engineFor(settings);
-          const show = plainProgress((text) => process.stderr.write(text));
-          for await (const event of engine.build(request, host, { signal })) {
-            show(event);
-            if (event.kind === 'result') process.stdout.write(`${event.result.images[0]?.imageId ?? ''}\n`);
-          }
-        }),
-      );
-  },
+const GROUPS = {
+  what: 'What is built:',
+  how: 'How it is built:',
+  offer: 'What it may use:',
+  result: 'What comes of it:',
+  base: 'Bases from packages:',
 };
 
-function parseOutput(text: string, at = 0): ExportRequest {
-  const fields = Object.fromEntries(text.split(',').map((field) => field.split('=') as [string, string]));
-  if (fields['type'] === 'tar') return { type: 'tar', sink: String(at) };
-  return { type: fields['type'] === 'docker' ? 'docker' : 'oci', sink: String(at), tar: true, names: [] };
-}
-
-function parseOutputPath(text: string): string {
-  return /dest=([^,]*)/.exec(text)?.[1] ?? '-';
-}
+export const command: CliCommand = {
+  about:
+    'Builds the image that a Dockerfile describes, into the local store unless an output says otherwise. Steps that were done before are not done again.',
+  examples: [
+    ['strake build . -t app', 'the Dockerfile of this folder, into the local store'],
+    ['strake build -f deploy/Dockerfile --target test .', 'another Dockerfile, up to one of its stages'],
+    ['strake build . -t registry.example/app:1.2 --push', 'and to a registry'],
+    ['strake build . -o type=oci,dest=app.tar', 'as an archive that other tools read'],
+    ['strake build . -o ./out', 'only its files, as a folder'],
+    ['strake build https://git.example/app.git#v1.2:docker', 'the folder "docker" of a repository, at a tag'],
+    ['SOURCE_DATE_EPOCH=0 strake build . -q', 'the same sources give the same ID, anywhere'],
+  ],
+  define(command, run) {
+    command
+      .argument(
+        '[context]',
+        'a folder, the URL of a git repository or tarball, or "-" for a Dockerfile or tar on standard input',
+        '.',
+      )
+      .optionsGroup(GROUPS.what)
+      .option('-f, --file <path>', 'the Dockerfile ("-": standard input)')
+      .option('--target <stage>', 'stop at this stage')
+      .option('--build-arg <name=value>', 'set an ARG; a name alone takes its value from the environment', list, [])
+      .option(
+        '--build-context <name=place>',
+        'what FROM or COPY --from means by a name: a folder, a URL, docker-image://…',
+        list,
+        [],
+      )
+      .option('--platform <platform>', 'what it is built for, as linux/arm64', list, [])
+      .option('--label <name=value>', 'add a label to the image', list, [])
+      .option('--annotation <[level:]name=value>', 'add an annotation to the manifest, or at another level', list, [])
+      .optionsGroup(GROUPS.how)
+      .option('--no-cache', 'run every step anew')
+      .option('--no-cache-filter <stages>', 'run the steps of these stages anew', list, [])
+      .option('--pull', 'ask registries for newer bases, also where one is in the store')
+      .option('--network <mode>', 'what RUN lines reach: default, none or host', 'default')
+      .option('--add-host <host=address>', 'add a line to /etc/hosts of RUN lines', list, [])
+      .option('--shm-size <size>', 'of /dev/shm in RUN lines, as 128m')
+      .option('--ulimit <name=soft[:hard]>', 'a limit for RUN lines', list, [])
+      .addOption(new Option('--executor <name>', 'what runs RUN lines; the best by default').choices(EXECUTORS))
+      .optionsGroup(GROUPS.offer)
+      .option('--secret <id=name,src=file>', 'a secret for RUN --mount=type=secret; or env=VARIABLE', list, [])
+      .option('--ssh <id[=socket]>', 'an ssh agent for RUN --mount=type=ssh', list, [])
+      .option('--allow <entitlement>', 'grant network.host or security.insecure', list, []);
+    registryOptions(command)
+      .optionsGroup(GROUPS.base)
+      .option('--mirror <url>', 'where packages come from, instead of where apt takes them from')
+      .option('--keyring <file>', 'the keys that sign them')
+      .optionsGroup(GROUPS.result)
+      .option('-t, --tag <name>', 'name the image', list, [])
+      .option('-o, --output <spec>', 'where it goes; see "strake help outputs"', list, [])
+      .option('--push', 'also push it to the registry that its name says')
+      .option('--load', 'also load it into a running Docker or Podman')
+      .option('--iidfile <file>', 'write the image ID to a file')
+      .option('--metadata-file <file>', 'write what is known of the result to a file, as JSON')
+      .option('-q, --quiet', 'print the image ID only')
+      .addOption(new Option('--progress <mode>', 'how progress is shown').choices(PROGRESS_MODES));
+    command.action((place: string, flags: BuildFlags) =>
+      run(command, async (c) => {
+        const { runBuild } = await import('../build/run-build.ts');
+        return runBuild(place, flags, c);
+      }),
+    );
+  },
+};

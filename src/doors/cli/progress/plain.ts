@@ -1,55 +1,125 @@
+import type { Clock } from '../../../base/index.ts';
 import type { BuildEvent } from '../../../engine/index.ts';
+import { secondsText } from '../print/units.ts';
+import type { Style } from '../print/style.ts';
+import { failedLog, warningSummary } from './closing.ts';
+import { amountText, groundText } from './frame.ts';
+import { ProgressModel, type Item, type Step } from './model.ts';
+import type { Renderer, Screen } from './renderer.ts';
+import { visibleText } from './text.ts';
 
-/** Lines as BuildKit's plain progress has them: `#4 [build 2/3] RUN make`, `#4 0.512 output`, `#4 DONE 1.2s`. */
-export function plainProgress(write: (text: string) => void): (event: BuildEvent) => void {
-  const numbers = new Map<string, number>();
-  const names = new Map<string, string>();
-  const started = new Map<string, number>();
-  const rests = new Map<string, string>();
-  const numberOf = (id: string): number => {
-    let number = numbers.get(id);
-    if (number === undefined) {
-      number = numbers.size + 1;
-      numbers.set(id, number);
-      write(`\n#${number} ${names.get(id) ?? id}\n`);
+/** How long lines of a step wait while another one has the word. */
+const PATIENCE_MS = 3000;
+/** An item is told of again when it has come this much further, or after this time. */
+const LEAST_STEP = 0.05;
+const LEAST_MS = 5000;
+
+/**
+ * Lines as BuildKit's plain progress has them: `#4 [build 2/3] RUN make`, `#4 0.512 output`, `#4 DONE 1.2s`. One step has the word at a time; lines of others wait a little, and go out at once when their step ends.
+ */
+export function plainRenderer(screen: Screen, o: { readonly clock: Clock; readonly style: Style }): Renderer {
+  const model = new ProgressModel();
+  const told = new Map<string, { at: number; current: number }>();
+  const waiting = new Map<string, { readonly since: number; readonly lines: string[] }>();
+  let current: Step | undefined;
+  let first = true;
+
+  const speak = (step: Step, lines: readonly string[]): void => {
+    let text = '';
+    if (current !== step) {
+      if (current) text += `#${current.number} ...\n`;
+      text += `${first ? '' : '\n'}#${step.number} ${visibleText(step.name)}\n`;
+      first = false;
+      current = step;
     }
-    return number;
+    const held = waiting.get(step.id)?.lines ?? [];
+    waiting.delete(step.id);
+    for (const line of [...held, ...lines]) text += `#${step.number} ${line}\n`;
+    if (step.endedAt !== undefined) current = undefined;
+    screen.write(text);
   };
-  return (event) => {
+  const say = (step: Step, lines: readonly string[], at: number): void => {
+    const ended = step.endedAt !== undefined;
+    if (lines.length === 0 && !ended && current) return;
+    if (!current || current === step || ended) return speak(step, lines);
+    const held = waiting.get(step.id);
+    if (held) held.lines.push(...lines);
+    else waiting.set(step.id, { since: at, lines: [...lines] });
+    hear(at);
+  };
+  const hear = (now: number): void => {
+    for (const [id, { since }] of waiting) {
+      const step = model.steps.get(id);
+      if (step && (!current || now - since >= PATIENCE_MS)) return speak(step, []);
+    }
+  };
+  const timer = setInterval(() => hear(o.clock.now()), 1000);
+  timer.unref();
+
+  return {
+    event: (event) => {
+      const { step, lines } = model.apply(event);
+      if (event.kind === 'ground') {
+        const { lacks } = event.ground;
+        screen.write(
+          ['', `#0 steps run with ${groundText(event.ground)}`, ...lacks.map((lack) => `#0 ${lack}`), '']
+            .join('\n')
+            .slice(first ? 1 : 0),
+        );
+        first = false;
+        current = undefined;
+        return;
+      }
+      if (!step || step.number === 0 || !('at' in event)) return;
+      const since = step.startedAt ?? event.at;
+      const log = lines.map(({ at, text }) => `${(Math.max(0, at - since) / 1000).toFixed(3)} ${text}`);
+      say(step, [...log, ...linesOf(event, step)], event.at);
+    },
+    finish: () => {
+      for (const id of waiting.keys()) {
+        const step = model.steps.get(id);
+        if (step) speak(step, []);
+      }
+      const rest = [...failedLog(model, o.style), ...warningSummary(model.warnings, o.style)];
+      if (rest.length > 0) screen.write(`${rest.join('\n')}\n`);
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+
+  function linesOf(event: BuildEvent, step: Step): string[] {
     switch (event.kind) {
-      case 'vertex':
-        names.set(event.id, event.name);
-        break;
-      case 'started':
-        started.set(event.id, event.at);
-        numberOf(event.id);
-        break;
       case 'cached':
-        write(`#${numberOf(event.id)} CACHED (${event.verdict.hit ? event.verdict.by : ''})\n`);
-        break;
+        return event.verdict.hit ? [`CACHED (by ${event.verdict.by})`] : [];
       case 'note':
-        write(`#${numberOf(event.id)} ${event.text}\n`);
-        break;
-      case 'log': {
-        const since = ((event.at - (started.get(event.id) ?? event.at)) / 1000).toFixed(3);
-        const lines = ((rests.get(event.id) ?? '') + Buffer.from(event.chunk).toString()).split('\n');
-        rests.set(event.id, lines.pop() ?? '');
-        for (const line of lines) write(`#${numberOf(event.id)} ${since} ${line}\n`);
-        break;
+        return [visibleText(event.text)];
+      case 'progress': {
+        const item = step.items.get(event.progress.item);
+        return item && isWorthTelling(step, item) ? [itemText(item)] : [];
       }
       case 'completed': {
-        if (!numbers.has(event.id)) break;
-        const seconds = ((event.at - (started.get(event.id) ?? event.at)) / 1000).toFixed(1);
-        write(`#${numberOf(event.id)} ${event.error === undefined ? `DONE ${seconds}s` : `ERROR: ${event.error}`}\n`);
-        break;
+        if (step.state === 'cached') return [];
+        if (step.state === 'cancelled') return ['CANCELED'];
+        if (event.error !== undefined) return [`ERROR: ${event.error}`];
+        return [step.startedAt === undefined ? 'DONE' : `DONE ${secondsText(event.at - step.startedAt)}`];
       }
-      case 'warning':
-        write(`WARN: ${event.warning.message}\n`);
-        break;
-      case 'ground':
-      case 'progress':
-      case 'result':
-        break;
+      default:
+        return [];
     }
-  };
+  }
+
+  function isWorthTelling(step: Step, item: Item): boolean {
+    const key = `${step.id} ${item.name}`;
+    const last = told.get(key);
+    const far = item.total ? (item.current - (last?.current ?? 0)) / item.total >= LEAST_STEP : false;
+    if (last && !item.done && !far && item.at - last.at < LEAST_MS) return false;
+    told.set(key, { at: item.at, current: item.current });
+    return true;
+  }
+}
+
+function itemText(item: Item): string {
+  const spent = item.at - item.startedAt;
+  return [visibleText(item.name), amountText(item), spent > 10 ? secondsText(spent) : '', item.done ? 'done' : '']
+    .filter((part) => part !== '')
+    .join(' ');
 }

@@ -1,0 +1,173 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { CodedError, messageOf } from '../../../base/index.ts';
+import type { BuildEvent, BuildResult, GroundReport } from '../../../engine/index.ts';
+import { familiarReference, parseReference } from '../../../image/index.ts';
+import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
+import { cliError, usage } from '../errors.ts';
+import { localHost } from '../local-host.ts';
+import { agentOf, secretOf } from '../parse/secret.ts';
+import { booleanOf, keyValues } from '../parse/values.ts';
+import type { CliContext } from '../program.ts';
+import { createRenderer, progressMode } from '../progress/create-renderer.ts';
+import { markFailure } from '../run-cli.ts';
+import { engineFor, lazyCredentials } from '../settings.ts';
+import { openContext, openNamedContext, type BuildContext } from './context.ts';
+import { planBuild, type BuildFlags, type Planned } from './flags.ts';
+import { nextSteps } from './next-steps.ts';
+
+/** `strake build`: the request, what this side offers to it, its story on standard error, its result on standard output and in files. */
+export async function runBuild(place: string, flags: BuildFlags, c: CliContext): Promise<void> {
+  const { io, settings, signal } = c;
+  const mode = flags.quiet ? 'quiet' : progressMode(flags.progress, io.env);
+  const planned = planBuild(flags, { ...io, stdoutIsTerminal: io.stdout.isTerminal, insecure: settings.insecure });
+  const secrets = new Map(flags.secret.map((text) => secretOf(text, io)).map(({ id, source }) => [id, source]));
+  const agents = new Map(flags.ssh.map((text) => agentOf(text, io)).map(({ id, socket }) => [id, socket]));
+  using renderer = createRenderer(mode, io.stderr, {
+    clock: io.clock,
+    style: io.errStyle,
+    env: io.env,
+    title: 'Building',
+  });
+  const scratch = join(settings.root, 'tmp');
+  const keepGitDir = isSet(planned.request.options['build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR']);
+  const shared = { io, scratch, keepGitDir, signal, emit: renderer.event };
+  let context: BuildContext | undefined;
+  try {
+    using opened = await openContext(place, { ...shared, file: flags.file });
+    context = opened;
+    using named = new DisposableStack();
+    const contexts = await namedContexts(flags, async (text) => named.use(await openNamedContext(text, shared)).folder);
+    const host = localHost({
+      files: filesOf(opened, contexts.folders, c),
+      secrets,
+      agents,
+      sinks: planned.outputs.sinks,
+      credentials: lazyCredentials(io),
+      env: io.env,
+      random: io.random,
+    });
+    const request = {
+      ...planned.request,
+      options: { ...planned.request.options, ...contexts.options, filename: opened.dockerfile.name },
+    };
+    await using engine = await engineFor({ ...settings, project: opened.isLocal ? opened.folder : settings.project });
+    let result: BuildResult | undefined;
+    let ground: GroundReport | undefined;
+    for await (const event of engine.build(request, host, { signal })) {
+      renderer.event(event);
+      if (event.kind === 'result') ({ result } = event);
+      if (event.kind === 'ground') ({ ground } = event);
+    }
+    if (result) writeFiles(result, ground, { flags, cwd: io.cwd });
+    renderer.finish();
+    if (result)
+      printResult(result, planned, { quiet: mode === 'quiet', talk: mode !== 'json' && mode !== 'rawjson', c });
+  } catch (error) {
+    renderer.finish(error);
+    markFailure(error, { told: renderer.tellsFailure, source: sourceOf(error, context) });
+    throw error;
+  }
+}
+
+function filesOf(
+  context: BuildContext,
+  named: ReadonlyMap<string, string>,
+  { io, settings }: CliContext,
+): Map<string, FileSource> {
+  const cache = new StatCache(join(settings.root, 'context'), { random: io.random, clock: io.clock });
+  const owner = { uid: 0, gid: 0 };
+  const cached = (folder: string): FileSource => folderSource(folder, { cache, owner });
+  return new Map([
+    ['context', context.isLocal ? cached(context.folder) : folderSource(context.folder, { owner })],
+    ['dockerfile', folderSource(context.dockerfile.folder, { owner })],
+    ...[...named].map(([name, folder]) => [`context-${name}`, cached(folder)] as const),
+  ]);
+}
+
+/** `--build-context name=…`: images go to the frontend as they are, folders are offered under a name of their own. */
+async function namedContexts(
+  flags: BuildFlags,
+  folderOf: (text: string) => Promise<string>,
+): Promise<{ options: Record<string, string>; folders: Map<string, string> }> {
+  const options: Record<string, string> = {};
+  const folders = new Map<string, string>();
+  for (const [name, value] of keyValues(flags.buildContext, { what: '--build-context' })) {
+    if (value === '')
+      throw usage(
+        `read --build-context "${name}=": there is no value`,
+        'Write name=folder or name=docker-image://image.',
+      );
+    if (/^(docker-image|oci-layout|target):/.test(value)) options[`context:${name}`] = value;
+    else {
+      folders.set(name, await folderOf(value));
+      options[`context:${name}`] = `local:context-${name}`;
+    }
+  }
+  return { options, folders };
+}
+
+function isSet(text: string | undefined): boolean {
+  return text !== undefined && text !== '' && booleanOf(text, 'BUILDKIT_CONTEXT_KEEP_GIT_DIR');
+}
+
+/** `--iidfile` and `--metadata-file`. */
+function writeFiles(
+  result: BuildResult,
+  ground: GroundReport | undefined,
+  o: { flags: BuildFlags; cwd: string },
+): void {
+  const write = (flag: string, path: string, text: string): void => {
+    try {
+      writeFileSync(resolve(o.cwd, path), text);
+    } catch (error) {
+      throw cliError('OUTPUT_INVALID', `write ${flag} "${path}": ${messageOf(error)}`, { cause: error });
+    }
+  };
+  const [image] = result.images;
+  if (o.flags.iidfile !== undefined && image) write('--iidfile', o.flags.iidfile, image.imageId);
+  if (o.flags.metadataFile === undefined) return;
+  const metadata = { ...result.metadata, ...(ground ? { 'strake.ground': ground } : {}) };
+  write('--metadata-file', o.flags.metadataFile, `${JSON.stringify(metadata, undefined, 2)}\n`);
+}
+
+/** The image ID, then the manifest of every target that was written; on standard error where an archive takes standard output. */
+function printResult(
+  result: BuildResult,
+  { outputs, request }: Planned,
+  o: { quiet: boolean; talk: boolean; c: CliContext },
+): void {
+  const { io } = o.c;
+  const out = outputs.usesStdout ? io.stderr : io.stdout;
+  for (const image of result.images) {
+    out.write(`${image.imageId}\n`);
+    if (o.quiet) continue;
+    for (const { descriptor, names } of image.manifests)
+      for (const name of names.length > 0 ? names.map(familiar) : ['manifest'])
+        out.write(`${name}@${descriptor.digest}\n`);
+  }
+  const text = o.quiet || !o.talk ? '' : nextSteps(request.exports, io.errStyle);
+  if (text !== '') io.stderr.write(text);
+}
+
+function familiar(name: string): string {
+  return familiarReference(parseReference(name));
+}
+
+/** How the file that an error points into can be read: the Dockerfile. */
+function sourceOf(
+  error: unknown,
+  context: BuildContext | undefined,
+): ((file: string) => string | undefined) | undefined {
+  if (!(error instanceof CodedError) || error.place?.file !== context?.dockerfile.name || !context) return undefined;
+  const path = join(context.dockerfile.folder, context.dockerfile.name);
+  let text: string | undefined;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    // The excerpt that the error carries is shown instead.
+  }
+  return () => text;
+}
+
+export type { BuildEvent };

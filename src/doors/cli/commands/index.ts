@@ -1,0 +1,69 @@
+import type { CliCommand } from '../program.ts';
+
+/** A command of the table: what the root help says of it, and what loads it. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly aliases?: readonly string[] | undefined;
+  readonly group: 'Build' | 'Images' | 'Registries' | 'Bases' | 'This machine';
+  readonly summary: string;
+  readonly hidden?: boolean | undefined;
+  readonly load: () => Promise<{ readonly command: CliCommand }>;
+}
+
+/** Every command, in the order of the root help. */
+export const COMMANDS: readonly CommandEntry[] = [
+  { name: 'build', group: 'Build', summary: 'build an image from a Dockerfile', load: () => import('./build.ts') },
+  { name: 'images', group: 'Images', summary: 'list the images of the local store', load: () => import('./images.ts') },
+  {
+    name: 'inspect',
+    group: 'Images',
+    summary: 'show all that is known of an image',
+    load: () => import('./inspect.ts'),
+  },
+  {
+    name: 'history',
+    group: 'Images',
+    summary: 'show how an image was made, layer by layer',
+    load: () => import('./history.ts'),
+  },
+  { name: 'tag', group: 'Images', summary: 'give an image one more name', load: () => import('./tag.ts') },
+  {
+    name: 'rm',
+    aliases: ['rmi'],
+    group: 'Images',
+    summary: 'remove names, and images without one',
+    load: () => import('./rm.ts'),
+  },
+  { name: 'save', group: 'Images', summary: 'write images to an archive', load: () => import('./save.ts') },
+  { name: 'load', group: 'Images', summary: 'read images from an archive or layout', load: () => import('./load.ts') },
+  { name: 'pull', group: 'Registries', summary: 'bring an image from a registry', load: () => import('./pull.ts') },
+  { name: 'push', group: 'Registries', summary: 'bring an image to a registry', load: () => import('./push.ts') },
+  {
+    name: 'copy',
+    group: 'Registries',
+    summary: 'copy an image from anywhere to anywhere',
+    load: () => import('./copy.ts'),
+  },
+  { name: 'login', group: 'Registries', summary: 'log in to a registry', load: () => import('./login.ts') },
+  { name: 'logout', group: 'Registries', summary: 'forget the login of a registry', load: () => import('./logout.ts') },
+  { name: 'base', group: 'Bases', summary: 'make base images from Debian packages', load: () => import('./base.ts') },
+  {
+    name: 'prune',
+    group: 'This machine',
+    summary: 'give back space that the store need not hold',
+    load: () => import('./prune.ts'),
+  },
+  {
+    name: 'doctor',
+    group: 'This machine',
+    summary: 'say what this machine offers, and what is lost without the rest',
+    load: () => import('./doctor.ts'),
+  },
+  {
+    name: 'completion',
+    group: 'This machine',
+    summary: 'print a completion script for bash, zsh or fish',
+    load: () => import('./completion.ts'),
+  },
+  { name: 'version', group: 'This machine', summary: 'show the version', load: () => import('./version.ts') },
+];

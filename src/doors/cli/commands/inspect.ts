@@ -1,0 +1,67 @@
+import { Option } from 'commander';
+import { inspectJson } from '../print/image-json.ts';
+import { jsonText } from '../print/table.ts';
+import { plural, shortSize } from '../print/units.ts';
+import type { CliCommand, CliContext } from '../program.ts';
+import type { ImageDetails } from '../../../engine/index.ts';
+import { engineFor } from '../settings.ts';
+
+export const command: CliCommand = {
+  about: 'Shows all that is known of images: configuration, layers, manifest.',
+  examples: [
+    ['strake inspect app', 'as JSON, in the shape of "docker image inspect"'],
+    ['strake inspect --format text app', 'the same for reading'],
+  ],
+  define(command, run) {
+    command
+      .argument('<image...>', 'names, or IDs (their beginning is enough)')
+      .addOption(new Option('--format <format>', 'how it is printed').choices(['json', 'text']).default('json'))
+      .action((names: readonly string[], flags: { format: 'json' | 'text' }) =>
+        run(command, async ({ settings, io, signal }) => {
+          await using engine = await engineFor(settings);
+          const images: ImageDetails[] = [];
+          for (const name of names) images.push(await engine.images.inspect(name, { signal }));
+          if (flags.format === 'json') io.stdout.write(jsonText(images.map(inspectJson)));
+          else io.stdout.write(images.map((image) => textOf(image, io)).join('\n'));
+        }),
+      );
+  },
+};
+
+function textOf(image: ImageDetails, io: CliContext['io']): string {
+  const { config } = image.config;
+  const words = (list: readonly string[] | null | undefined): string | undefined =>
+    list && list.length > 0 ? JSON.stringify(list) : undefined;
+  const rows: [string, string | undefined][] = [
+    ['ID', image.id],
+    ['Names', image.names.join(', ') || undefined],
+    ['Manifest', image.manifestDigest],
+    ['Created', image.config.created],
+    ['Platform', [image.config.os, image.config.architecture, image.config.variant].filter(Boolean).join('/')],
+    ['Size', `${shortSize(image.size)} in ${plural(image.layers.length, 'layer')}`],
+    ['Entrypoint', words(config?.Entrypoint)],
+    ['Command', words(config?.Cmd)],
+    ['User', config?.User],
+    ['Folder', config?.WorkingDir],
+    ['Ports', Object.keys(config?.ExposedPorts ?? {}).join(', ') || undefined],
+    ['Volumes', Object.keys(config?.Volumes ?? {}).join(', ') || undefined],
+    ['Health', words(config?.Healthcheck?.Test)],
+    ['Stop signal', config?.StopSignal],
+    ...(config?.Env ?? []).map((line): [string, string] => ['Environment', line]),
+    ...Object.entries(config?.Labels ?? {}).map(([key, value]): [string, string] => ['Label', `${key}=${value}`]),
+    ...image.layers.map((layer): [string, string] => [
+      'Layer',
+      `${layer.diffId}  ${shortSize(layer.size ?? layer.compressed?.size ?? 0)}`,
+    ]),
+  ];
+  const shown = rows.filter((row): row is [string, string] => row[1] !== undefined && row[1] !== '');
+  const width = Math.max(...shown.map(([title]) => title.length));
+  let last = '';
+  return shown
+    .map(([title, value]) => {
+      const head = title === last ? '' : title;
+      last = title;
+      return `${io.outStyle.bold(head.padEnd(width))}  ${value}\n`;
+    })
+    .join('');
+}

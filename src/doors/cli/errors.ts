@@ -1,0 +1,25 @@
+import { errorTable } from '../../base/index.ts';
+
+export const cliError = errorTable({
+  USAGE: 'invalid',
+  CONTEXT_NOT_FOUND: 'not_found',
+  CONTEXT_INVALID: 'invalid',
+  CONTEXT_DENIED: 'denied',
+  CONTEXT_FETCH_FAILED: 'unavailable',
+  DOCKERFILE_MISSING: 'not_found',
+  OUTPUT_TERMINAL: 'invalid',
+  OUTPUT_INVALID: 'invalid',
+  OUTPUT_CLOSED: 'cancelled',
+  SECRET_UNREADABLE: 'not_found',
+  AGENT_UNREACHABLE: 'unavailable',
+  LOGIN_INVALID: 'invalid',
+  NOT_LOGGED_IN: 'not_found',
+  STORE_DAMAGED: 'failed',
+  NOTHING_RUNS: 'unsupported',
+  INTERRUPTED: 'cancelled',
+});
+
+/** A command line that cannot be meant. */
+export function usage(message: string, remedy?: string): Error {
+  return cliError('USAGE', message, { remedy });
+}

@@ -1,0 +1,53 @@
+import { EXIT_MEANINGS } from './exit-code.ts';
+
+export const TOPICS: readonly string[] = ['exit-codes', 'outputs', 'environment'];
+
+/** The text of a topic of `strake help`; undefined for any other word. */
+export function topicText(topic: string): string | undefined {
+  switch (topic) {
+    case 'exit-codes':
+      return `How strake ends:\n\n${EXIT_MEANINGS.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`).join('\n')}\n`;
+    case 'outputs':
+      return OUTPUTS;
+    case 'environment':
+      return ENVIRONMENT;
+    default:
+      return undefined;
+  }
+}
+
+const OUTPUTS = `Where a build goes: -o, --output TYPE (may be given several times; without it, the local store)
+
+  -o DIR, type=local,dest=DIR          the root file system as a folder
+  -o -, type=tar,dest=FILE             the root file system as a tar ("-" is standard output)
+  type=oci,dest=FILE                   an OCI image archive
+  type=oci,dest=DIR,tar=false          an OCI image layout, as a folder
+  type=docker,dest=FILE                a docker archive ("docker load" reads it)
+  type=docker, type=docker-daemon      into a running Docker or Podman; socket=PATH names it (--load)
+  type=image,name=NAME                 the local store; with push=true a registry, too
+  type=registry,name=NAME              a registry (--push)
+  type=cacheonly                       nowhere: only the cache is filled
+
+Further words, after commas:
+  name=NAME                            instead of --tag; several in quotes: '"name=a,b"'
+  compression=gzip|zstd|uncompressed   of layers made here, and compression-level=N
+  oci-mediatypes=false                 Docker's media types in a registry
+  registry.insecure=true               a registry without TLS
+  rewrite-timestamp=false              keep times later than SOURCE_DATE_EPOCH
+  annotation.KEY=VALUE                 on the manifest; annotation-index.KEY and so on for other places
+`;
+
+const ENVIRONMENT = `Variables that strake reads:
+
+  STRAKE_ROOT            the store's folder (also --root); else $XDG_DATA_HOME/strake, else ~/.local/share/strake
+  SOURCE_DATE_EPOCH      seconds since 1970: no time in the result is later, and the same sources give the same digest
+  BUILDKIT_PROGRESS      how progress is shown where --progress does not say
+  DOCKER_CONFIG, REGISTRY_AUTH_FILE, DOCKER_AUTH_CONFIG
+                         where logins are kept
+  DOCKER_HOST            unix://PATH of the daemon that --load speaks to
+  HTTP_PROXY, HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE
+                         how registries and mirrors are reached
+  SSH_AUTH_SOCK          the agent that --ssh default offers
+  NO_COLOR, FORCE_COLOR, TERM=dumb, CI
+                         colors and drawing on the terminal
+`;

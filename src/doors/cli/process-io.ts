@@ -1,0 +1,37 @@
+import { homedir } from 'node:os';
+import { systemClock, systemRandom } from '../../base/index.ts';
+import type { Io } from './io.ts';
+import { styleFor, wantsColor } from './print/style.ts';
+import type { Screen } from './progress/renderer.ts';
+
+/** This process as commands see it. */
+export function processIo(): Io {
+  const { env, stdin, stdout, stderr } = process;
+  return {
+    env,
+    cwd: process.cwd(),
+    home: env['HOME'] || homedir(),
+    stdin,
+    stdout: screenOf(stdout, env),
+    stderr: screenOf(stderr, env),
+    outStyle: styleFor(wantsColor(env, stdout.isTTY)),
+    errStyle: styleFor(wantsColor(env, stderr.isTTY)),
+    clock: systemClock,
+    random: systemRandom,
+  };
+}
+
+function screenOf(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv): Screen {
+  return {
+    isTerminal: stream.isTTY,
+    size: () => ({
+      columns: stream.columns || Number(env['COLUMNS']) || 80,
+      rows: stream.rows || Number(env['LINES']) || 24,
+    }),
+    write: (text) => void stream.write(text),
+    onResize: (listener) => {
+      stream.on('resize', listener);
+      return { [Symbol.dispose]: () => void stream.off('resize', listener) };
+    },
+  };
+}

@@ -1,0 +1,155 @@
+import type { BuildEvent, BuildResult, GroundReport } from '../../../engine/index.ts';
+import { StepLog, type LogLine } from './step-log.ts';
+
+type Of<K extends BuildEvent['kind']> = Extract<BuildEvent, { kind: K }>;
+
+/** Something being moved: a layer, a context. Times are milliseconds since the epoch. */
+export interface Item {
+  readonly name: string;
+  readonly startedAt: number;
+  at: number;
+  current: number;
+  total: number | undefined;
+  unit: 'bytes' | 'files' | 'packages';
+  done: boolean;
+}
+
+export interface Step {
+  readonly id: string;
+  readonly name: string;
+  readonly internal: boolean;
+  /** Counted from 1 in the order in which steps were first heard of at work; 0 until then. */
+  number: number;
+  state: 'waiting' | 'running' | 'cached' | 'done' | 'failed' | 'cancelled';
+  startedAt: number | undefined;
+  endedAt: number | undefined;
+  cachedBy: 'recipe' | 'content' | undefined;
+  error: string | undefined;
+  readonly notes: string[];
+  readonly items: Map<string, Item>;
+  readonly log: StepLog;
+}
+
+export type Warning = Of<'warning'>['warning'];
+
+/** The state of a build, put together from its events: what every renderer shows. */
+export class ProgressModel {
+  readonly steps = new Map<string, Step>();
+  /** Steps at work or past it, in the order of their numbers. */
+  readonly shown: Step[] = [];
+  readonly warnings: Warning[] = [];
+  ground: GroundReport | undefined;
+  result: BuildResult | undefined;
+  startedAt: number | undefined;
+
+  /** Takes an event; gives the step that it is about and the lines of log that it brought. */
+  apply(event: BuildEvent): { readonly step?: Step | undefined; readonly lines: readonly LogLine[] } {
+    if ('at' in event) this.startedAt ??= event.at;
+    switch (event.kind) {
+      case 'vertex':
+        return { step: this.#add(event), lines: [] };
+      case 'warning':
+        this.warnings.push(event.warning);
+        return { lines: [] };
+      case 'ground':
+        this.ground = event.ground;
+        return { lines: [] };
+      case 'result':
+        this.result = event.result;
+        return { lines: [] };
+      default:
+        return this.#ofStep(event);
+    }
+  }
+
+  /** Steps that are over, and all that are known; when there is a result the rest was not needed and counts as over. */
+  counts(): { readonly done: number; readonly total: number } {
+    const total = this.steps.size;
+    if (this.result) return { done: total, total };
+    let done = 0;
+    for (const { state } of this.steps.values()) if (state !== 'waiting' && state !== 'running') done += 1;
+    return { done, total };
+  }
+
+  /** The first step that failed by itself. */
+  failed(): Step | undefined {
+    return this.shown.find(({ state }) => state === 'failed');
+  }
+
+  #add(event: Of<'vertex'>): Step {
+    const known = this.steps.get(event.id);
+    if (known) return known;
+    const step: Step = {
+      id: event.id,
+      name: event.name,
+      internal: event.internal === true,
+      number: 0,
+      state: 'waiting',
+      startedAt: undefined,
+      endedAt: undefined,
+      cachedBy: undefined,
+      error: undefined,
+      notes: [],
+      items: new Map(),
+      log: new StepLog(),
+    };
+    this.steps.set(event.id, step);
+    return step;
+  }
+
+  #ofStep(event: Of<'started' | 'cached' | 'log' | 'progress' | 'note' | 'completed'>): {
+    step: Step;
+    lines: readonly LogLine[];
+  } {
+    const step = this.steps.get(event.id) ?? this.#add({ kind: 'vertex', id: event.id, name: event.id, inputs: [] });
+    if (step.number === 0) {
+      this.shown.push(step);
+      step.number = this.shown.length;
+    }
+    let lines: readonly LogLine[] = [];
+    switch (event.kind) {
+      case 'started':
+        step.startedAt = event.at;
+        step.endedAt = undefined;
+        step.state = 'running';
+        break;
+      case 'cached':
+        if (!event.verdict.hit) break;
+        step.state = 'cached';
+        step.cachedBy = event.verdict.by;
+        step.startedAt ??= event.at;
+        step.endedAt = event.at;
+        break;
+      case 'log':
+        lines = step.log.push(event.stream, event.chunk, event.at);
+        break;
+      case 'note':
+        step.notes.push(event.text);
+        break;
+      case 'progress':
+        progressed(step, event);
+        break;
+      case 'completed':
+        lines = step.log.end(event.at);
+        step.endedAt = event.at;
+        step.error = event.error;
+        step.state =
+          event.error === undefined
+            ? step.state === 'cached'
+              ? 'cached'
+              : 'done'
+            : event.cancelled
+              ? 'cancelled'
+              : 'failed';
+        break;
+    }
+    return { step, lines };
+  }
+}
+
+function progressed(step: Step, { at, progress }: Of<'progress'>): void {
+  const { item: name, current, total, unit, done = false } = progress;
+  const known = step.items.get(name);
+  if (known) Object.assign(known, { at, current, total, unit, done });
+  else step.items.set(name, { name, startedAt: at, at, current, total, unit, done });
+}

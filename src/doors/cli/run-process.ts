@@ -1,0 +1,51 @@
+import { constants } from 'node:os';
+import { hasErrno, type CodedError } from '../../base/index.ts';
+import { cliError } from './errors.ts';
+import { describeFailure, exitCodeOf } from './failure.ts';
+import { processIo } from './process-io.ts';
+import { runCli } from './run-cli.ts';
+
+/** How long what was interrupted may take to put things away. */
+const PATIENCE_MS = 1700;
+const SHOW_CURSOR = '\x1b[?25h';
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+/** 128 + SIGPIPE, as if the signal had ended it. */
+const PIPE_CODE = 141;
+
+/** Runs a command line in this process to its exit code: signals, a reader that goes away and defects are dealt with here. */
+export async function runProcess(argv: readonly string[]): Promise<number> {
+  const io = processIo();
+  const controller = new AbortController();
+  let forced: number | undefined;
+  const leave = (code: number): never => {
+    if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR);
+    process.exit(code);
+  };
+  const stop = (code: number, reason: CodedError): void => {
+    if (forced !== undefined) return;
+    forced = code;
+    controller.abort(reason);
+    // What hangs is left to the next command, which puts right what a killed one leaves.
+    setTimeout(() => leave(code), PATIENCE_MS).unref();
+  };
+  for (const name of SIGNALS)
+    process.on(name, () => {
+      const code = 128 + constants.signals[name];
+      if (forced !== undefined) leave(code);
+      stop(code, cliError('INTERRUPTED', `interrupted by ${name}`));
+    });
+  process.stdout.on('error', (error) => {
+    if (hasErrno(error, 'EPIPE'))
+      stop(PIPE_CODE, cliError('OUTPUT_CLOSED', 'write to standard output: its reader has gone'));
+    else throw error;
+  });
+  process.stderr.on('error', () => undefined);
+  const defect = (error: unknown): void => {
+    process.stderr.write(describeFailure(error, { color: io.errStyle.colored }));
+    leave(exitCodeOf(error) === 0 ? 70 : exitCodeOf(error));
+  };
+  process.on('uncaughtException', defect);
+  process.on('unhandledRejection', defect);
+  const code = await runCli(argv, { io, signal: controller.signal });
+  return forced ?? code;
+}
