@@ -38,7 +38,7 @@ function reach(host: string): Reach {
   if (isLoopback(host)) return 'loopback';
   const family = isIP(host);
   if (family === 0) return 'public';
-  for (const [kind, list] of RANGES) if (list.check(host, family === 4 ? 'ipv4' : 'ipv6')) return kind;
+  for (const [kind, list] of reaches()) if (list.check(host, family === 4 ? 'ipv4' : 'ipv6')) return kind;
   return 'public';
 }
 
@@ -51,20 +51,24 @@ function ranges(...blocks: readonly string[]): BlockList {
   return list;
 }
 
-const RANGES: readonly (readonly [Reach, BlockList])[] = [
-  ['loopback', ranges('127.0.0.0/8', '0.0.0.0/8', '::1/128', '::/128', '::ffff:127.0.0.0/104', '::ffff:0.0.0.0/104')],
-  ['link-local', ranges('169.254.0.0/16', 'fe80::/10', '::ffff:169.254.0.0/112')],
-  [
-    'private',
-    ranges(
-      '10.0.0.0/8',
-      '172.16.0.0/12',
-      '192.168.0.0/16',
-      '100.64.0.0/10',
-      'fc00::/7',
-      '::ffff:10.0.0.0/104',
-      '::ffff:172.16.0.0/108',
-      '::ffff:192.168.0.0/112',
-    ),
-  ],
-];
+let known: readonly (readonly [Reach, BlockList])[] | undefined;
+
+/** Made when an address is first looked at. */
+const reaches = (): readonly (readonly [Reach, BlockList])[] =>
+  (known ??= [
+    ['loopback', ranges('127.0.0.0/8', '0.0.0.0/8', '::1/128', '::/128', '::ffff:127.0.0.0/104', '::ffff:0.0.0.0/104')],
+    ['link-local', ranges('169.254.0.0/16', 'fe80::/10', '::ffff:169.254.0.0/112')],
+    [
+      'private',
+      ranges(
+        '10.0.0.0/8',
+        '172.16.0.0/12',
+        '192.168.0.0/16',
+        '100.64.0.0/10',
+        'fc00::/7',
+        '::ffff:10.0.0.0/104',
+        '::ffff:172.16.0.0/108',
+        '::ffff:192.168.0.0/112',
+      ),
+    ],
+  ]);

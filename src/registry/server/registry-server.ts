@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { collect, messageOf, type Bytes, type Clock, type Random } from '../../base/index.ts';
 import type { BlobStore } from '../../blob/index.ts';
@@ -63,7 +63,10 @@ export class RegistryServer implements AsyncDisposable {
   }
 
   static async listen(options: RegistryServerOptions): Promise<RegistryServer> {
-    const server = options.tls ? (await import('node:https')).createServer(options.tls) : createServer();
+    // Loaded when there is a server: clients, which load this module with the room, have no use for it.
+    const server = options.tls
+      ? (await import('node:https')).createServer(options.tls)
+      : (await import('node:http')).createServer();
     // A blob may take longer than Node's five minutes for a request; idle clients are cut off by the keep-alive limit.
     server.requestTimeout = 0;
     const registry = new RegistryServer(options, server);
