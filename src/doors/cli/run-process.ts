@@ -7,6 +7,7 @@ import { runCli } from './run-cli.ts';
 
 /** How long what was interrupted may take to put things away. */
 const PATIENCE_MS = 1700;
+const ECHO_MS = 100;
 const SHOW_CURSOR = '\x1b[?25h';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** 128 + SIGPIPE, as if the signal had ended it. */
@@ -17,6 +18,7 @@ export async function runProcess(argv: readonly string[]): Promise<number> {
   const io = processIo();
   const controller = new AbortController();
   let forced: number | undefined;
+  let stoppedAt = 0;
   const leave = (code: number): never => {
     if (process.stderr.isTTY) process.stderr.write(SHOW_CURSOR);
     process.exit(code);
@@ -24,6 +26,7 @@ export async function runProcess(argv: readonly string[]): Promise<number> {
   const stop = (code: number, reason: CodedError): void => {
     if (forced !== undefined) return;
     forced = code;
+    stoppedAt = performance.now();
     controller.abort(reason);
     // What hangs is left to the next command, which puts right what a killed one leaves.
     setTimeout(() => leave(code), PATIENCE_MS).unref();
@@ -31,7 +34,9 @@ export async function runProcess(argv: readonly string[]): Promise<number> {
   for (const name of SIGNALS)
     process.on(name, () => {
       const code = 128 + constants.signals[name];
-      if (forced !== undefined) leave(code);
+      const now = performance.now();
+      // A launcher passes on what the terminal sent to both: that is no second wish.
+      if (forced !== undefined && now - stoppedAt > ECHO_MS) leave(code);
       stop(code, cliError('INTERRUPTED', `interrupted by ${name}`));
     });
   process.stdout.on('error', (error) => {

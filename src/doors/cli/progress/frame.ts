@@ -139,10 +139,10 @@ function itemLine(item: Item, o: FrameOptions): string {
 }
 
 /** `1.05MB / 3.40MB`, `12 / 57 packages`. */
-export function amountText({ current, total, unit }: Pick<Item, 'current' | 'total' | 'unit'>): string {
+export function amountText({ current, total, unit, done }: Omit<Item, 'name' | 'startedAt' | 'at'>): string {
   if (unit === 'bytes') {
     if (total !== undefined && total > 0) return `${sizeText(current)} / ${sizeText(total)}`;
-    return current > 0 ? sizeText(current) : '';
+    return current > 0 || done ? sizeText(current) : '';
   }
   return total === undefined ? `${current} ${unit}` : `${current} / ${total} ${unit}`;
 }

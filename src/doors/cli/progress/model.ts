@@ -30,6 +30,12 @@ export interface Step {
   readonly log: StepLog;
 }
 
+export interface Change {
+  readonly step?: Step | undefined;
+  readonly lines: readonly LogLine[];
+  readonly item?: Item | undefined;
+}
+
 export type Warning = Of<'warning'>['warning'];
 
 /** The state of a build, put together from its events: what every renderer shows. */
@@ -42,8 +48,8 @@ export class ProgressModel {
   result: BuildResult | undefined;
   startedAt: number | undefined;
 
-  /** Takes an event; gives the step that it is about and the lines of log that it brought. */
-  apply(event: BuildEvent): { readonly step?: Step | undefined; readonly lines: readonly LogLine[] } {
+  /** Takes an event; gives what it is about: a step, the lines of log that it brought, the item that moved. */
+  apply(event: BuildEvent): Change {
     if ('at' in event) this.startedAt ??= event.at;
     switch (event.kind) {
       case 'vertex':
@@ -97,16 +103,14 @@ export class ProgressModel {
     return step;
   }
 
-  #ofStep(event: Of<'started' | 'cached' | 'log' | 'progress' | 'note' | 'completed'>): {
-    step: Step;
-    lines: readonly LogLine[];
-  } {
+  #ofStep(event: Of<'started' | 'cached' | 'log' | 'progress' | 'note' | 'completed'>): Change {
     const step = this.steps.get(event.id) ?? this.#add({ kind: 'vertex', id: event.id, name: event.id, inputs: [] });
     if (step.number === 0) {
       this.shown.push(step);
       step.number = this.shown.length;
     }
     let lines: readonly LogLine[] = [];
+    let item: Item | undefined;
     switch (event.kind) {
       case 'started':
         step.startedAt = event.at;
@@ -127,7 +131,7 @@ export class ProgressModel {
         step.notes.push(event.text);
         break;
       case 'progress':
-        progressed(step, event);
+        item = progressed(step, event);
         break;
       case 'completed':
         lines = step.log.end(event.at);
@@ -143,13 +147,16 @@ export class ProgressModel {
               : 'failed';
         break;
     }
-    return { step, lines };
+    return { step, lines, item };
   }
 }
 
-function progressed(step: Step, { at, progress }: Of<'progress'>): void {
-  const { item: name, current, total, unit, done = false } = progress;
+function progressed(step: Step, { at, progress }: Of<'progress'>): Item {
+  const { current, total, unit, done = false } = progress;
+  const name = progress.item === 'layer' ? 'writing layer' : progress.item;
   const known = step.items.get(name);
-  if (known) Object.assign(known, { at, current, total, unit, done });
-  else step.items.set(name, { name, startedAt: at, at, current, total, unit, done });
+  if (known) return Object.assign(known, { at, current, total, unit, done });
+  const item: Item = { name, startedAt: at, at, current, total, unit, done };
+  step.items.set(name, item);
+  return item;
 }

@@ -58,7 +58,7 @@ export function plainRenderer(screen: Screen, o: { readonly clock: Clock; readon
 
   return {
     event: (event) => {
-      const { step, lines } = model.apply(event);
+      const { step, lines, item } = model.apply(event);
       if (event.kind === 'ground') {
         const { lacks } = event.ground;
         screen.write(
@@ -73,7 +73,7 @@ export function plainRenderer(screen: Screen, o: { readonly clock: Clock; readon
       if (!step || step.number === 0 || !('at' in event)) return;
       const since = step.startedAt ?? event.at;
       const log = lines.map(({ at, text }) => `${(Math.max(0, at - since) / 1000).toFixed(3)} ${text}`);
-      say(step, [...log, ...linesOf(event, step)], event.at);
+      say(step, [...log, ...linesOf(event, step, item)], event.at);
     },
     finish: () => {
       for (const id of waiting.keys()) {
@@ -86,16 +86,14 @@ export function plainRenderer(screen: Screen, o: { readonly clock: Clock; readon
     [Symbol.dispose]: () => clearInterval(timer),
   };
 
-  function linesOf(event: BuildEvent, step: Step): string[] {
+  function linesOf(event: BuildEvent, step: Step, item: Item | undefined): string[] {
     switch (event.kind) {
       case 'cached':
         return event.verdict.hit ? [`CACHED (by ${event.verdict.by})`] : [];
       case 'note':
         return [visibleText(event.text)];
-      case 'progress': {
-        const item = step.items.get(event.progress.item);
+      case 'progress':
         return item && isWorthTelling(step, item) ? [itemText(item)] : [];
-      }
       case 'completed': {
         if (step.state === 'cached') return [];
         if (step.state === 'cancelled') return ['CANCELED'];

@@ -1,7 +1,7 @@
 import { digestOf, isDigest } from '../../../blob/index.ts';
 import type { BuildEvent } from '../../../engine/index.ts';
 import { base64 } from './json.ts';
-import { ProgressModel, type Step } from './model.ts';
+import { ProgressModel, type Change, type Step } from './model.ts';
 import type { Renderer, Screen } from './renderer.ts';
 
 /** BuildKit's SolveStatus, one update a line (client/graph.go): `vertexes`, `statuses`, `logs`, `warnings`. */
@@ -20,8 +20,8 @@ export function rawJsonRenderer(screen: Screen): Renderer {
   return {
     event: (event) => {
       if (event.kind === 'vertex' && event.inputs.length > 0) inputs.set(event.id, event.inputs);
-      const { step } = model.apply(event);
-      const status = statusOf(event, step, vertexOf);
+      const change = model.apply(event);
+      const status = statusOf(event, change, vertexOf);
       if (status) screen.write(`${JSON.stringify(status)}\n`);
     },
     finish: () => undefined,
@@ -29,7 +29,7 @@ export function rawJsonRenderer(screen: Screen): Renderer {
   };
 }
 
-function statusOf(event: BuildEvent, step: Step | undefined, vertexOf: (step: Step) => unknown): unknown {
+function statusOf(event: BuildEvent, { step, item: moved }: Change, vertexOf: (step: Step) => unknown): unknown {
   switch (event.kind) {
     case 'vertex':
     case 'started':
@@ -62,7 +62,6 @@ function statusOf(event: BuildEvent, step: Step | undefined, vertexOf: (step: St
       };
     case 'progress': {
       const { item, current, total, done } = event.progress;
-      const startedAt = step?.items.get(item)?.startedAt;
       return {
         statuses: [
           {
@@ -71,7 +70,7 @@ function statusOf(event: BuildEvent, step: Step | undefined, vertexOf: (step: St
             total,
             current,
             timestamp: timeText(event.at),
-            started: timeText(startedAt),
+            started: timeText(moved?.startedAt),
             completed: done ? timeText(event.at) : undefined,
           },
         ],

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, suite, test } from 'node:test';
+import { hasCode } from '../../../base/index.ts';
+import { findDockerfile } from './dockerfile-place.ts';
+import { planBuild, type BuildFlags, type Planned } from './flags.ts';
+import { gitPlace } from './git-url.ts';
+
+const NONE: BuildFlags = {
+  tag: [],
+  buildArg: [],
+  buildContext: [],
+  platform: [],
+  cache: true,
+  cacheFilter: [],
+  label: [],
+  annotation: [],
+  secret: [],
+  ssh: [],
+  network: 'default',
+  addHost: [],
+  output: [],
+  allow: [],
+  ulimit: [],
+};
+
+suite('flags of build', () => {
+  const plan = (flags: Partial<BuildFlags>, env: Record<string, string> = {}): Planned['request'] =>
+    planBuild({ ...NONE, ...flags }, { env, cwd: '/', stdoutIsTerminal: false, insecure: [] }).request;
+
+  test("go to the frontend by BuildKit's names", () => {
+    const { options, allow, platforms } = plan(
+      {
+        target: 'test',
+        buildArg: ['A=1', 'HOME', 'GONE'],
+        label: ['l=1', 'empty'],
+        pull: true,
+        network: 'host',
+        addHost: ['db:10.0.0.1', 'b=::1'],
+        shmSize: '64m',
+        ulimit: ['nofile=1024:2048', 'nproc=5'],
+        platform: ['linux/arm64'],
+        allow: ['security.insecure'],
+      },
+      { HOME: '/root' },
+    );
+    assert.deepEqual(options, {
+      'build-arg:A': '1',
+      'build-arg:HOME': '/root',
+      'label:l': '1',
+      'label:empty': '',
+      target: 'test',
+      'image-resolve-mode': 'pull',
+      'force-network-mode': 'host',
+      'add-hosts': 'db=10.0.0.1,b=::1',
+      'shm-size': '67108864',
+      ulimit: 'nofile=1024:2048,nproc=5',
+      platform: 'linux/arm64',
+    });
+    assert.deepEqual(allow, ['network.host', 'security.insecure']);
+    assert.deepEqual(platforms, [{ os: 'linux', architecture: 'arm64' }]);
+  });
+
+  test('nothing given is nothing asked', () => {
+    assert.deepEqual(plan({}).options, {});
+    assert.deepEqual(plan({}, { HTTP_PROXY: 'http://p' }).options, {});
+  });
+
+  test('the cache', () => {
+    assert.equal(plan({ cache: false }).options['no-cache'], '');
+    assert.equal(plan({ cacheFilter: ['a,b', 'c'] }).options['no-cache'], 'a,b,c');
+  });
+
+  test('SOURCE_DATE_EPOCH: the flag wins, empty is unset', () => {
+    const epoch = (buildArg: string[], env: Record<string, string>): [number | undefined, string | undefined] => {
+      const { epoch: found, options } = plan({ buildArg }, env);
+      return [found, options['build-arg:SOURCE_DATE_EPOCH']];
+    };
+    assert.deepEqual(epoch([], { SOURCE_DATE_EPOCH: '7' }), [7, '7']);
+    assert.deepEqual(epoch(['SOURCE_DATE_EPOCH=9'], { SOURCE_DATE_EPOCH: '7' }), [9, '9']);
+    assert.deepEqual(epoch(['SOURCE_DATE_EPOCH='], { SOURCE_DATE_EPOCH: '7' }), [undefined, undefined]);
+    assert.deepEqual(epoch(['SOURCE_DATE_EPOCH'], { SOURCE_DATE_EPOCH: '7' }), [7, '7']);
+    assert.deepEqual(epoch([], { SOURCE_DATE_EPOCH: '' }), [undefined, undefined]);
+    assert.throws(() => epoch([], { SOURCE_DATE_EPOCH: 'now' }), /it is not a number of seconds/);
+    assert.equal(plan({ output: ['type=oci,dest=x,rewrite-timestamp=false'] }, {}).rewriteTimestamp, false);
+  });
+
+  test('what cannot be meant', () => {
+    assert.throws(() => plan({ allow: ['everything'] }), /there is no such entitlement/);
+    assert.throws(() => plan({ platform: ['linux/'] }), /read platform/);
+    assert.throws(() => plan({ tag: ['A:b'] }), /read image name/);
+    assert.throws(() => plan({ shmSize: 'big' }), /it is not a size/);
+  });
+});
+
+suite('repositories by address', () => {
+  test('what is one', () => {
+    for (const [text, place] of [
+      ['https://h.example/a/b.git', { remote: 'https://h.example/a/b.git' }],
+      ['https://h.example/b.git#v1', { remote: 'https://h.example/b.git', ref: 'v1' }],
+      ['https://h.example/b.git#v1:sub/dir', { remote: 'https://h.example/b.git', ref: 'v1', subdir: 'sub/dir' }],
+      ['https://h.example/b.git#:sub', { remote: 'https://h.example/b.git', subdir: 'sub' }],
+      [
+        'https://h.example/b.git?branch=main&subdir=/s/',
+        { remote: 'https://h.example/b.git', ref: 'refs/heads/main', subdir: 's' },
+      ],
+      ['https://h.example/b.git?tag=v1', { remote: 'https://h.example/b.git', ref: 'refs/tags/v1' }],
+      ['git@h.example:a/b.git#x', { remote: 'git@h.example:a/b.git', ref: 'x' }],
+      ['ssh://git@h.example/a', { remote: 'ssh://git@h.example/a' }],
+      ['git://h.example/a', { remote: 'git://h.example/a' }],
+      ['github.com/a/b', { remote: 'https://github.com/a/b' }],
+      ['file:///srv/a', { remote: 'file:///srv/a' }],
+    ] as const)
+      assert.deepEqual(JSON.parse(JSON.stringify(gitPlace(text))), place, text);
+  });
+
+  test('what is none', () => {
+    for (const text of ['.', './x.git', '/x', 'https://h.example/a.tar.gz', 'a@b', 'C:/x', '-'])
+      assert.equal(gitPlace(text), undefined, text);
+  });
+
+  test('what would lead elsewhere is refused', () => {
+    assert.throws(() => gitPlace('https://h.example/b.git#--upload-pack=x'), /cannot begin with "-"/);
+    assert.throws(() => gitPlace('https://h.example/b.git#:../..'), /leads out of it/);
+    assert.throws(() => gitPlace('https://h.example/b.git?depth=3'), /there is no query "depth"/);
+  });
+});
+
+suite('finding the Dockerfile', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'strake-dockerfile-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  const made = (name: string, ...files: string[]): string => {
+    const path = join(folder, name);
+    mkdirSync(path);
+    for (const file of files) writeFileSync(join(path, file), 'FROM scratch\n');
+    return path;
+  };
+  const remedy = (work: () => unknown): string => {
+    try {
+      work();
+    } catch (error) {
+      if (hasCode(error, 'DOCKERFILE_MISSING')) return error.remedy ?? '';
+    }
+    return assert.fail('nothing was missing');
+  };
+
+  test("Docker's name, its lower case, Podman's", () => {
+    assert.equal(findDockerfile(made('a', 'Dockerfile', 'Containerfile'), undefined).name, 'Dockerfile');
+    assert.equal(findDockerfile(made('b', 'dockerfile'), undefined).name, 'dockerfile');
+    assert.equal(findDockerfile(made('c', 'Containerfile'), undefined).name, 'Containerfile');
+  });
+
+  test('what is near is named', () => {
+    assert.match(
+      remedy(() => findDockerfile(made('d', 'Dockefile'), undefined)),
+      /Is it "Dockefile"\?/,
+    );
+    assert.match(
+      remedy(() => findDockerfile(made('e', 'Dockerfile.dev', 'x'), undefined)),
+      /Is it "Dockerfile.dev"\?/,
+    );
+    assert.match(
+      remedy(() => findDockerfile(made('f', 'README'), undefined)),
+      /Write one/,
+    );
+    const path = made('g', 'Dockerfile.prod');
+    assert.match(
+      remedy(() => findDockerfile(path, join(path, 'Dockerfile.prd'))),
+      /Is it "Dockerfile.prod"\?/,
+    );
+    assert.match(
+      remedy(() => findDockerfile(path, path)),
+      /Name the file in it/,
+    );
+  });
+});
