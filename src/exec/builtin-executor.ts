@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountAll, sys, type MountSpec } from '../base/index.ts';
 import { STEP_CAPABILITIES } from './capabilities.ts';
@@ -7,8 +7,13 @@ import { fstab, type FstabEntry } from './fstab.ts';
 import { makeFolders, resolveInRoot } from './in-root.ts';
 import { enclosed, type Command } from './launch.ts';
 import { hardLimits } from './machine.ts';
+import { mountFlags } from './step-mounts.ts';
 import { MASKED_PATHS, READONLY_PATHS, specRlimits } from './spec.ts';
+import { StarterPrograms } from './starter-programs.ts';
+import { openTerminal } from './terminal.ts';
+import type { ProcessIo } from './executor.ts';
 import type { Driver, Step } from './run-step.ts';
+import type { JoiningProcess, Place } from './running.ts';
 import type { MountPoint } from './stubs.ts';
 
 export interface BuiltinTools {
@@ -17,6 +22,7 @@ export interface BuiltinTools {
   readonly sh: string;
   readonly nsenter: string;
   readonly prlimit: string;
+  readonly setsid: string;
   /** Brings the loopback interface of an empty network up; without it, it stays down. */
   readonly ip: string | undefined;
   /** The folder that `makeToolRoot` made with `BUILTIN_PROGRAMS`. */
@@ -33,12 +39,17 @@ export const BUILTIN_PROGRAMS: readonly string[] = ['umount', 'setpriv', 'env', 
 export class BuiltinDriver implements Driver {
   readonly points: readonly MountPoint[];
   readonly nodev: boolean;
+  readonly depth = 1;
+  readonly #starters: StarterPrograms;
   readonly #tools: BuiltinTools;
   readonly #rootless: 'range' | 'single' | undefined;
   readonly #limits = hardLimits();
 
   constructor(tools: BuiltinTools, rootless: 'range' | 'single' | undefined) {
     this.#tools = tools;
+    const { setpriv, unshare, sh, setsid } = tools;
+    const inside = BUILTIN_PROGRAMS.map((name) => join(tools.root, 'bin', name));
+    this.#starters = new StarterPrograms([setpriv, unshare, sh, setsid, ...inside]);
     this.#rootless = rootless;
     this.nodev = rootless === undefined;
     const folders = ['/proc', '/dev', ...(rootless === undefined ? ['/sys'] : [])];
@@ -68,10 +79,20 @@ export class BuiltinDriver implements Driver {
       mount([{ type, source, target: prepared.target, options: [...options, 'nodev'] }]);
     }
     makeFolders(root, resolveInRoot(root, process.cwd), process.user);
+    const terminal =
+      process.terminal && openTerminal(process.terminal, { ptmx: join(root, 'dev/pts/ptmx'), raw: false });
+    if (terminal) {
+      undo.push(() => terminal.close());
+      writeFileSync(join(root, 'dev/console'), '');
+      mount([{ type: 'bind', source: join(root, 'dev/pts/0'), target: '/dev/console', options: ['bind'] }]);
+      chownSync(join(root, 'dev/pts/0'), process.user.uid, -1);
+    }
+    if (process.readonlyRoot === true) makeReadonly(root);
     writeFileSync(join(step.folder, 'fstab'), fstab(this.#insideMounts(step, tools)));
     const { kind } = step.network;
     const up = kind === 'empty' ? (this.#tools.ip ?? '') : '';
     const { file, args } = this.#prefix(step);
+    if (terminal) args.push(this.#tools.setsid, '--ctty');
     args.push(this.#tools.sh, '-c', SCRIPT, 'sh');
     args.push(process.hostname, join(step.folder, 'fstab'), tools, up);
     args.push(...this.#inside(step));
@@ -79,6 +100,7 @@ export class BuiltinDriver implements Driver {
       file,
       args,
       aside: join(step.folder, FAILURE),
+      terminal,
       env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
     };
   }
@@ -92,6 +114,32 @@ export class BuiltinDriver implements Driver {
   }
 
   killed(): void {}
+
+  isStarting(pid: number): boolean {
+    return this.#starters.has(pid);
+  }
+
+  /** From outside into its namespaces, whose root is the tool root, and on from there as the process itself. */
+  join(step: Step, process: JoiningProcess, o: { readonly place: Place }): Command {
+    const { setpriv, nsenter } = this.#tools;
+    const spaces = ['--mount', '--uts', '--ipc', '--net', '--pid'];
+    const enter = ['--pdeathsig', 'KILL', nsenter, `--target=${o.place.process}`, ...spaces];
+    const joined: Step = { ...step, process: { ...step.process, ...process } };
+    // The namespaces' root has no terminal of the machine's: one of the process's own devpts would have to be opened there.
+    if (process.terminal)
+      throw execError(
+        'STEP_UNSUPPORTED',
+        'run a process with a terminal beside another: not supported by the built-in executor',
+        {
+          remedy: 'Install crun or runc.',
+        },
+      );
+    return { file: setpriv, args: [...enter, ...this.#inside(joined)], env: {} };
+  }
+
+  joinExit(_: JoiningProcess, o: { code: number; folder: string; io: ProcessIo }): number {
+    return o.code;
+  }
 
   /** Up to the script: limits, death with this process, the network and the namespaces. */
   #prefix(step: Step): { file: string; args: string[] } {
@@ -234,6 +282,22 @@ function mountDevices(
     o.mount([{ type: 'bind', source: device, target: device, options: ['bind'] }]);
   }
 }
+
+/** The root itself, not what is mounted on it. */
+function makeReadonly(root: string): void {
+  const kept = mountFlags(root).map((flag) => KEPT[flag] ?? 0);
+  const flags = kept.reduce((all, flag) => all | flag, sys.MS.BIND | sys.MS.REMOUNT | sys.MS.RDONLY);
+  sys.mount('none', root, { flags });
+}
+
+/** Flags that a remount of a bind would take away, which a user namespace may not. */
+const KEPT: Readonly<Record<string, number>> = {
+  nosuid: sys.MS.NOSUID,
+  nodev: sys.MS.NODEV,
+  noexec: sys.MS.NOEXEC,
+  noatime: sys.MS.NOATIME,
+  relatime: sys.MS.RELATIME,
+};
 
 /** A mount point inside what is mounted already. */
 function makePoint(root: string, point: MountPoint): void {

@@ -8,6 +8,7 @@ import { execError } from './errors.ts';
 import { cgroupMode, seccompSupported } from './machine.ts';
 import { hostNetwork, type Network } from './network.ts';
 import { OciDriver } from './oci-executor.ts';
+import { publisherHere } from './published-network.ts';
 import { runStep, type Driver } from './run-step.ts';
 import { defaultSeccomp } from './seccomp.ts';
 import { makeToolRoot, toolPath } from './tool-root.ts';
@@ -57,7 +58,12 @@ function ociCandidate(name: 'crun' | 'runc'): Candidate {
       {
         name,
         path: found.path,
-        tools: { setpriv: toolPath('setpriv'), unshare: toolPath('unshare'), sh: toolPath('sh') },
+        tools: {
+          setpriv: toolPath('setpriv'),
+          unshare: toolPath('unshare'),
+          sh: toolPath('sh'),
+          nsenter: toolPath('nsenter'),
+        },
         rootless: c.rootless,
         cgroup2: mode === 'unified',
         cgroups: found.cgroups,
@@ -115,11 +121,21 @@ function builtinCandidate(): Candidate {
     const root = join(c.workspace.run, 'tools');
     mkdirSync(root, { recursive: true });
     await makeToolRoot(root, { tools: BUILTIN_PROGRAMS, signal: c.signal });
-    const [setpriv, unshare, sh, nsenter, prlimit] = ['setpriv', 'unshare', 'sh', 'nsenter', 'prlimit'].map(toolPath);
+    const names = ['setpriv', 'unshare', 'sh', 'nsenter', 'prlimit', 'setsid'];
+    const [setpriv, unshare, sh, nsenter, prlimit, setsid] = names.map(toolPath);
     toolPath('mount');
     toolPath('pivot_root');
     return new BuiltinDriver(
-      { setpriv: setpriv!, unshare: unshare!, sh: sh!, nsenter: nsenter!, prlimit: prlimit!, ip: findTool('ip'), root },
+      {
+        setpriv: setpriv!,
+        unshare: unshare!,
+        sh: sh!,
+        nsenter: nsenter!,
+        prlimit: prlimit!,
+        setsid: setsid!,
+        ip: findTool('ip'),
+        root,
+      },
       c.rootless,
     );
   };
@@ -151,13 +167,14 @@ function builtinCandidate(): Candidate {
 function common(
   found: Found,
   o: { readonly rootless: 'range' | 'single' | undefined; readonly network: Network },
-): Pick<ExecutorReport, 'version' | 'capabilities' | 'ids' | 'network' | 'networks'> {
+): Pick<ExecutorReport, 'version' | 'capabilities' | 'ids' | 'network' | 'networks' | 'publishes'> {
   return {
     version: found.version,
     capabilities: true,
     ids: o.rootless ?? 'root',
     network: o.network.kind,
     networks: ['default', 'none', 'host'],
+    publishes: publisherHere({ network: o.network.kind, rootless: o.rootless }),
   };
 }
 

@@ -6,7 +6,8 @@ import { execError } from './errors.ts';
 import { bootId } from './machine.ts';
 import { hostNetwork, networkKinds, openNetwork } from './network.ts';
 import { recoverCni } from './cni.ts';
-import { runStep, type StepRunner } from './run-step.ts';
+import { runJoining, runStep, type StepRunner } from './run-step.ts';
+import { RunningTable } from './running.ts';
 import { openWorkspace, recoverWorkspaces, type Workspace } from './workspace.ts';
 import type { Executor, ExecutorReport } from './executor.ts';
 
@@ -100,9 +101,14 @@ function inOrder(prefer: ExecutorName | undefined): Candidate[] {
 async function open(candidate: Candidate, c: Context & { readonly found: Found }): Promise<OpenExecutor> {
   const driver = await candidate.driver(c.found, c);
   const network = openNetwork(await networkThatWorks(c), c);
-  const runner: StepRunner = { workspace: c.workspace, network, rootless: c.rootless, driver };
+  const running = new RunningTable({
+    driver,
+    join: (started, process, o) => runJoining(driver, process, { ...o, step: started.step, run: c.workspace.run }),
+  });
+  const runner: StepRunner = { workspace: c.workspace, network, rootless: c.rootless, driver, running };
   return {
     report: candidate.report(c.found, { rootless: c.rootless, network }),
+    running,
     run: (process, options) => runStep(runner, process, options),
     [Symbol.asyncDispose]: async () => {
       await network[Symbol.asyncDispose]();

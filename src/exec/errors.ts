@@ -7,5 +7,7 @@ export const execError = errorTable({
   STEP_MOUNT_MISSING: 'not_found',
   RUNTIME_FAILED: 'failed',
   NETWORK_FAILED: 'unavailable',
+  PORTS_UNSUPPORTED: 'unsupported',
+  PROCESS_ABSENT: 'not_found',
   MOUNTS_SHARED: 'internal',
 });

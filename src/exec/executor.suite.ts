@@ -5,6 +5,7 @@ import { after, before, suite, test } from 'node:test';
 import { hasCode, kindOf } from '../base/index.ts';
 import { capabilityMask, STEP_CAPABILITIES } from './capabilities.ts';
 import { mountTests } from './executor-mounts.suite.ts';
+import { runningTests } from './executor-running.suite.ts';
 import { hardLimits } from './machine.ts';
 import {
   ancestors,
@@ -311,7 +312,7 @@ export function executorSuite(setup: ExecutorSetup): void {
     test('what cannot be is refused before the start', async () => {
       const refused = (o: Options, code: string): Promise<void> =>
         assert.rejects(run('true', o), (error) => hasCode(error, code));
-      await refused({ terminal: true }, 'STEP_UNSUPPORTED');
+      await refused({ network: 'none', ports: [{ protocol: 'tcp', hostPort: 1, port: 1 }] }, 'STEP_INVALID');
       await refused({ id: '../x' }, 'STEP_INVALID');
       await refused({ args: [] }, 'STEP_INVALID');
       await refused({ cwd: 'relative' }, 'STEP_INVALID');
@@ -320,6 +321,7 @@ export function executorSuite(setup: ExecutorSetup): void {
     });
 
     mountTests(h, setup);
+    runningTests(h, setup);
 
     test('afterwards no mount is left', () => {
       assert.deepEqual(mounts(), mountsBefore);

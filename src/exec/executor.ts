@@ -1,5 +1,6 @@
 import type { Wait } from '../base/index.ts';
 import type { Mount } from '../tree/index.ts';
+import type { RunningProcesses } from './running.ts';
 
 /** A process to run in a root: everything is resolved, nothing is looked up. */
 export interface Process {
@@ -19,8 +20,26 @@ export interface Process {
   readonly shmSize: number;
   /** Mounted below the root after its own mounts; `target` is absolute in the root. */
   readonly mounts: readonly StepMount[];
-  /** A terminal for the process, of the size in `ProcessIo.terminal`. */
-  readonly terminal?: boolean | undefined;
+  /** A terminal of this size as its stdin, stdout and stderr; what it says comes by `ProcessIo.stdout`. */
+  readonly terminal?: TerminalSize | undefined;
+  /** Nothing but its mounts can be written to. */
+  readonly readonlyRoot?: boolean | undefined;
+  /** Ports of this machine that lead to it, which has a network of its own then; for network `default`. */
+  readonly ports?: readonly PublishedPort[] | undefined;
+}
+
+/** In characters. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export interface PublishedPort {
+  readonly protocol: 'tcp' | 'udp';
+  /** An address of this machine; absent is all of them. */
+  readonly hostAddress?: string | undefined;
+  readonly hostPort: number;
+  readonly port: number;
 }
 
 export type StepMount =
@@ -30,7 +49,11 @@ export type StepMount =
       readonly target: string;
       readonly size?: number | undefined;
       readonly mode?: number | undefined;
+      /** Further flags: `noexec`, `nodev`, `ro`. */
+      readonly flags?: readonly string[] | undefined;
     }
+  /** A folder of the root itself, as a mount: it can be written to though the root cannot. */
+  | { readonly type: 'own'; readonly target: string }
   /** A file on a tmpfs that exists for this process only: a secret, a heredoc script. */
   | {
       readonly type: 'file';
@@ -50,8 +73,9 @@ export type StepMount =
     };
 
 export interface ProcessIo {
-  stdout(chunk: Uint8Array): void;
-  stderr(chunk: Uint8Array): void;
+  /** The process's output is read on when what this gives has settled. */
+  stdout(chunk: Uint8Array): void | Promise<void>;
+  stderr(chunk: Uint8Array): void | Promise<void>;
   readonly stdin?: AsyncIterable<Uint8Array> | undefined;
 }
 
@@ -68,6 +92,8 @@ export interface ExecutorReport {
   /** What network `default` comes to here. */
   readonly network: 'cni' | 'pasta' | 'slirp4netns' | 'host';
   readonly networks: readonly ('default' | 'none' | 'host')[];
+  /** What publishes ports of processes here, if anything does. */
+  readonly publishes?: 'pasta' | 'slirp4netns' | undefined;
   /** What is lost, one sentence each. */
   readonly lacks: readonly string[];
 }
@@ -75,6 +101,8 @@ export interface ExecutorReport {
 /** Runs processes in roots. One suite, `executor.suite.ts`, says what all of them do. */
 export interface Executor {
   readonly report: ExecutorReport;
+  /** What can be asked of the processes that run. */
+  readonly running: RunningProcesses;
   /**
    * Mounts `root`, runs the process to its end and gives its exit code (128 + n for signal n). Mount stubs that were made are gone afterwards without a trace, every process it left is killed, every mount undone. When the
    * signal fires everything is killed within a second and it throws `CANCELLED`.

@@ -1,3 +1,12 @@
 export { createExecutor, probeExecutors, recoverExecutors } from './create-executor.ts';
 export type { ExecutorName, ExecutorOptions, ExecutorProbe, OpenExecutor } from './create-executor.ts';
-export type { Executor, ExecutorReport, Process, ProcessIo, StepMount } from './executor.ts';
+export type {
+  Executor,
+  ExecutorReport,
+  Process,
+  ProcessIo,
+  PublishedPort,
+  StepMount,
+  TerminalSize,
+} from './executor.ts';
+export type { JoiningProcess, ListeningPort, RunningProcesses } from './running.ts';

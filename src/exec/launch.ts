@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { cancelled, hasErrno, messageOf, throwIfCancelled, type Wait } from '../base/index.ts';
 import { execError } from './errors.ts';
-import { inputPipe, outputPipe, type Pipe } from './fifo.ts';
+import { signal } from './descendants.ts';
+import { inputPipe, outputPipe } from './fifo.ts';
 import { childrenOf } from './machine.ts';
 import type { ProcessIo } from './executor.ts';
+import type { Terminal } from './terminal.ts';
 
 export interface Command {
   readonly file: string;
@@ -16,6 +18,8 @@ export interface Command {
   readonly env: Readonly<Record<string, string>>;
   /** A file for what the starters themselves say; the process's stderr is then descriptor 3, to be moved to 2. */
   readonly aside?: string | undefined;
+  /** Instead of pipes. */
+  readonly terminal?: Terminal | undefined;
 }
 
 /**
@@ -37,38 +41,40 @@ export function enclosed(
  */
 export async function launch(
   command: Command,
-  o: { readonly folder: string; readonly io: ProcessIo } & Wait,
+  o: {
+    readonly folder: string;
+    readonly io: ProcessIo;
+    /** Called with the process's number when it is started. */
+    readonly onStart?: ((pid: number) => void) | undefined;
+    /** Kills the command; by default as `enclosed` wants it. */
+    readonly kill?: ((child: ChildProcess) => void) | undefined;
+  } & Wait,
 ): Promise<number> {
   throwIfCancelled(o);
-  const out = outputPipe(join(o.folder, 'stdout'));
-  const err = outputPipe(join(o.folder, 'stderr'));
-  const input = o.io.stdin === undefined ? undefined : inputPipe(join(o.folder, 'stdin'));
-  const pipes = [out, err, ...(input ? [input] : [])];
-  const child = start(command, { stdin: input?.fd ?? 'ignore', stdout: out.fd, stderr: err.fd, pipes });
+  const stdio = command.terminal ? terminalStdio(command.terminal) : pipeStdio(o.folder, o.io);
+  const kill = o.kill ?? killWhole;
+  const child = start(command, stdio);
   const exit = exitOf(child, command);
-  const onAbort = (): void => killWhole(child);
+  if (child.pid !== undefined) o.onStart?.(child.pid);
+  const onAbort = (): void => kill(child);
   o.signal?.addEventListener('abort', onAbort, { once: true });
   if (o.signal?.aborted) onAbort();
   let fault: unknown;
   const fail = (error: unknown): void => {
     fault ??= error;
-    killWhole(child);
+    kill(child);
   };
   // What the tools say about being killed is of no interest.
-  const live = (see: (chunk: Uint8Array) => void) => (chunk: Uint8Array) => void (o.signal?.aborted || see(chunk));
-  const read = [
+  const live = (see: See) => (chunk: Uint8Array) => (o.signal?.aborted ? undefined : see(chunk));
+  const read = stdio.outputs.map(({ socket, name }) =>
     drained(
-      out.socket,
-      live((chunk) => o.io.stdout(chunk)),
+      socket,
+      live((chunk) => o.io[name](chunk)),
       fail,
     ),
-    drained(
-      err.socket,
-      live((chunk) => o.io.stderr(chunk)),
-      fail,
-    ),
-  ];
-  if (input && o.io.stdin) void feed(input.socket, o.io.stdin).catch(fail);
+  );
+  if (stdio.input && o.io.stdin)
+    void feed(stdio.input, o.io.stdin, { end: command.terminal === undefined }).catch(fail);
   try {
     const code = await exit;
     await Promise.all(read);
@@ -77,14 +83,55 @@ export async function launch(
     return code;
   } finally {
     o.signal?.removeEventListener('abort', onAbort);
-    for (const { socket } of pipes) socket.destroy();
+    for (const { socket } of stdio.outputs) socket.destroy();
+    stdio.input?.destroy();
   }
 }
 
-function start(
-  command: Command,
-  o: { stdin: number | 'ignore'; stdout: number; stderr: number; pipes: readonly Pipe[] },
-): ChildProcess {
+type See = (chunk: Uint8Array) => void | Promise<void>;
+
+/** A child's three streams, and our ends of them. */
+interface Stdio {
+  readonly stdin: number | 'ignore';
+  readonly stdout: number;
+  readonly stderr: number;
+  readonly outputs: readonly { readonly socket: Socket; readonly name: 'stdout' | 'stderr' }[];
+  readonly input: Socket | undefined;
+  started(): void;
+}
+
+function pipeStdio(folder: string, io: ProcessIo): Stdio {
+  const out = outputPipe(join(folder, 'stdout'));
+  const err = outputPipe(join(folder, 'stderr'));
+  const input = io.stdin === undefined ? undefined : inputPipe(join(folder, 'stdin'));
+  return {
+    stdin: input?.fd ?? 'ignore',
+    stdout: out.fd,
+    stderr: err.fd,
+    outputs: [
+      { socket: out.socket, name: 'stdout' },
+      { socket: err.socket, name: 'stderr' },
+    ],
+    input: input?.socket,
+    started: () => {
+      for (const pipe of [out, err, input]) pipe?.started();
+    },
+  };
+}
+
+function terminalStdio(terminal: Terminal): Stdio {
+  const { fd, stream } = terminal;
+  return {
+    stdin: fd,
+    stdout: fd,
+    stderr: fd,
+    outputs: [{ socket: stream, name: 'stdout' }],
+    input: stream,
+    started: () => terminal.started(),
+  };
+}
+
+function start(command: Command, o: Stdio): ChildProcess {
   const aside = command.aside === undefined ? undefined : openSync(command.aside, 'w', 0o600);
   try {
     // In a session of its own, so that a terminal's Ctrl-C reaches this process only.
@@ -94,7 +141,7 @@ function start(
       detached: true,
     });
   } finally {
-    for (const pipe of o.pipes) pipe.started();
+    o.started();
     if (aside !== undefined) closeSync(aside);
   }
 }
@@ -125,29 +172,27 @@ function killWhole(child: ChildProcess): void {
   child.kill(inside.length > 0 ? 'SIGCONT' : 'SIGKILL');
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch (error) {
-    if (!hasErrno(error, 'ESRCH')) throw error;
-  }
-}
-
-function drained(socket: Socket, see: (chunk: Uint8Array) => void, fail: (error: unknown) => void): Promise<void> {
+function drained(socket: Socket, see: See, fail: (error: unknown) => void): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   socket.on('data', (chunk: Buffer) => {
     try {
-      see(chunk);
+      const seen = see(chunk);
+      if (seen === undefined) return;
+      socket.pause();
+      seen.then(() => socket.resume(), fail);
     } catch (error) {
       fail(error);
     }
   });
-  socket.once('error', fail);
+  // A terminal that nobody has any more ends so.
+  socket.once('error', (error) => {
+    if (!hasErrno(error, 'EIO')) fail(error);
+  });
   socket.once('close', () => resolve());
   return promise;
 }
 
-async function feed(socket: Socket, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+async function feed(socket: Socket, bytes: AsyncIterable<Uint8Array>, o: { end: boolean }): Promise<void> {
   // A process that ends without reading all its input closes the pipe: no fault.
   let open = true;
   socket.once('error', () => (open = false));
@@ -157,5 +202,5 @@ async function feed(socket: Socket, bytes: AsyncIterable<Uint8Array>): Promise<v
     if (!socket.write(chunk))
       await new Promise<void>((resolve) => socket.once('drain', resolve).once('close', () => resolve()));
   }
-  socket.end();
+  if (o.end) socket.end();
 }

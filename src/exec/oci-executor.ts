@@ -4,16 +4,24 @@ import { removeCgroup } from './cgroups.ts';
 import { execError } from './errors.ts';
 import { enclosed, type Command } from './launch.ts';
 import { effectiveCapabilities, hardLimits } from './machine.ts';
-import { runtimeSpec, specJson, type SpecOptions } from './spec.ts';
+import { runtimeSpec, specJson, specProcess, type SpecOptions } from './spec.ts';
+import { StarterPrograms } from './starter-programs.ts';
+import { openTerminal } from './terminal.ts';
 import type { ProcessIo } from './executor.ts';
 import type { Driver, Step } from './run-step.ts';
+import type { JoiningProcess, Place } from './running.ts';
 import type { MountPoint } from './stubs.ts';
 import type { Workspace } from './workspace.ts';
 
 export interface OciRuntime {
   readonly name: 'runc' | 'crun';
   readonly path: string;
-  readonly tools: { readonly setpriv: string; readonly unshare: string; readonly sh: string };
+  readonly tools: {
+    readonly setpriv: string;
+    readonly unshare: string;
+    readonly sh: string;
+    readonly nsenter: string;
+  };
   readonly rootless: 'range' | 'single' | undefined;
   readonly cgroup2: boolean;
   /** Steps get a cgroup, and with it the devices rules. */
@@ -29,7 +37,9 @@ export interface OciRuntime {
 export class OciDriver implements Driver {
   readonly points: readonly MountPoint[];
   readonly nodev: boolean;
+  readonly depth = 2;
   readonly #runtime: OciRuntime;
+  readonly #starters: StarterPrograms;
   readonly #workspace: Workspace;
   readonly #limits = hardLimits();
   readonly #capabilities = effectiveCapabilities();
@@ -38,11 +48,12 @@ export class OciDriver implements Driver {
     this.#runtime = runtime;
     this.#workspace = workspace;
     this.nodev = runtime.rootless === undefined && !runtime.cgroups;
+    this.#starters = new StarterPrograms([runtime.path]);
     const folders = ['/proc', '/dev', ...(runtime.rootless === undefined ? ['/sys'] : [])];
     this.points = folders.map((target) => ({ target, kind: 'folder' }));
   }
 
-  start(step: Step): Command {
+  start(step: Step, undo: (() => void)[]): Command {
     const { process } = step;
     const runtime = this.#runtime;
     const options: SpecOptions = {
@@ -68,22 +79,53 @@ export class OciDriver implements Driver {
     const args = ['--root', this.#state, '--log', join(step.folder, LOG), '--log-format', 'json'];
     if (runtime.name === 'crun') args.push(`--cgroup-manager=${runtime.cgroups ? 'cgroupfs' : 'disabled'}`);
     args.push('run', '--bundle', step.folder, process.id);
-    return { file: start[0]!, args: [...start.slice(1), runtime.path, ...args], env: { PATH } };
+    // The runtime makes the process's own terminal, and carries between the two what is said.
+    const terminal = process.terminal && openTerminal(process.terminal, { raw: true });
+    if (terminal) undo.push(() => terminal.close());
+    return { file: start[0]!, args: [...start.slice(1), runtime.path, ...args], env: { PATH }, terminal };
+  }
+
+  isStarting(pid: number): boolean {
+    return this.#starters.has(pid);
+  }
+
+  /** The runtime's own `exec`, started where the runtime itself is: it knows the process by its number there. */
+  join(step: Step, process: JoiningProcess, o: { readonly place: Place; readonly folder: string }): Command {
+    const { name, path, tools } = this.#runtime;
+    const spec = specProcess(process, { hardLimits: this.#limits, allCapabilities: this.#capabilities });
+    const file = join(o.folder, 'process.json');
+    writeFileSync(file, specJson(spec), { mode: 0o600 });
+    const terminal = process.terminal && openTerminal(process.terminal, { raw: true });
+    const args = ['--root', this.#state, '--log', join(o.folder, LOG), '--log-format', 'json'];
+    if (name === 'crun') args.push(`--cgroup-manager=${this.#runtime.cgroups ? 'cgroupfs' : 'disabled'}`);
+    args.push('exec', '--process', file, step.process.id);
+    const enter = ['--pdeathsig', 'KILL', tools.nsenter, `--target=${o.place.first}`, '--mount', '--pid'];
+    return { file: tools.setpriv, args: [...enter, path, ...args], env: { PATH }, terminal };
   }
 
   exit(step: Step, o: { code: number; io: ProcessIo }): number {
     if (o.code === 0) return 0;
-    const said = this.#complaint(step);
+    const said = this.#complaint(step.folder);
     if (said === undefined) return o.code;
     this.killed(step);
+    return this.#failed(said, { command: step.process.args[0] ?? '', io: o.io });
+  }
+
+  joinExit(process: JoiningProcess, o: { code: number; folder: string; io: ProcessIo }): number {
+    const said = o.code === 0 ? undefined : this.#complaint(o.folder);
+    return said === undefined ? o.code : this.#failed(said, { command: process.args[0] ?? '', io: o.io });
+  }
+
+  /** The exit code of a command that could not be run, as shells give it. */
+  #failed(said: string, o: { command: string; io: ProcessIo }): number {
+    const { command } = o;
     const code = NOT_FOUND.test(said) ? 127 : NOT_ALLOWED.test(said) ? 126 : undefined;
     if (code !== undefined) {
       // The runtime has said so on the process's stderr, mostly with the command's name.
-      const command = step.process.args[0] ?? '';
-      if (!said.includes(command)) o.io.stderr(Buffer.from(`exec "${command}": ${said}\n`));
+      if (!said.includes(command)) void o.io.stderr(Buffer.from(`exec "${command}": ${said}\n`));
       return code;
     }
-    throw execError('RUNTIME_FAILED', `start "${step.process.args[0] ?? ''}" by ${this.#runtime.name}: ${said}`);
+    throw execError('RUNTIME_FAILED', `start "${command}" by ${this.#runtime.name}: ${said}`);
   }
 
   killed(step: Step): void {
@@ -100,9 +142,9 @@ export class OciDriver implements Driver {
   }
 
   /** What the runtime says went wrong before the process was started: its last error. */
-  #complaint(step: Step): string | undefined {
+  #complaint(folder: string): string | undefined {
     let said: string | undefined;
-    for (const line of readLines(join(step.folder, LOG))) {
+    for (const line of readLines(join(folder, LOG))) {
       try {
         const entry = JSON.parse(line) as { msg?: string; level?: string };
         if (entry.msg !== undefined && (entry.level ?? 'error') === 'error') said = entry.msg;

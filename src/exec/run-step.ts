@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountAll, sys, throwIfCancelled, type Wait } from '../base/index.ts';
+import { killTree } from './descendants.ts';
 import { execError } from './errors.ts';
 import { hostsFile } from './hosts.ts';
 import { makeFolders, resolveInRoot } from './in-root.ts';
@@ -11,6 +12,8 @@ import { makeStubs, type MountPoint } from './stubs.ts';
 import type { Mount } from '../tree/index.ts';
 import type { Process, ProcessIo } from './executor.ts';
 import type { Network, StepNetwork } from './network.ts';
+import { publishedNetwork } from './published-network.ts';
+import type { JoiningProcess, Place, RunningTable } from './running.ts';
 import type { Workspace } from './workspace.ts';
 
 /** A process with its root mounted and its sources ready. All paths are of this machine. */
@@ -37,6 +40,14 @@ export interface Driver {
   exit(step: Step, o: { code: number; io: ProcessIo }): number;
   /** After a step that was killed. */
   killed(step: Step): void;
+  /** In which PID namespace below this process's own the process is number 1. */
+  readonly depth: number;
+  /** True for one of the programs that start a process, which will become it. */
+  isStarting(pid: number): boolean;
+  /** How to start another process beside a running one; `folder` is for its files. */
+  join(step: Step, process: JoiningProcess, o: { readonly place: Place; readonly folder: string }): Command;
+  /** As `exit`, for a process that joined. */
+  joinExit(process: JoiningProcess, o: { code: number; folder: string; io: ProcessIo }): number;
 }
 
 export interface StepRunner {
@@ -44,6 +55,8 @@ export interface StepRunner {
   readonly network: Network;
   readonly rootless: 'range' | 'single' | undefined;
   readonly driver: Driver;
+  /** Where the process can be found while it runs. */
+  readonly running?: RunningTable | undefined;
 }
 
 /** The part of `Executor.run` that is the same everywhere: checks, root, mount points, sources, working folder, the process, and all of it undone. */
@@ -54,7 +67,7 @@ export async function runStep(
 ): Promise<number> {
   throwIfCancelled(o);
   check(process, runner);
-  const network = await runner.network.open(process.network, o);
+  await using network = await networkOf(process, { runner, signal: o.signal });
   const undo: (() => void)[] = [];
   const folder = join(runner.workspace.run, process.id);
   const rootfs = join(folder, 'rootfs');
@@ -77,11 +90,12 @@ export async function runStep(
     undo.push(() => stubs.remove());
     takeModes(prepared.mounts, rootfs);
     makeCwd(process, { rootfs, targets: stubs.targets });
+    const targets = stubs.targets.slice(-prepared.mounts.length);
     const step: Step = {
       process,
       folder,
       rootfs,
-      mounts: prepared.mounts,
+      mounts: prepared.mounts.map((mount, i) => inRoot(mount, join(rootfs, targets[i] ?? ''))),
       network,
       resolvConf: join(folder, 'resolv.conf'),
       hosts: join(folder, 'hosts'),
@@ -90,9 +104,13 @@ export async function runStep(
     writeReadable(step.resolvConf, resolvConf(resolvers));
     writeReadable(step.hosts, hostsFile(process));
     const command = runner.driver.start(step, undo);
+    using found = new DisposableStack();
+    const onStart = (pid: number): void => {
+      if (runner.running) found.use(runner.running.add(process.id, { pid, step, terminal: command.terminal }));
+    };
     let ended = false;
     try {
-      const code = await launch(command, { folder, io: o.io, signal: o.signal });
+      const code = await launch(command, { folder, io: o.io, onStart, signal: o.signal });
       ended = true;
       return runner.driver.exit(step, { code, io: o.io });
     } finally {
@@ -101,6 +119,45 @@ export async function runStep(
   } finally {
     undoAll(undo);
   }
+}
+
+/** Runs a process beside one that runs. */
+export async function runJoining(
+  driver: Driver,
+  process: JoiningProcess,
+  o: { readonly step: Step; readonly place: Place; readonly run: string; readonly io: ProcessIo } & Wait,
+): Promise<number> {
+  if (!ID.test(process.id)) throw badId(process.id);
+  const folder = join(o.run, process.id);
+  mkdirSync(folder, { mode: 0o700 });
+  try {
+    const command = driver.join(o.step, process, { place: o.place, folder });
+    using found = new DisposableStack();
+    if (command.terminal) found.adopt(command.terminal, (terminal) => terminal.close());
+    const kill = ({ pid }: { readonly pid?: number | undefined }): void => {
+      if (pid !== undefined) killTree(pid);
+    };
+    const code = await launch(command, { folder, io: o.io, kill, signal: o.signal });
+    return driver.joinExit(process, { code, folder, io: o.io });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The network it asks for, or one of its own with its ports. */
+async function networkOf(
+  process: Process,
+  o: { readonly runner: StepRunner } & Wait,
+): Promise<StepNetwork & AsyncDisposable> {
+  const { ports = [], id } = process;
+  if (ports.length > 0) return publishedNetwork(ports, { ...o.runner, id, signal: o.signal });
+  const network = await o.runner.network.open(process.network, o);
+  return { ...network, [Symbol.asyncDispose]: async () => undefined };
+}
+
+/** A mount of the root's own folder has its place as its source. */
+function inRoot(mount: PreparedMount, place: string): PreparedMount {
+  return mount.own === true ? { ...mount, spec: { ...mount.spec, source: place } } : mount;
 }
 
 /** Readable by every user of the step, whatever this process's umask is. */
@@ -132,16 +189,24 @@ const OWN_POINTS: readonly MountPoint[] = [
   { target: '/etc/hosts', kind: 'file' },
 ];
 
+const ID = /^[a-z0-9][a-z0-9-]*$/;
+
+function badId(id: string): Error {
+  return execError('STEP_INVALID', `run a process: "${id}" is no id of letters, digits and "-"`);
+}
+
 function check(process: Process, runner: StepRunner): void {
-  if (!/^[a-z0-9][a-z0-9-]*$/.test(process.id))
-    throw execError('STEP_INVALID', `run a process: "${process.id}" is no id of letters, digits and "-"`);
+  if (!ID.test(process.id)) throw badId(process.id);
   if (process.args.length === 0) throw execError('STEP_INVALID', 'run a process: no command is given');
   if (!process.cwd.startsWith('/'))
     throw execError('STEP_INVALID', `run a process in "${process.cwd}": not an absolute path`);
   if ([...process.args, ...process.env, process.cwd, process.hostname].some((text) => text.includes('\0')))
     throw execError('STEP_INVALID', 'run a process: a NUL character in its arguments, environment or folder');
-  if (process.terminal === true)
-    throw execError('STEP_UNSUPPORTED', 'run a process with a terminal: not supported by this executor');
+  if (process.ports !== undefined && process.ports.length > 0 && process.network !== 'default')
+    throw execError(
+      'STEP_INVALID',
+      `publish ports of a process with network "${process.network}": it has none of its own`,
+    );
   const { uid, gid, additionalGids } = process.user;
   if (runner.rootless === 'single' && [uid, gid, ...additionalGids].some((id) => id !== 0))
     throw execError(

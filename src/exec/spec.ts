@@ -22,6 +22,7 @@ export interface RuntimeSpec {
 
 export interface SpecProcess {
   readonly terminal: boolean;
+  readonly consoleSize?: { readonly height: number; readonly width: number } | undefined;
   readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids?: readonly number[] };
   readonly args: readonly string[];
   readonly env: readonly string[];
@@ -98,7 +99,7 @@ export function runtimeSpec(process: Process, o: SpecOptions): RuntimeSpec {
   return {
     ociVersion: '1.0.2',
     process: specProcess(process, o),
-    root: { path: o.rootfs, readonly: false },
+    root: { path: o.rootfs, readonly: process.readonlyRoot === true },
     hostname: process.hostname,
     mounts: specMounts(process, o),
     linux: {
@@ -118,7 +119,7 @@ export function runtimeSpec(process: Process, o: SpecOptions): RuntimeSpec {
 }
 
 /** The configuration as the runtimes read it: RLIM_INFINITY is a number that JavaScript cannot hold. */
-export function specJson(spec: RuntimeSpec): string {
+export function specJson(spec: RuntimeSpec | SpecProcess): string {
   const infinity = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON('18446744073709551615');
   return JSON.stringify(spec, (_, value: unknown) => (value === Infinity ? infinity : value));
 }
@@ -154,13 +155,18 @@ const ALL_DEVICES: readonly DeviceRule[] = [
 /** The runtime allows the standard ones itself. */
 const NO_DEVICES: readonly DeviceRule[] = [{ allow: false, access: 'rwm' }];
 
-function specProcess(process: Process, o: SpecOptions): SpecProcess {
+/** What a process is to a runtime; for one that joins another, too. */
+export function specProcess(
+  process: Pick<Process, 'args' | 'env' | 'cwd' | 'user' | 'terminal'> & Partial<Pick<Process, 'security' | 'ulimits'>>,
+  o: Pick<SpecOptions, 'allCapabilities' | 'hardLimits'>,
+): SpecProcess {
   const insecure = process.security === 'insecure';
   const capabilities = insecure ? o.allCapabilities : STEP_CAPABILITIES;
   const { uid, gid, additionalGids } = process.user;
   const rlimits = specRlimits(process, o.hardLimits);
   return {
-    terminal: process.terminal === true,
+    terminal: process.terminal !== undefined,
+    ...(process.terminal ? { consoleSize: { height: process.terminal.rows, width: process.terminal.columns } } : {}),
     user: { uid, gid, ...(additionalGids.length === 0 ? {} : { additionalGids }) },
     args: process.args,
     env: process.env,
@@ -177,8 +183,11 @@ function specProcess(process: Process, o: SpecOptions): SpecProcess {
 }
 
 /** A process's limits in the kernel's names, -1 as `Infinity`, none above this process's own hard limit. */
-export function specRlimits(process: Process, hardLimits: ReadonlyMap<string, number>): Rlimit[] {
-  return process.ulimits.map(({ name, soft, hard }) => {
+export function specRlimits(
+  process: Partial<Pick<Process, 'ulimits'>>,
+  hardLimits: ReadonlyMap<string, number>,
+): Rlimit[] {
+  return (process.ulimits ?? []).map(({ name, soft, hard }) => {
     const most = hardLimits.get(name.toLowerCase()) ?? Infinity;
     const highest = Math.min(hard < 0 ? Infinity : hard, most);
     return {

@@ -21,6 +21,8 @@ export interface PreparedMount extends MountPoint {
   readonly spec: SpecMount;
   /** A tmpfs that gets the mode of its mount point. */
   readonly takesMode?: boolean | undefined;
+  /** A folder of the root; its source is not known yet. */
+  readonly own?: boolean | undefined;
 }
 
 export interface PreparedMounts extends Disposable {
@@ -58,6 +60,7 @@ function prepare(mount: StepMount, c: Context): PreparedMount {
   if (mount.type === 'bind') return bound(mount, mount.source, c);
   if (mount.type === 'tmpfs') return temporary(mount, c);
   if (mount.type === 'file') return file(mount, c);
+  if (mount.type === 'own') return own(mount);
   mkdirSync(c.folder);
   const mounted = mountAll(mount.mounts, c.folder);
   c.undo.push(() => mounted[Symbol.dispose]());
@@ -71,8 +74,18 @@ function temporary(mount: Extract<StepMount, { type: 'tmpfs' }>, c: Context): Pr
   const mode = `mode=${(mount.mode ?? 0o755).toString(8)}`;
   const mounted = mountAll([{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid', mode, ...size] }], c.folder);
   c.undo.push(() => mounted[Symbol.dispose]());
-  const spec: SpecMount = { destination: mount.target, type: 'bind', source: c.folder, options: ['rbind', 'nosuid'] };
+  const options = ['rbind', 'nosuid', ...(mount.flags ?? [])];
+  const spec: SpecMount = { destination: mount.target, type: 'bind', source: c.folder, options };
   return { target: mount.target, kind: 'folder', takesMode: mount.mode === undefined, spec };
+}
+
+function own({ target }: Extract<StepMount, { type: 'own' }>): PreparedMount {
+  return {
+    target,
+    kind: 'folder',
+    own: true,
+    spec: { destination: target, type: 'bind', source: '', options: ['rbind', 'rw'] },
+  };
 }
 
 function file(mount: Extract<StepMount, { type: 'file' }>, c: Context): PreparedMount {

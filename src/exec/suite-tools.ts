@@ -55,6 +55,7 @@ export interface Harness {
   readonly lower: string;
   readonly open: () => Promise<void>;
   readonly close: () => Promise<void>;
+  readonly executor: () => OpenExecutor;
   readonly newRoot: (base?: string) => Root;
   readonly run: (args: readonly string[] | string, o?: Options) => Promise<Outcome>;
   /** What a command that succeeds prints. */
@@ -118,6 +119,7 @@ export function harness(setup: ExecutorSetup): Harness {
       executor = await setup.open();
     },
     close: async () => executor[Symbol.asyncDispose](),
+    executor: () => executor,
   };
 }
 

@@ -5,6 +5,19 @@
  */
 import { constants as os } from 'node:os';
 import { call } from './call.ts';
+import {
+  openPty as openPtyBy,
+  rawTermios,
+  TCGETS,
+  TCSETS,
+  TERMIOS_SIZE,
+  TIOCSWINSZ,
+  windowSizeData,
+  type Pty,
+  type WindowSize,
+} from './pty.ts';
+
+export type { Pty, WindowSize } from './pty.ts';
 
 export type SysPath = string | Buffer;
 
@@ -152,6 +165,23 @@ export function renameNoReplace(from: SysPath, to: SysPath): boolean {
   const errno = lastErrno();
   if (errno === os.errno.EEXIST || errno === os.errno.ENOTEMPTY) return false;
   throw sysError(errno, 'renameat2', to);
+}
+
+/** A new pseudo terminal (pty(7)) of the devpts that `ptmx` belongs to, the machine's by default; it is nobody's controlling terminal. Its ends are not inherited. */
+export function openPty(ptmx?: string): Pty {
+  return openPtyBy(check, ptmx);
+}
+
+/** Gives a terminal its size; whoever runs in it is told by SIGWINCH. Both ends of a pseudo terminal will do. */
+export function setWindowSize(fd: number, size: WindowSize): void {
+  check(call('ioctl', fd, TIOCSWINSZ, windowSizeData(size)), 'ioctl TIOCSWINSZ');
+}
+
+/** Makes a terminal pass bytes on as they are: no echo, no lines, no signals (cfmakeraw(3)). */
+export function setRaw(fd: number): void {
+  const termios = Buffer.alloc(TERMIOS_SIZE);
+  check(call('ioctl', fd, TCGETS, termios), 'ioctl TCGETS');
+  check(call('ioctl', fd, TCSETS, rawTermios(termios)), 'ioctl TCSETS');
 }
 
 /** syncfs(2) of the file system that `fd` is on. */

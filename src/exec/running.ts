@@ -1,0 +1,173 @@
+import { constants } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { hasErrno, type Wait } from '../base/index.ts';
+import { execError } from './errors.ts';
+import { resizeConsole } from './console.ts';
+import { descendantsOf, namespacedPids } from './descendants.ts';
+import type { Process, ProcessIo, TerminalSize } from './executor.ts';
+import type { Driver, Step } from './run-step.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A process to run beside a running one, in all that one sees. */
+export type JoiningProcess = Pick<Process, 'args' | 'env' | 'cwd' | 'user' | 'terminal'> & {
+  /** Unique among all processes: [a-z0-9-]. */
+  readonly id: string;
+};
+
+/** A port that something listens on, in the network that the process is in. */
+export interface ListeningPort {
+  /** False for an address of loopback. */
+  readonly everywhere: boolean;
+  readonly port: number;
+}
+
+/** What can be asked of processes while `Executor.run` runs them, by their ids. */
+export interface RunningProcesses {
+  /**
+   * Sends a signal to the process. `ignored`: the kernel drops it, because number 1 of a PID namespace has no default action for it and this one has no handler. `absent`: no such process runs (any more); one that is about to start
+   * is waited for.
+   */
+  signal(id: string, signal: number, w?: Wait): Promise<'sent' | 'ignored' | 'absent'>;
+  /** Nothing happens when it is gone, or has no terminal. */
+  resize(id: string, size: TerminalSize, w?: Wait): Promise<void>;
+  /** TCP ports; those of the whole machine for one that has its network. */
+  listening(id: string, w?: Wait): Promise<readonly ListeningPort[]>;
+  /** Runs another process beside it and gives its exit code. When the signal fires it is killed and `CANCELLED` thrown. Throws `PROCESS_ABSENT`. */
+  join(id: string, process: JoiningProcess, o: { readonly io: ProcessIo } & Wait): Promise<number>;
+}
+
+/** A process that was started: what was spawned for it, whose descendant it is. */
+export interface Started {
+  readonly pid: number;
+  readonly step: Step;
+  readonly terminal?: Terminal | undefined;
+}
+
+/** Where a process is in the tree of processes. */
+export interface Place {
+  /** Number 1 of the PID namespace that encloses all of it. */
+  readonly first: number;
+  /** The process itself. */
+  readonly process: number;
+}
+
+/** The processes that a driver runs, by id. */
+export class RunningTable implements RunningProcesses {
+  readonly #driver: Driver;
+  readonly #join: (
+    started: Started,
+    process: JoiningProcess,
+    o: { place: Place; io: ProcessIo } & Wait,
+  ) => Promise<number>;
+  readonly #started = new Map<string, Started>();
+
+  constructor(o: {
+    driver: Driver;
+    join: (started: Started, process: JoiningProcess, o: { place: Place; io: ProcessIo } & Wait) => Promise<number>;
+  }) {
+    this.#driver = o.driver;
+    this.#join = o.join;
+  }
+
+  add(id: string, started: Started): Disposable {
+    this.#started.set(id, started);
+    return { [Symbol.dispose]: () => void this.#started.delete(id) };
+  }
+
+  async signal(id: string, signal: number, w: Wait = {}): Promise<'sent' | 'ignored' | 'absent'> {
+    const place = await this.#place(id, w);
+    if (!place) return 'absent';
+    if (
+      signal !== constants.signals.SIGKILL &&
+      signal !== constants.signals.SIGSTOP &&
+      !hasHandler(place.process, signal)
+    )
+      return 'ignored';
+    try {
+      process.kill(place.process, signal);
+      return 'sent';
+    } catch (error) {
+      if (hasErrno(error, 'ESRCH')) return 'absent';
+      throw error;
+    }
+  }
+
+  async resize(id: string, size: TerminalSize, w: Wait = {}): Promise<void> {
+    const place = await this.#place(id, w);
+    const terminal = this.#started.get(id)?.terminal;
+    if (!place || !terminal) return;
+    terminal.resize(size);
+    // The process's own, where the runtime stands in between: crun 1.8 does not pass sizes on.
+    resizeConsole(place.process, size);
+  }
+
+  async listening(id: string, w: Wait = {}): Promise<readonly ListeningPort[]> {
+    const place = await this.#place(id, w);
+    if (!place) return [];
+    return ['tcp', 'tcp6'].flatMap((name) => listeners(readIfThere(`/proc/${place.process}/net/${name}`)));
+  }
+
+  async join(id: string, process: JoiningProcess, o: { readonly io: ProcessIo } & Wait): Promise<number> {
+    const place = await this.#place(id, o);
+    const started = this.#started.get(id);
+    if (!place || !started)
+      throw execError('PROCESS_ABSENT', `run "${process.args[0] ?? ''}" in "${id}": it does not run`);
+    return this.#join(started, process, { ...o, place });
+  }
+
+  /** Waits until the process itself runs, not what starts it. */
+  async #place(id: string, w: Wait): Promise<Place | undefined> {
+    for (;;) {
+      const started = this.#started.get(id);
+      if (!started || w.signal?.aborted === true) return undefined;
+      const place = this.#find(started);
+      if (place) return place;
+      await new Promise((resolve) => setTimeout(resolve, STARTING_MS));
+    }
+  }
+
+  #find({ pid }: Started): Place | undefined {
+    const depth = namespacedPids('self').length;
+    const isFirst = (other: number, below: number): boolean => {
+      const pids = namespacedPids(other);
+      return pids.length === depth + below && pids.at(-1) === 1;
+    };
+    const all = descendantsOf(pid);
+    const first = all.find((other) => isFirst(other, 1));
+    const process = all.find((other) => isFirst(other, this.#driver.depth));
+    if (first === undefined || process === undefined || this.#driver.isStarting(process)) return undefined;
+    return { first, process };
+  }
+}
+
+const STARTING_MS = 5;
+
+/** False when a signal would be dropped: neither caught, nor blocked to be fetched later, nor ignored on purpose. */
+function hasHandler(pid: number, signal: number): boolean {
+  const status = readIfThere(`/proc/${pid}/status`);
+  return ['SigCgt', 'SigBlk', 'SigIgn'].some((name) => {
+    const mask = new RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0';
+    return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
+  });
+}
+
+/** Rows of /proc/net/tcp and tcp6 in state LISTEN (proc(5)). */
+function listeners(text: string): ListeningPort[] {
+  return text.split('\n').flatMap((line) => {
+    const [, local = '', , state] = line.trim().split(/\s+/);
+    const [address = '', port = ''] = local.split(':');
+    if (state !== '0A') return [];
+    return [{ port: parseInt(port, 16), everywhere: !LOOPBACK.test(address) }];
+  });
+}
+
+/** 127.0.0.0/8, ::1 and ::ffff:127.0.0.0/104, as words of the machine's (little) byte order. */
+const LOOPBACK = /^(?:0{16}F{4}0{4})?[0-9A-F]{6}7F$|^0{24}01000000$/;
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return '';
+  }
+}
