@@ -31,6 +31,8 @@ export async function keeperMain(
   more: (ground: Ground, handlers: Record<string, Handler>) => Readonly<Record<string, Handler>> = () => ({}),
 ): Promise<void> {
   sys.setParentDeathSignal(SIGKILL);
+  // Not even shared with the shell that started this.
+  sys.unshareMounts();
   // The terminal's signals are for the engine, which ends this by closing the connection.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
   const stream = new Socket({ fd: 3, readable: true, writable: true });

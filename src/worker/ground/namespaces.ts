@@ -108,11 +108,14 @@ export async function startInNamespaces(
   }
 }
 
-/** A PID namespace only where its own /proc can be mounted (not in most containers); without one the keeper's end is by its parent-death signal. */
+/**
+ * A PID namespace only where its own /proc can be mounted (not in most containers); without one the keeper's end is by its parent-death signal. Its first process is a shell, which reaps what is left to it as Node would not: a namespace inside
+ * does not end before all that was in it is reaped.
+ */
 const INNER = [
   'unshare=$1; shift',
   'if "$unshare" --mount --pid --fork --mount-proc true 2>/dev/null',
-  'then exec "$unshare" --mount --propagation private --pid --fork --kill-child --mount-proc "$@"',
+  'then exec "$unshare" --mount --propagation private --pid --fork --kill-child --mount-proc sh -c \'"$@"; exit $?\' sh "$@"',
   'else exec "$unshare" --mount --propagation private "$@"; fi',
 ].join('\n');
 
