@@ -55,14 +55,14 @@ export async function openGround(o: GroundOptions): Promise<Ground> {
       return await openKeeper(found, o);
     } catch (error) {
       throwIfCancelled(o);
-      reasons.push(`subordinate ids: ${messageOf(error)}`);
+      reasons.push(`subordinate ids: ${firstLine(error)}`);
     }
   }
   try {
     return await openKeeper({ kind: 'single' }, { ...o, lacks: [`There is one id only: ${reasons.join('; ')}.`] });
   } catch (error) {
     throwIfCancelled(o);
-    throw unavailable([...reasons, `one id: ${messageOf(error)}`]);
+    throw unavailable([...reasons, `one id: ${firstLine(error)}`]);
   }
 }
 
@@ -133,6 +133,10 @@ function keeperEnvironment(): Record<string, string> {
     if (value !== undefined) env[name] = value;
   }
   return env;
+}
+
+function firstLine(error: unknown): string {
+  return messageOf(error).split('\n')[0] ?? '';
 }
 
 function pathOf(database: Database): string {

@@ -35,6 +35,11 @@ export class Server {
     this.#link = new Link(stream, (frame) => this.#take(frame));
   }
 
+  /** Settles when the connection is over. */
+  get lost(): Promise<unknown> {
+    return this.#link.closed;
+  }
+
   /** Settles when the connection is over and every handler has ended. */
   async closed(): Promise<void> {
     await this.#link.closed;
