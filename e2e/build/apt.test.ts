@@ -18,7 +18,10 @@ RUN id -un > who && test "$(stat -c %U:%a ../mine)" = web:640 && ! cat /etc/shad
 
 async function build(o: Parameters<typeof ok>[1] & { work: string }): Promise<string> {
   writeFileSync(join(o.work, 'Dockerfile'), DOCKERFILE);
-  const { stdout, stderr } = await ok(['build', '--progress=plain', '-t', 'with-hello', '-o', `type=tar,dest=${join(o.work, 'root.tar')}`, o.work], o);
+  const { stdout, stderr } = await ok(
+    ['build', '--progress=plain', '-t', 'with-hello', '-o', `type=tar,dest=${join(o.work, 'root.tar')}`, o.work],
+    o,
+  );
   assert.match(stderr, /installed/);
   return stdout.trim();
 }

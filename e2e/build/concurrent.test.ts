@@ -12,9 +12,25 @@ const CLIENTS = 8;
 describe('several at once (must show 7)', () => {
   test(`${CLIENTS} builds of one Dockerfile on one store give one image`, async () => {
     using store = await storeWithBase();
-    writeFileSync(join(store.work, 'Dockerfile'), `FROM ${BASE}\nCOPY Dockerfile /\nRUN sleep 0.2; wc -c /Dockerfile > /size\nRUN cat /size\n`);
+    writeFileSync(
+      join(store.work, 'Dockerfile'),
+      `FROM ${BASE}\nCOPY Dockerfile /\nRUN sleep 0.2; wc -c /Dockerfile > /size\nRUN cat /size\n`,
+    );
     const builds = await Promise.all(
-      Array.from({ length: CLIENTS }, () => ok(['build', '--progress=plain', '-o', `type=tar,dest=${join(store.work, '../root.tar')}`, '-t', 'shared', store.work], { root: store.root })),
+      Array.from({ length: CLIENTS }, () =>
+        ok(
+          [
+            'build',
+            '--progress=plain',
+            '-o',
+            `type=tar,dest=${join(store.work, '../root.tar')}`,
+            '-t',
+            'shared',
+            store.work,
+          ],
+          { root: store.root },
+        ),
+      ),
     );
     assert.equal(builds.length, CLIENTS);
     const check = await ok(['doctor', '--check-store'], { root: store.root });
@@ -28,7 +44,10 @@ describe('several at once (must show 7)', () => {
     using store = await storeWithBase();
     writeFileSync(join(store.work, 'Dockerfile'), `FROM ${BASE}\nRUN echo running; sleep 600 & sleep 600\n`);
     let pid = 0;
-    const building = strake(['build', '--progress=plain', store.work], { root: store.root, onStart: (started) => (pid = started) });
+    const building = strake(['build', '--progress=plain', store.work], {
+      root: store.root,
+      onStart: (started) => (pid = started),
+    });
     await wait(2500);
     const interrupted = Date.now();
     process.kill(pid, 'SIGINT');

@@ -26,7 +26,15 @@ describe('kill -9 (must show 6)', () => {
     using store = await storeWithBase();
     writeFileSync(join(store.work, 'Dockerfile'), DOCKERFILE);
     for (let i = 0; i < 200; i++) writeFileSync(join(store.work, `file-${i}`), `${i}\n`.repeat(1000));
-    const args = ['build', '--progress=plain', '-t', 'killed', '-o', `type=oci,dest=${join(store.work, '../out.tar')}`, store.work];
+    const args = [
+      'build',
+      '--progress=plain',
+      '-t',
+      'killed',
+      '-o',
+      `type=oci,dest=${join(store.work, '../out.tar')}`,
+      store.work,
+    ];
     const started = Date.now();
     await ok(args, { root: store.root });
     const whole = Date.now() - started;
@@ -36,7 +44,10 @@ describe('kill -9 (must show 6)', () => {
       let timer: NodeJS.Timeout | undefined;
       // A new argument makes every RUN another step, so that there is something to interrupt.
       writeFileSync(join(store.work, 'Dockerfile'), DOCKERFILE.replaceAll('RUN ', `RUN : ${round}; `));
-      const killed = await strake(args, { root: store.root, onStart: (pid) => (timer = setTimeout(() => killTree(pid), after)) });
+      const killed = await strake(args, {
+        root: store.root,
+        onStart: (pid) => (timer = setTimeout(() => killTree(pid), after)),
+      });
       clearTimeout(timer);
       if (killed.code === 0) t.diagnostic(`round ${round}: it had ended before`);
       const check = await strake(['doctor', '--check-store'], { root: store.root });

@@ -35,12 +35,16 @@ describe('bounded memory (must show 9)', () => {
     for (let i = 0; i < files; i++) {
       const fd = openSync(join(store.work, `part-${i}`), 'w');
       for (let written = 0; written < CONTEXT / files; written += piece.length) {
-        for (let at = 0; at < piece.length; at += 4) piece.writeUInt32LE(((at * 2654435761) ^ (written >>> 8) ^ i) >>> 0, at);
+        for (let at = 0; at < piece.length; at += 4)
+          piece.writeUInt32LE(((at * 2654435761) ^ (written >>> 8) ^ i) >>> 0, at);
         writeSync(fd, piece);
       }
       closeSync(fd);
     }
-    writeFileSync(join(store.work, 'Dockerfile'), `FROM ${BASE}\nCOPY part-* /data/\nRUN head -c ${LAYER_MIB}M /dev/urandom > /blob\n`);
+    writeFileSync(
+      join(store.work, 'Dockerfile'),
+      `FROM ${BASE}\nCOPY part-* /data/\nRUN head -c ${LAYER_MIB}M /dev/urandom > /blob\n`,
+    );
     writeFileSync(join(store.work, '.dockerignore'), 'Dockerfile\n');
     let stop = (): number => 0;
     await ok(['build', '--progress=plain', '-o', `type=oci,dest=${join(store.work, '../out.tar')}`, store.work], {

@@ -25,10 +25,15 @@ describe('rebuilding (must show 4)', () => {
     writeFileSync(at('second.txt'), 'two\n');
     writeFileSync(at('unread.txt'), 'nobody reads this\n');
     const build = async (): Promise<{ id: string; steps: Map<string, string> }> => {
-      const { stdout, stderr } = await ok(['build', '--progress=plain', '-t', 'rebuilt', store.work], { root: store.root });
+      const { stdout, stderr } = await ok(['build', '--progress=plain', '-t', 'rebuilt', store.work], {
+        root: store.root,
+      });
       return { id: stdout.trim(), steps: stepsOf(stderr) };
     };
-    const stepStates = (steps: Map<string, string>): string[] => [...steps].filter(([name]) => /^\[(build|stage)/.test(name)).map(([name, state]) => `${name.split(' ').slice(2).join(' ').slice(0, 24)}: ${state}`);
+    const stepStates = (steps: Map<string, string>): string[] =>
+      [...steps]
+        .filter(([name]) => /^\[(build|stage)/.test(name))
+        .map(([name, state]) => `${name.split(' ').slice(2).join(' ').slice(0, 24)}: ${state}`);
 
     const first = await build();
     assert.match(first.id, /^sha256:[0-9a-f]{64}$/);
@@ -45,7 +50,9 @@ describe('rebuilding (must show 4)', () => {
     writeFileSync(at('second.txt'), 'changed\n');
     const changed = await build();
     assert.notEqual(changed.id, first.id);
-    const states = Object.fromEntries([...changed.steps].map(([name, state]) => [name.replace(/^\[\S+ \S+\] /, ''), state]));
+    const states = Object.fromEntries(
+      [...changed.steps].map(([name, state]) => [name.replace(/^\[\S+ \S+\] /, ''), state]),
+    );
     assert.equal(states['COPY second.txt .'], 'DONE');
     assert.equal(states['RUN cat second.txt > second.out'], 'DONE');
     assert.match(states['COPY first.txt .'] ?? '', /CACHED/);

@@ -45,7 +45,9 @@ describe('reproducible builds (must show 5)', () => {
         ['build', '--progress=plain', '-o', `type=oci,dest=${archive}`, '--metadata-file', metadata, folder],
         { root: store.root, umask, env: { SOURCE_DATE_EPOCH: '1700000000' } },
       );
-      const { default: written } = (await import(metadata, { with: { type: 'json' } })) as { default: Record<string, unknown> };
+      const { default: written } = (await import(metadata, { with: { type: 'json' } })) as {
+        default: Record<string, unknown>;
+      };
       results.push(`${stdout.trim()} ${String(written['containerimage.digest'])}`);
     }
     assert.equal(results[0], results[1]);

@@ -22,11 +22,18 @@ describe('round trips with real tools (must show 2)', { skip }, () => {
     await using plain = await dockerRegistry(data);
     const context = join(store.work, 'context');
     mkdirSync(context);
-    writeFileSync(join(context, 'Dockerfile'), `FROM ${BASE}\nRUN echo made > /made && ln /made /linked\nENV A=1\nCMD ["cat", "/made"]\n`);
+    writeFileSync(
+      join(context, 'Dockerfile'),
+      `FROM ${BASE}\nRUN echo made > /made && ln /made /linked\nENV A=1\nCMD ["cat", "/made"]\n`,
+    );
     const name = `${plain.host}/team/app:1`;
     await ok(['build', '--progress=plain', '-t', name, '--push', context], { root: store.root });
 
-    const inspected = JSON.parse(run('skopeo', 'inspect', '--tls-verify=false', `docker://${name}`)) as { Digest: string; Env: string[]; Layers: string[] };
+    const inspected = JSON.parse(run('skopeo', 'inspect', '--tls-verify=false', `docker://${name}`)) as {
+      Digest: string;
+      Env: string[];
+      Layers: string[];
+    };
     assert.ok(inspected.Env.includes('A=1'));
     assert.equal(inspected.Layers.length, 2);
     run('skopeo', 'copy', '--src-tls-verify=false', `docker://${name}`, `oci:${join(store.work, 'layout')}:one`);
@@ -52,10 +59,17 @@ describe('round trips with real tools (must show 2)', { skip }, () => {
     const name = `${secured.host}/app:1`;
     writeFileSync(join(store.work, 'Dockerfile'), 'FROM scratch\nCOPY Dockerfile /\n');
     writeFileSync(join(store.work, '.dockerignore'), 'registry\ndocker\n');
-    const refused = await strake(['build', '--progress=plain', '-t', name, '--push', store.work], { root: store.root, env });
+    const refused = await strake(['build', '--progress=plain', '-t', name, '--push', store.work], {
+      root: store.root,
+      env,
+    });
     assert.equal(refused.code, 77, refused.stderr);
     assert.match(refused.stderr, /strake login/);
-    await ok(['login', '--username', 'ada', '--password-stdin', secured.host], { root: store.root, env, input: 'secret word' });
+    await ok(['login', '--username', 'ada', '--password-stdin', secured.host], {
+      root: store.root,
+      env,
+      input: 'secret word',
+    });
     await ok(['build', '--progress=plain', '-t', name, '--push', store.work], { root: store.root, env });
     run('skopeo', 'inspect', '--tls-verify=false', '--creds', 'ada:secret word', `docker://${name}`);
   });

@@ -8,9 +8,11 @@ export function leftovers(root: string): string[] {
     if (Number(pid) === process.pid) continue;
     const command = read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim();
     if (command.includes(root)) found.push(`process ${pid}: ${command}`);
-    if (read(`/proc/${pid}/mountinfo`).includes(root)) found.push(`a mount in the namespace of process ${pid}: ${command}`);
+    if (read(`/proc/${pid}/mountinfo`).includes(root))
+      found.push(`a mount in the namespace of process ${pid}: ${command}`);
   }
-  for (const folder of ['tmp', 'blobs/ingest']) for (const name of list(join(root, folder))) found.push(`file ${folder}/${name}`);
+  for (const folder of ['tmp', 'blobs/ingest'])
+    for (const name of list(join(root, folder))) found.push(`file ${folder}/${name}`);
   return found;
 }
 

@@ -35,7 +35,8 @@ export async function storeWithBase(user?: TestUser): Promise<TestStore> {
   // Blobs never change, so links will do; everything else is copied.
   mkdirSync(store.root);
   copy(['-al', join(seed, 'blobs'), store.root]);
-  for (const name of ['strake.db', 'strake.db-wal', 'strake.db-shm', 'packages']) if (existsSync(join(seed, name))) copy(['-a', join(seed, name), store.root]);
+  for (const name of ['strake.db', 'strake.db-wal', 'strake.db-shm', 'packages'])
+    if (existsSync(join(seed, name))) copy(['-a', join(seed, name), store.root]);
   if (user) {
     // A link to root's file would be changed with it.
     rmSync(join(store.root, 'blobs'), { recursive: true });

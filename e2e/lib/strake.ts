@@ -27,7 +27,8 @@ export interface StrakeOptions {
 /** Runs the program as a person would, from the checkout's launcher, with a store of its own. */
 export function strake(args: readonly string[], o: StrakeOptions): Promise<StrakeResult> {
   const launcher = join(CHECKOUT, 'strake');
-  const command = o.umask === undefined ? [launcher, ...args] : ['sh', '-c', `umask ${o.umask}; exec "$@"`, 'sh', launcher, ...args];
+  const command =
+    o.umask === undefined ? [launcher, ...args] : ['sh', '-c', `umask ${o.umask}; exec "$@"`, 'sh', launcher, ...args];
   const [program = '', ...rest] = o.user ? [...o.user.prefix, ...command] : command;
   const env: Record<string, string> = {
     PATH: process.env['PATH'] ?? '/usr/bin:/bin',
@@ -60,7 +61,8 @@ export function strake(args: readonly string[], o: StrakeOptions): Promise<Strak
 /** `strake`, expected to succeed. */
 export async function ok(args: readonly string[], o: StrakeOptions): Promise<StrakeResult> {
   const result = await strake(args, o);
-  if (result.code !== 0) throw new Error(`strake ${args.join(' ')} ended with ${result.code}\n${result.stderr}\n${result.stdout}`);
+  if (result.code !== 0)
+    throw new Error(`strake ${args.join(' ')} ended with ${result.code}\n${result.stderr}\n${result.stdout}`);
   return result;
 }
 

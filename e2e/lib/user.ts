@@ -19,7 +19,9 @@ const NAME = 'strake-e2e';
 /** Why there can be no such user here, or undefined. */
 export function userLacking(): string | undefined {
   if (process.getuid?.() !== 0) return 'only root can become another user';
-  const missing = ['useradd', 'newuidmap', 'setpriv'].filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`], { env: { PATH } }).status !== 0);
+  const missing = ['useradd', 'newuidmap', 'setpriv'].filter(
+    (tool) => spawnSync('sh', ['-c', `command -v ${tool}`], { env: { PATH } }).status !== 0,
+  );
   return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
 }
 
@@ -28,7 +30,10 @@ const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 /** The user (made once on a machine) with a new home folder. */
 export function testUser(): TestUser {
   if (idsOf(NAME) === undefined) {
-    const made = spawnSync('useradd', ['--no-create-home', '--shell', '/bin/sh', NAME], { env: { PATH }, encoding: 'utf8' });
+    const made = spawnSync('useradd', ['--no-create-home', '--shell', '/bin/sh', NAME], {
+      env: { PATH },
+      encoding: 'utf8',
+    });
     if (made.status !== 0 && idsOf(NAME) === undefined) throw new Error(`useradd ${NAME}: ${made.stderr}`);
   }
   const ids = idsOf(NAME);
@@ -39,7 +44,14 @@ export function testUser(): TestUser {
     name: NAME,
     ...ids,
     home,
-    prefix: ['setpriv', `--reuid=${ids.uid}`, `--regid=${ids.gid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=+all'],
+    prefix: [
+      'setpriv',
+      `--reuid=${ids.uid}`,
+      `--regid=${ids.gid}`,
+      '--clear-groups',
+      '--inh-caps=-all',
+      '--bounding-set=+all',
+    ],
     [Symbol.dispose]: () => {
       // Files in a rootless store belong to subordinate ids.
       rmSync(home, { recursive: true, force: true });
