@@ -14,7 +14,23 @@ const MIGRATIONS = [
   `CREATE TABLE results (id TEXT PRIMARY KEY, outputs TEXT NOT NULL, created_at INTEGER NOT NULL, used_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE result_keys (key TEXT PRIMARY KEY, result TEXT NOT NULL REFERENCES results (id) ON DELETE CASCADE, parts TEXT NOT NULL) STRICT, WITHOUT ROWID;
    CREATE INDEX result_keys_by_result ON result_keys (result);`,
+  `CREATE TABLE key_inputs (key TEXT NOT NULL REFERENCES result_keys (key) ON DELETE CASCADE, input TEXT NOT NULL, PRIMARY KEY (key, input)) STRICT, WITHOUT ROWID;
+   CREATE INDEX key_inputs_by_input ON key_inputs (input);`,
 ];
+
+/** A key to record a result under, and the ids of the inputs' results that it was made of. */
+export interface RecordedKey {
+  readonly digest: Digest;
+  readonly inputs: readonly Digest[];
+}
+
+/** A result to be recorded. */
+export interface NewResult {
+  readonly id: Digest;
+  readonly keys: readonly RecordedKey[];
+  readonly parts: readonly KeyPart[];
+  readonly outputs: readonly ResultRecord[];
+}
 
 /** Keys of steps and the results they lead to; several keys may lead to one result. Times are milliseconds since the epoch. */
 export class KeyStore {
@@ -33,12 +49,7 @@ export class KeyStore {
   }
 
   /** Records a result under its id and keys; a key that led elsewhere leads here now. */
-  save(result: {
-    id: Digest;
-    keys: readonly Digest[];
-    parts: readonly KeyPart[];
-    outputs: readonly ResultRecord[];
-  }): void {
+  save(result: NewResult): void {
     const now = this.#clock.now();
     const parts = JSON.stringify(result.parts);
     this.#db.transaction(() => {
@@ -54,9 +65,23 @@ export class KeyStore {
     });
   }
 
+  /** `save`, unless one of the keys leads to a result already, that somebody else recorded meanwhile: that one stays, and is returned. */
+  saveNew(result: NewResult): StoredResult | undefined {
+    return this.#db.transaction(() => {
+      const [earlier] = result.keys.flatMap((key) => this.find(key.digest) ?? []);
+      if (!earlier) this.save(result);
+      return earlier;
+    });
+  }
+
   /** A further key by which an existing result is found. */
-  link(key: Digest, id: Digest, parts: readonly KeyPart[]): void {
+  link(key: RecordedKey, id: Digest, parts: readonly KeyPart[]): void {
     this.#db.transaction(() => this.#link(key, id, JSON.stringify(parts)));
+  }
+
+  /** False when no key was ever made of this result: then no step that takes it by its recipe can be found. */
+  isInput(id: Digest): boolean {
+    return this.#db.get('SELECT 1 AS yes FROM key_inputs WHERE input = ? LIMIT 1', id) !== undefined;
   }
 
   /** Marks results as used now, for those who prune by age. */
@@ -72,18 +97,29 @@ export class KeyStore {
     return this.#db.run('DELETE FROM results WHERE id = ?', id) > 0;
   }
 
+  /** Forgets the results that no key leads to any more. */
+  forgetUnreachable(): number {
+    return this.#db.run('DELETE FROM results WHERE id NOT IN (SELECT result FROM result_keys)');
+  }
+
+  /** Another text after any result was recorded, forgotten or used, by whatever process. */
+  version(): string {
+    return JSON.stringify(this.#db.get('SELECT count(*), max(created_at), max(used_at) FROM results'));
+  }
+
   /** All results, the least recently used first. */
   list(): readonly StoredResult[] {
     return this.#db.all('SELECT * FROM results ORDER BY used_at, id').map(toResult);
   }
 
-  #link(key: Digest, id: Digest, parts: string): void {
+  #link({ digest, inputs }: RecordedKey, id: Digest, parts: string): void {
     this.#db.run(
       'INSERT INTO result_keys VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET result = excluded.result, parts = excluded.parts',
-      key,
+      digest,
       id,
       parts,
     );
+    for (const input of inputs) this.#db.run('INSERT OR IGNORE INTO key_inputs VALUES (?, ?)', digest, input);
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { canonicalJson, CodedError, Database, type Clock, type Json } from '../base/index.ts';
+import { canonicalJson, CodedError, Database, kindOf, type Clock, type Json } from '../base/index.ts';
 import { digestOf } from '../blob/index.ts';
 import { vertex, type Edge, type Op, type Vertex } from '../graph/index.ts';
 import { KeyStore, Solver, type OpRunner, type Results, type SolveEvent } from './index.ts';
@@ -27,6 +27,7 @@ function world(db = Database.open(':memory:'), stored = new Map<string, string>(
       return { key };
     },
     load: async (record) => stored.get(record['key'] as string),
+    share: async () => undefined,
     release: async () => undefined,
   };
   const runner: OpRunner<Op, string, World> = {
@@ -82,7 +83,7 @@ async function solve(
   const events: SolveEvent[] = [];
   w.session += 1;
   const before = w.runs.length;
-  await using build = w.solver.open({ host: w, emit: (event) => events.push(event), signal: o.signal });
+  await using build = w.solver.open({ host: w, emit: (event) => void events.push(event), signal: o.signal });
   const result = await build.result(at(v));
   return { result, events, runs: w.runs.slice(before) };
 }
@@ -119,6 +120,37 @@ test('a vertex asked for by several steps runs once, and independent steps run s
     ['base'],
   );
   assert.equal(most, 2);
+});
+
+test('stages that are copied one after the other onto a base run side by side, with the base', async () => {
+  const w = world();
+  const running = new Set<string>();
+  const all = Promise.withResolvers<void>();
+  w.behaviour = async (name, inputs) => {
+    if (name === 'file') return `copied(${inputs.join(',')})`;
+    running.add(name);
+    if (running.size === 4) all.resolve();
+    await all.promise;
+    return name;
+  };
+  const graph = ['s1', 's2', 's3'].reduce((below, name) => copy(below, step(name)), step('base'));
+  assert.match((await solve(w, graph)).result, /base.*s1.*s2.*s3/);
+  const again = await solve(w, graph);
+  assert.deepEqual([again.runs, again.events.filter((e) => e.kind === 'started').length], [[], 0]);
+});
+
+test('what a step on record was made of does not run because its own record is gone', async () => {
+  const db = Database.open(':memory:');
+  const w = world(db);
+  const keys = new KeyStore(db, { now: () => 5 });
+  const graph = step('top', copy(step('base'), step('stage')));
+  await solve(w, graph);
+  for (const made of ['base()', 'stage()']) {
+    const result = keys.list().find(({ outputs }) => w.stored.get(outputs[0]?.['key'] as string) === made);
+    assert.ok(result && keys.forget(result.id));
+    assert.deepEqual((await solve(w, graph)).runs, []);
+  }
+  assert.equal(keys.list().length, 2);
 });
 
 test('a copy from a folder is found by content: the same content in a new session runs nothing, other content runs the copy and what follows', async () => {
@@ -185,7 +217,7 @@ test('the first failure is thrown once everything else has ended, and told of at
     return name;
   };
   const events: SolveEvent[] = [];
-  await using build = w.solver.open({ host: w, emit: (event) => events.push(event) });
+  await using build = w.solver.open({ host: w, emit: (event) => void events.push(event) });
   await assert.rejects(build.result(at(step('top', step('bad'), step('slow')))), { code: 'BAD' });
   assert.equal(ended, true);
   const failed = events.filter(
@@ -243,6 +275,110 @@ test('two builds at once share a running step, which goes on when only one of th
   finish.resolve();
   assert.equal((await two).result, 'a');
   assert.equal(starts, 1);
+});
+
+test('a step that waits for the run of another build has its own story, also when that run fails', async () => {
+  const w = world();
+  for (const fails of [false, true]) {
+    const finish = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>();
+    w.behaviour = async (name) => {
+      started.resolve();
+      await finish.promise;
+      if (fails) throw new CodedError({ code: 'BAD', kind: 'failed', message: 'bad went wrong' });
+      return name;
+    };
+    const events: SolveEvent[][] = [[], []];
+    const runs = events.map(async (list, i) => {
+      if (i === 1) await started.promise;
+      await using build = w.solver.open({ host: w, emit: (event) => void list.push(event) });
+      return await build.result(at(step(`a ${fails}`)));
+    });
+    await started.promise;
+    await new Promise((resolve) => setImmediate(resolve));
+    finish.resolve();
+    const ended = await Promise.allSettled(runs);
+    assert.deepEqual(
+      ended.map(({ status }) => status),
+      fails ? ['rejected', 'rejected'] : ['fulfilled', 'fulfilled'],
+    );
+    for (const list of events) {
+      assert.deepEqual(
+        list.map(({ kind }) => kind).filter((kind) => kind !== 'note'),
+        ['vertex', 'started', 'completed'],
+      );
+      const last = list.at(-1);
+      assert.equal(last?.kind === 'completed' && last.error instanceof CodedError, fails);
+    }
+  }
+  assert.equal(w.runs.length, 2);
+});
+
+test('steps that are stopped because another one failed are told of as cancelled', async () => {
+  const w = world();
+  w.behaviour = async (name, _inputs, signal) => {
+    if (name === 'bad') throw new CodedError({ code: 'BAD', kind: 'failed', message: 'bad went wrong' });
+    await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+    return name;
+  };
+  const events: SolveEvent[] = [];
+  await using build = w.solver.open({ host: w, emit: (event) => void events.push(event) });
+  const slow = step('slow');
+  await assert.rejects(build.result(at(step('top', slow, step('bad')))), { code: 'BAD' });
+  const stopped = events.find((e) => e.kind === 'completed' && e.digest === slow.digest);
+  assert.equal(stopped?.kind === 'completed' && kindOf(stopped.error), 'cancelled');
+});
+
+test('nothing begins after a failure was thrown, not even by work that ended late', async () => {
+  const w = world();
+  const late = Promise.withResolvers<void>();
+  w.behaviour = async (name) => {
+    if (name === 'bad') {
+      setImmediate(() => late.resolve());
+      throw new Error('bad');
+    }
+    await late.promise;
+    return name;
+  };
+  await using build = w.solver.open({ host: w, emit: () => undefined });
+  await assert.rejects(build.result(at(step('top', step('bad'), step('b', step('a'))))));
+  const begun = w.runs.length;
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(w.runs.length, begun);
+});
+
+test('of two processes that made the same step the first to record it stands, for both', async () => {
+  const db = Database.open(':memory:');
+  const stored = new Map<string, string>();
+  const [one, two] = [world(db, stored), world(db, stored)];
+  const firstDone = Promise.withResolvers<void>();
+  two.behaviour = async () => {
+    await firstDone.promise;
+    return 'from two';
+  };
+  one.behaviour = async () => 'from one';
+  const second = solve(two, step('a'));
+  assert.equal((await solve(one, step('a'))).result, 'from one');
+  firstDone.resolve();
+  assert.equal((await second).result, 'from one');
+  assert.deepEqual(two.runs, ['a']);
+  stored.clear();
+  two.behaviour = async () => 'again';
+  assert.equal((await solve(two, step('a'))).result, 'again');
+  assert.equal((await solve(one, step('a'))).result, 'again');
+});
+
+test('results that no key leads to any more are forgotten on request', async () => {
+  const db = Database.open(':memory:');
+  const w = world(db);
+  await solve(w, step('a'));
+  await solve(w, fresh(step('a')));
+  const keys = new KeyStore(db, { now: () => 99 });
+  const before = keys.version();
+  assert.equal(keys.list().length, 2);
+  assert.equal(keys.forgetUnreachable(), 1);
+  assert.notEqual(keys.version(), before);
+  assert.deepEqual((await solve(w, step('a'))).runs, []);
 });
 
 test('keys survive in the database for the next process, and used results are touched', async () => {

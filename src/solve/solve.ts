@@ -12,16 +12,19 @@ import type { SolveEvent, StepContext } from './types.ts';
 export class Solve<R, H> implements AsyncDisposable {
   readonly solver: Solver<R, H>;
   readonly #host: H;
-  readonly #emit: (event: SolveEvent) => void;
+  readonly #emit: (event: SolveEvent) => void | Promise<void>;
   readonly #controller = new AbortController();
   readonly #signal: AbortSignal;
   readonly #steps = new Map<Digest, Step<R, H>>();
   readonly #results = new Set<R>();
   readonly #pending = new Set<Promise<unknown>>();
+  readonly #underWay = new Set<Promise<unknown>>();
   readonly #used = new Set<Digest>();
+  /** Errors that a step of this build has told of already; those who fail because of it pass it on. */
+  readonly told = new WeakSet<object>();
   #failure: unknown;
 
-  constructor(solver: Solver<R, H>, build: { host: H; emit: (event: SolveEvent) => void } & Wait) {
+  constructor(solver: Solver<R, H>, build: { host: H; emit: (event: SolveEvent) => void | Promise<void> } & Wait) {
     this.solver = solver;
     this.#host = build.host;
     this.#emit = build.emit;
@@ -56,7 +59,7 @@ export class Solve<R, H> implements AsyncDisposable {
     const inputs = vertex.inputs.map((edge) => ({ step: this.step(edge.vertex), output: edge.output }));
     const step = new Step(this, vertex, inputs);
     this.#steps.set(vertex.digest, step);
-    this.#emit({ kind: 'vertex', vertex });
+    this.emit({ kind: 'vertex', vertex });
     return step;
   }
 
@@ -68,13 +71,21 @@ export class Solve<R, H> implements AsyncDisposable {
       vertex,
       signal,
       log: (stream, chunk) => this.#emit({ kind: 'log', digest, at: clock.now(), stream, chunk }),
-      progress: (progress) => this.#emit({ kind: 'progress', digest, at: clock.now(), progress }),
-      note: (text) => this.#emit({ kind: 'note', digest, at: clock.now(), text }),
+      progress: (progress) => this.emit({ kind: 'progress', digest, at: clock.now(), progress }),
+      note: (text) => this.emit({ kind: 'note', digest, at: clock.now(), text }),
     };
   }
 
   emit(event: SolveEvent): void {
-    this.#emit(event);
+    void this.#emit(event);
+  }
+
+  /** Work of a step, so that the build does not end before it has. */
+  track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    const done = (): void => void this.#underWay.delete(work);
+    work.then(done, done);
+    return work;
   }
 
   /** Notes that a recorded result served this build. */
@@ -88,9 +99,14 @@ export class Solve<R, H> implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#controller.abort(this.#failure ?? solveError('SOLVE_STOPPED', 'the build ended'));
+    this.#controller.abort(solveError('SOLVE_STOPPED', 'the build ended'));
     await Promise.allSettled(this.#pending);
-    this.solver.options.keys.touch([...this.#used]);
+    await this.#settle();
+    try {
+      this.solver.options.keys.touch([...this.#used]);
+    } catch {
+      // When a result was last used only serves those who prune; a full disk must not fail a build that is done.
+    }
     await Promise.all([...this.#results].map((result) => this.solver.options.results.release(result)));
   }
 
@@ -101,13 +117,18 @@ export class Solve<R, H> implements AsyncDisposable {
       return await promise;
     } catch (error) {
       this.#failure ??= error;
-      this.#controller.abort(this.#failure);
+      this.#controller.abort(solveError('SOLVE_STOPPED', 'stopped: the build has failed', { cause: this.#failure }));
       this.#pending.delete(promise);
-      await Promise.allSettled(this.#steps.values().map((step) => step.settled()));
+      await this.#settle();
       throw this.#failure;
     } finally {
       this.#pending.delete(promise);
     }
+  }
+
+  /** Waits until no step is at work; one that ends may have begun another. */
+  async #settle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 }
 

@@ -31,7 +31,7 @@ export class Solver<R, H> {
   }
 
   /** One build's dealings with the solver: vertices are known by digest, so asking twice costs nothing. Close it when the build ends. */
-  open(build: { host: H; emit: (event: SolveEvent) => void } & Wait): Solve<R, H> {
+  open(build: { host: H; emit: (event: SolveEvent) => void | Promise<void> } & Wait): Solve<R, H> {
     return new Solve(this, build);
   }
 }

@@ -1,7 +1,7 @@
 import { canonicalJson, kindOf, messageOf } from '../base/index.ts';
 import { digestOf, type Digest } from '../blob/index.ts';
 import type { Vertex } from '../graph/index.ts';
-import type { StoredResult } from './key-store.ts';
+import type { RecordedKey, StoredResult } from './key-store.ts';
 import { placed, type Solve } from './solve.ts';
 import type { CacheKey, CacheVerdict, InputKey, StepContext } from './types.ts';
 
@@ -17,14 +17,14 @@ interface Identity {
   readonly volatile: boolean;
   readonly key: CacheKey;
   /** Keys to record the result under, once there is one. */
-  readonly keys: readonly Digest[];
+  readonly keys: readonly RecordedKey[];
   readonly found: StoredResult | undefined;
   readonly verdict: CacheVerdict;
 }
 
 /**
  * One vertex in one build. First it is identified: its key is made from its op and its inputs' identities, cheaply; only where that finds nothing, and the op allows it, from the content of its inputs. Nothing
- * runs for that but what content is asked of. Then, only if somebody asks for the result, it is loaded or run.
+ * runs for that but what content is asked of, and what is bound to run: a step that no key on record was made of. Then, only if somebody asks for the result, it is loaded or run.
  */
 export class Step<R, H> {
   readonly vertex: Vertex;
@@ -42,18 +42,23 @@ export class Step<R, H> {
   }
 
   identity(): Promise<Identity> {
-    this.#identity ??= this.#identify();
+    this.#identity ??= this.#solve.track(this.#identify());
     return this.#identity;
   }
 
-  results(): Promise<readonly R[]> {
-    this.#results ??= this.#obtain();
-    return this.#results;
+  /**
+   * The identity, for a step that is made of this one's. Where nothing on record was ever made of it, this one's result will be needed, by what is made of it or by who asks for its content: so it begins now, beside its
+   * neighbours.
+   */
+  async begin(): Promise<Identity> {
+    const identity = await this.identity();
+    if (!identity.found && !this.#solve.solver.options.keys.isInput(identity.id)) this.results().catch(() => undefined);
+    return identity;
   }
 
-  /** Resolves when nothing of this step is under way. */
-  async settled(): Promise<void> {
-    await Promise.allSettled([this.#identity, this.#results]);
+  results(): Promise<readonly R[]> {
+    this.#results ??= this.#solve.track(this.#obtain());
+    return this.#results;
   }
 
   async #identify(): Promise<Identity> {
@@ -64,7 +69,7 @@ export class Step<R, H> {
       const key = await runner.cacheKey(this.vertex.op, this.#context(this.#solve.signal));
       const kinds = this.#inputs.map((_, index) => key.inputs[index] ?? RECIPE);
       const recipes = await Promise.all(
-        this.#inputs.map((input, i) => (kinds[i]?.by === 'content' ? Promise.resolve(undefined) : input.step.identity())),
+        this.#inputs.map((input, i) => (kinds[i]?.by === 'content' ? Promise.resolve(undefined) : input.step.begin())),
       );
       const volatileRecipe = key.volatile === true || recipes.some((identity) => identity?.volatile);
       const hasSlow = kinds.some((kind) => kind.by !== 'recipe');
@@ -77,6 +82,9 @@ export class Step<R, H> {
             recipes.map((r, i) => ({ recipe: r?.id ?? null, output: this.#inputs[i]?.output ?? 0 })),
           )
         : undefined;
+      const idsOf = (by: (kind: InputKey) => boolean): Digest[] =>
+        recipes.flatMap((recipe, i) => (recipe && by(kinds[i] ?? RECIPE) ? [recipe.id] : []));
+      const fastKey = fast === undefined ? [] : [{ digest: fast, inputs: idsOf(() => true) }];
       if (key.unrecorded) {
         const verdict: CacheVerdict = { hit: false, reason: 'not cacheable' };
         return { id: fast ?? key.digest, volatile: volatileRecipe, key, keys: [], found: undefined, verdict };
@@ -84,21 +92,22 @@ export class Step<R, H> {
       const fastUseful = fast !== undefined && !volatileRecipe;
       if (fastUseful && !ignore) {
         const found = keys.find(fast);
-        if (found) return this.#hit(key, found, { by: 'recipe', keys: [fast] });
+        if (found) return this.#hit(key, found, { by: 'recipe', keys: fastKey });
       }
-      let slow: Digest | undefined;
+      let slowKey: RecordedKey | undefined;
       const slowUseful =
         hasSlow && !kinds.some((kind, i) => kind.by === 'recipe' && recipes[i]?.volatile) && key.volatile !== true;
       if (slowUseful) {
-        slow = await this.#contentKey(key, kinds, recipes);
+        const slow = await this.#contentKey(key, kinds, recipes);
+        slowKey = { digest: slow, inputs: idsOf(({ by }) => by === 'recipe') };
         const found = ignore ? undefined : keys.find(slow);
         if (found) {
-          if (fastUseful) keys.link(fast, found.id, key.parts);
-          return this.#hit(key, found, { by: 'content', keys: fastUseful ? [slow, fast] : [slow] });
+          for (const further of fastUseful ? fastKey : []) keys.link(further, found.id, key.parts);
+          return this.#hit(key, found, { by: 'content', keys: [slowKey, ...(fastUseful ? fastKey : [])] });
         }
       }
-      const record = [slow, fastUseful ? fast : undefined].filter((digest) => digest !== undefined);
-      const base = record[0] ?? fast ?? key.digest;
+      const record = [...(slowKey ? [slowKey] : []), ...(fastUseful ? fastKey : [])];
+      const base = record[0]?.digest ?? fast ?? key.digest;
       return {
         // A step that was told to run anew is another one to all that follow it.
         id: ignore || record.length === 0 ? digestOf(`${base} ${random.hex(16)}`) : base,
@@ -113,7 +122,7 @@ export class Step<R, H> {
     }
   }
 
-  #hit(key: CacheKey, found: StoredResult, o: { by: 'recipe' | 'content'; keys: readonly Digest[] }): Identity {
+  #hit(key: CacheKey, found: StoredResult, o: { by: 'recipe' | 'content'; keys: readonly RecordedKey[] }): Identity {
     const verdict: CacheVerdict = { hit: true, by: o.by, record: found.id };
     const at = this.#solve.solver.options.clock.now();
     this.#solve.emit({ kind: 'cached', digest: this.vertex.digest, at, verdict });
@@ -163,19 +172,23 @@ export class Step<R, H> {
 
   /** Runs, or waits for another build of this process that runs the same step; takes over when that one is cancelled. */
   async #runOrJoin(identity: Identity): Promise<readonly R[]> {
-    const { runs } = this.#solve.solver;
+    const { runs, options } = this.#solve.solver;
     const { signal } = this.#solve;
-    for (;;) {
-      const joined = runs.isRunning(identity.id);
-      if (joined) this.#context(signal).note('the same step is running already, waiting for it');
-      try {
-        const outputs = await runs.run(identity.id, (w) => this.#run(identity, w.signal), { signal });
-        if (joined) this.#emitCompleted();
-        return outputs;
-      } catch (error) {
-        if (!joined || kindOf(error) !== 'cancelled' || signal.aborted) throw error;
-      }
+    let own = false;
+    if (runs.isRunning(identity.id)) {
+      this.#emitStarted();
+      this.#context(signal).note('the same step is running already, waiting for it');
     }
+    const work = (w: { signal: AbortSignal }): Promise<readonly R[]> => {
+      own = true;
+      return this.#run(identity, w.signal);
+    };
+    const outputs = await runs.run(identity.id, work, { signal });
+    if (!own) {
+      await Promise.all(outputs.map((output) => options.results.share(output, this.#context(signal))));
+      this.#emitCompleted();
+    }
+    return outputs;
   }
 
   async #load(found: StoredResult): Promise<readonly R[] | undefined> {
@@ -195,7 +208,7 @@ export class Step<R, H> {
 
   async #run(identity: Identity, signal: AbortSignal): Promise<readonly R[]> {
     const { solver } = this.#solve;
-    const { results, keys, slots, clock, runnerOf } = solver.options;
+    const { slots, runnerOf } = solver.options;
     const inputs = await Promise.all(
       this.#inputs.map(async (input) => {
         const result = (await input.step.results())[input.output];
@@ -206,20 +219,37 @@ export class Step<R, H> {
     );
     using slot = await slots.take(this.vertex, { signal });
     void slot;
-    this.#started = true;
-    this.#solve.emit({ kind: 'started', digest: this.vertex.digest, at: clock.now() });
+    this.#emitStarted();
     const context = this.#context(signal);
     const outputs = await runnerOf(this.vertex.op).run(this.vertex.op, inputs, context);
-    if (identity.keys.length > 0) {
-      const records = await Promise.all(outputs.map((output) => results.save(output, context)));
-      keys.save({ id: identity.id, keys: identity.keys, parts: identity.key.parts, outputs: records });
-    }
+    const standing = identity.keys.length > 0 ? await this.#save(identity, outputs, context) : outputs;
     this.#emitCompleted();
+    return standing;
+  }
+
+  /** Records what was made. Where another process was faster its result is taken, so that builds at the same time come to the same image. */
+  async #save(identity: Identity, outputs: readonly R[], context: StepContext<H>): Promise<readonly R[]> {
+    const { results, keys } = this.#solve.solver.options;
+    const records = await Promise.all(outputs.map((output) => results.save(output, context)));
+    const made = { id: identity.id, keys: identity.keys, parts: identity.key.parts, outputs: records };
+    const earlier = this.vertex.label.ignoreCache ? undefined : keys.saveNew(made);
+    const loaded = earlier && (await this.#load(earlier));
+    if (loaded?.length === outputs.length) {
+      await Promise.all(outputs.map((output) => results.release(output)));
+      return loaded;
+    }
+    if (earlier ?? this.vertex.label.ignoreCache) keys.save(made);
     return outputs;
   }
 
   #context(signal: AbortSignal): StepContext<H> {
     return this.#solve.contextOf(this.vertex, signal);
+  }
+
+  #emitStarted(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.#solve.emit({ kind: 'started', digest: this.vertex.digest, at: this.#solve.solver.options.clock.now() });
   }
 
   #emitCompleted(): void {
@@ -228,7 +258,8 @@ export class Step<R, H> {
 
   /** Tells of a failure of this very step once; a failure that came up from an input is the input's. */
   #failed(error: unknown): unknown {
-    const known = REPORTED.has(error as object);
+    const { told } = this.#solve;
+    const known = told.has(error as object);
     const thrown = known ? error : placed(error, this.vertex);
     const untold = kindOf(thrown) === 'cancelled' && !this.#started;
     if (!this.#reported && !known && !untold) {
@@ -240,12 +271,9 @@ export class Step<R, H> {
         error: thrown,
       });
     }
-    if (typeof thrown === 'object' && thrown !== null && kindOf(thrown) !== 'cancelled') REPORTED.add(thrown);
+    if (typeof thrown === 'object' && thrown !== null && kindOf(thrown) !== 'cancelled') told.add(thrown);
     return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
   }
 }
 
 const RECIPE: InputKey = { by: 'recipe' };
-
-/** Errors that a step has told of already; those who fail because of it pass it on. */
-const REPORTED = new WeakSet<object>();

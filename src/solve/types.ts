@@ -43,7 +43,8 @@ export interface StepProgress {
 export interface StepContext<H = unknown> extends Wait {
   readonly host: H;
   readonly vertex: Vertex;
-  log(stream: 'stdout' | 'stderr', chunk: Uint8Array): void;
+  /** Who says much waits for what this gives: it settles when somebody has taken note. */
+  log(stream: 'stdout' | 'stderr', chunk: Uint8Array): void | Promise<void>;
   progress(progress: StepProgress): void;
   /** A sentence about how the step was run, shown and kept with it. */
   note(text: string): void;
@@ -63,6 +64,8 @@ export interface Results<R, H = unknown> {
   content(result: R, select: Selector, context: StepContext<H>): Promise<Digest>;
   save(result: R, context: StepContext<H>): Promise<ResultRecord>;
   load(record: ResultRecord, context: StepContext<H>): Promise<R | undefined>;
+  /** Called for the build of `context` with a result that another build made while this one waited for it. */
+  share(result: R, context: StepContext<H>): Promise<void>;
   release(result: R): Promise<void>;
 }
 
