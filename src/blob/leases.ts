@@ -73,6 +73,12 @@ export class Leases {
     return this.#db.get('SELECT count(*) AS n FROM leases')?.['n'] as number;
   }
 
+  /** How many leases are of processes that cannot be seen from here: of other pid namespaces. */
+  strangers(): number {
+    const { namespace } = ownProcess();
+    return this.#db.get('SELECT count(*) AS n FROM leases WHERE namespace <> ?', namespace)?.['n'] as number;
+  }
+
   /** Ends the leases of processes that have ended, and of unknown ones whose time is up. Returns how many. */
   expire(): number {
     return this.#db.transaction(() => {

@@ -47,7 +47,7 @@ export class BaseOperations implements BaseService {
           })
         : parseLock(o.lock, 'the lock file');
     const digest = bases.remember(lock, { reference });
-    const session = this.#sessionFor(o.host);
+    await using session = this.#sessionFor(o.host);
     const layer = await this.#worker.baseLayer(digest, { session, signal: o.signal, log, progress });
     const name = canonicalReference(parseReference(o.name ?? reference));
     const id = await this.#worker.images.add({

@@ -1,19 +1,23 @@
-import { Channel, CodedError, kindOf, messageOf, type Clock, type Random, type Wait } from '../base/index.ts';
+import { kindOf, messageOf, throwIfCancelled, type Clock, type Random, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import type { Frontend, FrontendRequest, Plan, PlannedImage } from '../frontend/index.ts';
+import type { Op, State } from '../graph/index.ts';
 import { hostPlatform, parseReference } from '../image/index.ts';
 import type { SolveEvent } from '../solve/index.ts';
 import {
   chainId,
-  layersOf,
+  explainFull,
   type BuildHost,
+  type LayersRef,
   type RefLayer,
   type Session,
   type Solving,
   type Worker,
 } from '../worker/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, ImageMetadata } from './builder.ts';
+import { checkRequest } from './check-request.ts';
 import { engineError } from './errors.ts';
+import { EventQueue } from './event-queue.ts';
 import { exportAll, codecOf } from './export/index.ts';
 import { finishConfig } from './finish-config.ts';
 import { EngineFrontendHost } from './frontend-host.ts';
@@ -25,6 +29,8 @@ export interface BuiltImage {
   readonly layers: readonly RefLayer[];
   /** All layers of the final tree, for file system outputs. */
   readonly root: readonly RefLayer[];
+  /** SOURCE_DATE_EPOCH in seconds, wherever it was set. */
+  readonly epoch: number | undefined;
 }
 
 export interface BuildParts {
@@ -43,17 +49,20 @@ export async function* runBuild(
   host: BuildHost,
   w: Wait = {},
 ): AsyncIterable<BuildEvent> {
-  const events = new Channel<BuildEvent>();
+  throwIfCancelled(w);
+  checkRequest(request);
+  const events = new EventQueue();
   const controller = new AbortController();
   const signal = w.signal ? AbortSignal.any([w.signal, controller.signal]) : controller.signal;
   const work = new Build(parts, request, host, (event) => events.push(event)).run({ signal }).then(
     () => events.end(),
-    (error: unknown) => events.end({ error }),
+    (error: unknown) => events.end({ error: explainFull(error, parts.worker.store.folder) }),
   );
   try {
     yield* events;
   } finally {
-    controller.abort(new CodedError({ code: 'BUILD_LEFT', kind: 'cancelled', message: 'the build was left' }));
+    events.leave();
+    controller.abort(engineError('BUILD_LEFT', 'the build was left'));
     await work;
   }
 }
@@ -61,18 +70,23 @@ export async function* runBuild(
 class Build {
   readonly #parts: BuildParts;
   readonly #request: Request;
-  readonly #emit: (event: BuildEvent) => void;
+  readonly #emit: (event: BuildEvent) => void | Promise<void>;
   readonly #session: Session;
   /** Vertices whose layers a target wants compressed. */
   readonly #wanted = new Set<Digest>();
+  /** Vertices that need a ground when they run, and of these the ones that do. */
+  readonly #grounded = new Set<Digest>();
+  readonly #started = new Set<Digest>();
   #groundTold = false;
+  #epoch: number | undefined;
 
-  constructor(parts: BuildParts, request: Request, host: BuildHost, emit: (event: BuildEvent) => void) {
+  constructor(parts: BuildParts, request: Request, host: BuildHost, emit: (event: BuildEvent) => void | Promise<void>) {
     this.#parts = parts;
     this.#request = request;
     this.#emit = emit;
+    this.#epoch = request.epoch;
     const codec = request.exports.map(codecOf).find((found) => found !== undefined);
-    this.#session = {
+    this.#session = parts.worker.openSession({
       id: parts.random.hex(16),
       host,
       allow: new Set(request.allow),
@@ -80,37 +94,49 @@ class Build {
         e.type === 'registry' && e.insecure ? e.names.map((name) => parseReference(name).registry) : [],
       ),
       // Compressing while a layer is written is free only where it will be needed as it is: an epoch may rewrite it first.
-      codecFor: (vertex) => (this.#wanted.has(vertex) && request.epoch === undefined ? codec : undefined),
-    };
+      codecFor: (vertex) => (this.#wanted.has(vertex) && this.#epoch === undefined ? codec : undefined),
+    });
   }
 
   async run(w: { signal: AbortSignal }): Promise<void> {
     const { worker, clock } = this.#parts;
+    await using session = this.#session;
     await using solving = worker.solver.open({
-      host: this.#session,
+      host: session,
       emit: (event) => this.#forward(event),
       signal: w.signal,
     });
-    await using lease = worker.lease();
-    void lease;
-    const plan = await this.#plan(solving, { signal: solving.signal });
+    await using asked = this.#frontendHost(solving);
+    const plan = await this.#plan(asked, { signal: solving.signal });
     if (plan.results.size === 0) {
       const metadata = Object.fromEntries(
         [...plan.metadata].map(([key, value]) => [key, Buffer.from(value).toString()]),
       );
-      this.#emit({ kind: 'result', at: clock.now(), result: { images: [], metadata } });
+      this.#tell({ kind: 'result', at: clock.now(), result: { images: [], metadata } });
       return;
     }
+    this.#epoch ??= epochOf(plan);
     const built: BuiltImage[] = [];
     for (const image of plan.results.values()) built.push(await this.#solve(solving, image));
     const result = await this.#export(built, { signal: solving.signal });
-    this.#emit({ kind: 'result', at: clock.now(), result });
+    this.#tell({ kind: 'result', at: clock.now(), result });
   }
 
-  async #plan(solving: Solving, w: Wait): Promise<Plan> {
+  #frontendHost(solving: Solving): EngineFrontendHost {
+    return new EngineFrontendHost({
+      worker: this.#parts.worker,
+      solving,
+      session: this.#session,
+      clock: this.#parts.clock,
+      frontends: this.#parts.frontends,
+      emit: (event) => this.#tell(event),
+    });
+  }
+
+  async #plan(host: EngineFrontendHost, w: { signal: AbortSignal }): Promise<Plan> {
     const { frontends } = this.#parts;
     const { frontend, options, platforms, epoch } = this.#request;
-    const plan = frontends[frontend];
+    const plan = Object.hasOwn(frontends, frontend) ? frontends[frontend] : undefined;
     if (!plan)
       throw engineError('FRONTEND_UNKNOWN', `build with frontend "${frontend}": there is no such frontend`, {
         remedy: `Use one of: ${Object.keys(frontends).join(', ')}.`,
@@ -122,52 +148,60 @@ class Build {
       buildPlatform: native,
       epoch,
     };
-    const host = new EngineFrontendHost({
-      worker: this.#parts.worker,
-      solving,
-      session: this.#session,
-      clock: this.#parts.clock,
-      frontends,
-      emit: this.#emit,
-    });
     return plan(asked, host, w);
   }
 
-  /** Solves every layer of an image and its root at once. */
+  /** Solves an image's root, which holds its layers; where they do not simply lie on top of each other, what is before and after each of them. */
   async #solve(solving: Solving, image: PlannedImage): Promise<BuiltImage> {
-    const { clock } = this.#parts;
     for (const layer of image.layers)
       if (layer.kind === 'step' && layer.after.edge) this.#wanted.add(layer.after.edge.vertex.digest);
-    const refOf = async (state: PlannedImage['root']): Promise<readonly RefLayer[]> =>
-      state.edge ? layersOf(await solving.result(state.edge)) : [];
-    const [root, ...parts] = await Promise.all([
-      refOf(image.root),
-      ...image.layers.map(async (layer) => {
-        if (layer.kind === 'base') return refOf(layer.image);
-        const [before, after] = await Promise.all([refOf(layer.before), refOf(layer.after)]);
-        return after.slice(before.length);
-      }),
-    ]);
-    this.#tellGround(clock.now());
-    const solved = parts.flat();
-    const { epoch } = this.#request;
-    const layers =
-      epoch === undefined || this.#request.rewriteTimestamp === false
-        ? solved
-        : await this.#clamp(solved, epoch, solving.signal);
+    const w = { signal: solving.signal };
+    const { layers: root } = await this.#layersOf(solving, image.root);
+    const steps = image.layers.filter(({ kind }) => kind === 'step').length;
+    const bases = image.layers.length - steps;
+    // A base of packages does not know its layers before it is made: it is one.
+    const below = bases === 0 ? 0 : image.config.rootfs.diff_ids.length || 1;
+    const simple = bases <= 1 && root.length === below + steps;
+    const solved = simple ? root : await this.#stacked(solving, image);
+    if (this.#started.size > 0) this.#tellGround();
+    const epoch = this.#epoch;
+    const clamps = epoch !== undefined && this.#request.rewriteTimestamp !== false;
+    const layers = clamps ? await this.#clamp(solved, epoch, w) : solved;
     const config = finishConfig(image, {
       diffIds: layers.map((layer) => layer.diffId),
       layerTimes: layers.map((layer) => layer.createdAt),
       epoch,
     });
-    return { plan: image, config, layers, root: chainId(root) === chainId(solved) ? layers : root };
+    return { plan: image, config, layers, root: simple || chainId(root) === chainId(solved) ? layers : root, epoch };
+  }
+
+  /** The layers of an image one by one. */
+  async #stacked(solving: Solving, image: PlannedImage): Promise<readonly RefLayer[]> {
+    const o = { session: this.#session, signal: solving.signal };
+    const parts = await Promise.all(
+      image.layers.map(async (layer) => {
+        if (layer.kind === 'base') return (await this.#layersOf(solving, layer.image)).layers;
+        const [before, after] = await Promise.all([
+          this.#layersOf(solving, layer.before),
+          this.#layersOf(solving, layer.after),
+        ]);
+        return [await this.#parts.worker.layerBetween(before.layers, after.layers, o)];
+      }),
+    );
+    return parts.flat();
+  }
+
+  async #layersOf(solving: Solving, state: State): Promise<LayersRef> {
+    const { layers } = this.#parts.worker;
+    return layers.stacked(state.edge && (await solving.result(state.edge)), { signal: solving.signal });
   }
 
   /** New layers with no time later than the epoch; a base's stay as they are. */
-  async #clamp(layers: readonly RefLayer[], epoch: number, signal: AbortSignal): Promise<readonly RefLayer[]> {
+  async #clamp(layers: readonly RefLayer[], epoch: number, w: { signal: AbortSignal }): Promise<readonly RefLayer[]> {
+    const o = { session: this.#session, ...w };
     const clamped: RefLayer[] = [];
     for (const layer of layers)
-      clamped.push(layer.createdAt === undefined ? layer : await this.#parts.worker.clamp(layer, epoch, { signal }));
+      clamped.push(layer.createdAt === undefined ? layer : await this.#parts.worker.clamp(layer, epoch, o));
     return clamped;
   }
 
@@ -178,22 +212,41 @@ class Build {
       worker: this.#parts.worker,
       clock: this.#parts.clock,
       random: this.#parts.random,
-      emit: this.#emit,
+      emit: (event) => this.#tell(event),
       signal: w.signal,
     });
   }
 
-  #tellGround(at: number): void {
+  #tell(event: BuildEvent): void {
+    void this.#emit(event);
+  }
+
+  #tellGround(): void {
     const report = this.#parts.worker.groundReport();
     if (!report || this.#groundTold) return;
     this.#groundTold = true;
-    this.#emit({ kind: 'ground', at, ground: report });
+    this.#tell({ kind: 'ground', at: this.#parts.clock.now(), ground: report });
   }
 
-  #forward(event: SolveEvent): void {
-    this.#emit(toBuildEvent(event));
-    if (event.kind === 'started') this.#tellGround(event.at);
+  #forward(event: SolveEvent): void | Promise<void> {
+    if (event.kind === 'vertex') {
+      if (needsGround(event.vertex.op)) this.#grounded.add(event.vertex.digest);
+    } else if (event.kind === 'started') {
+      if (this.#grounded.has(event.digest)) this.#started.add(event.digest);
+    } else if (this.#started.has(event.digest)) this.#tellGround();
+    return this.#emit(toBuildEvent(event));
   }
+}
+
+function needsGround(op: Op): boolean {
+  return op.kind === 'exec' || (op.kind === 'source' && op.source.type === 'packages');
+}
+
+/** The epoch that the frontend read in what it was given to build. */
+function epochOf(plan: Plan): number | undefined {
+  const text = plan.metadata.get('source.date.epoch');
+  const epoch = text === undefined ? Number.NaN : Number(Buffer.from(text).toString());
+  return Number.isSafeInteger(epoch) ? epoch : undefined;
 }
 
 function toBuildEvent(event: SolveEvent): BuildEvent {
@@ -220,15 +273,10 @@ function toBuildEvent(event: SolveEvent): BuildEvent {
       return { kind: 'progress', id: event.digest, at: event.at, progress: event.progress };
     case 'note':
       return { kind: 'note', id: event.digest, at: event.at, text: event.text };
-    case 'completed': {
-      if (event.error === undefined) return { kind: 'completed', id: event.digest, at: event.at };
-      return {
-        kind: 'completed',
-        id: event.digest,
-        at: event.at,
-        error: messageOf(event.error),
-        cancelled: kindOf(event.error) === 'cancelled',
-      };
+    default: {
+      const { digest: id, at, error } = event;
+      if (error === undefined) return { kind: 'completed', id, at };
+      return { kind: 'completed', id, at, error: messageOf(error), cancelled: kindOf(error) === 'cancelled' };
     }
   }
 }

@@ -1,14 +1,33 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Database, hasErrno, messageOf, systemClock, systemRandom, type Clock, type Random } from '../base/index.ts';
+import {
+  CodedError,
+  Database,
+  hasErrno,
+  messageOf,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type Random,
+} from '../base/index.ts';
 import { DiskBlobStore, Leases } from '../blob/index.ts';
 import { dockerfileFrontend } from '../frontend/dockerfile/index.ts';
 import { ImageStore, type OpenRemote } from '../image/index.ts';
 import { RegistryClient } from '../registry/index.ts';
 import { compressLayer } from '../tree/index.ts';
-import { openGround, Worker, type BaseSettings, type BuildHost, type Session } from '../worker/index.ts';
+import {
+  explainFull,
+  openGround,
+  Worker,
+  type BaseSettings,
+  type BuildHost,
+  type Ground,
+  type Session,
+} from '../worker/index.ts';
 import { runBuild } from './build.ts';
+import { cleanUp } from './clean-up.ts';
 import type { Engine } from './engine.ts';
+import { openContainerRoot } from './container-root.ts';
 import { engineError } from './errors.ts';
 import { BaseOperations } from './base-operations.ts';
 import { ImageOperations } from './image-operations.ts';
@@ -26,6 +45,8 @@ export interface EngineOptions {
   readonly executor?: 'runc' | 'crun' | 'builtin' | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
+  /** Where steps run, rather than on the best ground that this machine has. */
+  readonly openGround?: (() => Promise<Ground>) | undefined;
 }
 
 const FRONTENDS = { dockerfile: dockerfileFrontend };
@@ -35,23 +56,19 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
   const clock = o.clock ?? systemClock;
   const random = o.random ?? systemRandom;
   const scratch = join(o.root, 'tmp');
-  try {
+  await using opened = new AsyncDisposableStack();
+  const database = openStore(o.root, () => {
     mkdirSync(scratch, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw engineError('STORE_UNUSABLE', `open the store "${o.root}": ${messageOf(error)}`, {
-      cause: error,
-      remedy: hasErrno(error, 'EACCES', 'EPERM', 'EROFS')
-        ? 'Name a folder you may write to with --root or STRAKE_ROOT.'
-        : undefined,
-    });
-  }
-  const database = Database.open(join(o.root, 'strake.db'));
+    return opened.use(Database.open(join(o.root, 'strake.db')));
+  });
   const store = new DiskBlobStore(join(o.root, 'blobs'), { clock, random });
   await store.recover();
-  const leases = new Leases(database, { clock });
+  const leases = openStore(o.root, () => new Leases(database, { clock }));
+  await cleanUp({ store, leases, scratch });
   const imagesWith = (remote?: OpenRemote): ImageStore =>
     new ImageStore({ db: database, blobs: store, leases, clock, compress: compressLayer, remote });
   const images = imagesWith();
+  const groundFolder = join(o.root, 'ground');
   const worker = new Worker({
     store,
     database,
@@ -62,15 +79,10 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     random,
     scratch,
     bases: { ...o.bases, cache: join(o.root, 'packages') },
-    openGround: () =>
-      openGround({
-        folder: join(o.root, 'ground'),
-        database,
-        clock,
-        random,
-        keeper: o.keeper,
-        executor: o.executor,
-      }),
+    groundFolder,
+    openGround:
+      o.openGround ??
+      (() => openGround({ folder: groundFolder, database, clock, random, keeper: o.keeper, executor: o.executor })),
     connect: (session: Session) =>
       new RegistryClient({
         clock,
@@ -84,27 +96,68 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
           ),
       }),
   });
+  opened.use(worker);
   const parts = { worker, frontends: FRONTENDS, clock, random };
   /** A build session for what is no build: moving images, making bases. */
-  const sessionFor = (host: Pick<BuildHost, 'credentials'>, insecure: readonly string[] = []): Session => ({
-    id: random.hex(16),
-    host: { ...NO_HOST, credentials: host.credentials.bind(host) },
-    allow: new Set(),
-    insecure,
-    codecFor: () => undefined,
-  });
+  const sessionFor = (host: Pick<BuildHost, 'credentials'>, insecure: readonly string[] = []): Session =>
+    worker.openSession({
+      id: random.hex(16),
+      host: { ...NO_HOST, credentials: host.credentials.bind(host) },
+      allow: new Set(),
+      insecure,
+      codecFor: () => undefined,
+    });
   const operations = new ImageOperations({ worker, sessionFor, random, scratch });
+  const scope = opened.move();
   return {
     build: (request, host, w) => runBuild(parts, request, host, w),
     images: operations,
     bases: new BaseOperations({ worker, sessionFor, images: operations }),
     store: new StoreOperations({ folder: o.root, worker, database, leases, clock }),
     ground: async (w) => (await worker.stage.ground(w)).report,
-    [Symbol.asyncDispose]: async () => {
-      await worker[Symbol.asyncDispose]();
-      database[Symbol.dispose]();
-    },
+    root: (image, options) => openContainerRoot(image, { ...options, worker, sessionFor }),
+    [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
+}
+
+/** Opens a part of the store, and says what is wrong with it where that fails. */
+function openStore<T>(root: string, open: () => T): T {
+  try {
+    return open();
+  } catch (error) {
+    throw storeError(root, explainFull(error, root));
+  }
+}
+
+const SQLITE_READONLY = 8;
+const SQLITE_CORRUPT = 11;
+const SQLITE_CANTOPEN = 14;
+const SQLITE_NOTADB = 26;
+
+function storeError(root: string, error: unknown): unknown {
+  if (error instanceof CodedError) return error;
+  const what = `open the store "${root}": ${messageOf(error)}`;
+  const sqlite = Number((error as { errcode?: unknown }).errcode) & 0xff;
+  if (sqlite === SQLITE_CORRUPT || sqlite === SQLITE_NOTADB)
+    return engineError(
+      'STORE_CORRUPT',
+      `open the store "${root}": its database strake.db is damaged (${messageOf(error)})`,
+      {
+        cause: error,
+        remedy:
+          'Move strake.db, strake.db-wal and strake.db-shm out of the folder: images and results are forgotten then, what was built can be built again.',
+      },
+    );
+  const denied =
+    hasErrno(error, 'EACCES', 'EPERM', 'EROFS') || sqlite === SQLITE_READONLY || sqlite === SQLITE_CANTOPEN;
+  if (denied)
+    return engineError('STORE_UNUSABLE', what, {
+      cause: error,
+      remedy: 'Name a folder you may write to with --root or STRAKE_ROOT.',
+    });
+  if (hasErrno(error, 'ENOTDIR', 'EEXIST'))
+    return engineError('STORE_UNUSABLE', what, { cause: error, remedy: 'Name a folder with --root or STRAKE_ROOT.' });
+  return error;
 }
 
 const refuse = (): never => {

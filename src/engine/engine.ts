@@ -3,6 +3,7 @@ import type { Descriptor, Digest, Platform } from '../blob/index.ts';
 import type { ImageConfig } from '../image/index.ts';
 import type { BuildHost, ByteSink } from '../worker/index.ts';
 import type { Builder, Compression, GroundReport } from './builder.ts';
+import type { ContainerRoot, ContainerRootOptions } from './container-root.ts';
 
 /** The engine in process: builds, and the local store of images with all that is done to it. Close it: it holds the store open and, if a step ran, the ground. */
 export interface Engine extends Builder, AsyncDisposable {
@@ -11,6 +12,8 @@ export interface Engine extends Builder, AsyncDisposable {
   readonly store: StoreService;
   /** Opens the best ground there is here and says what it is (what a RUN would get). */
   ground(w?: Wait): Promise<GroundReport>;
+  /** The tree of an image of the local store as the root of a container. */
+  root(image: string, o: ContainerRootOptions): Promise<ContainerRoot>;
 }
 
 /** An image of the local store. */
@@ -80,7 +83,12 @@ export interface ImageService {
   save(
     names: readonly string[],
     sink: ByteSink,
-    o: { format: 'oci' | 'docker'; compression?: Compression | undefined } & Wait,
+    o: {
+      format: 'oci' | 'docker';
+      compression?: Compression | undefined;
+      /** For layers that are still in their registry. */
+      host?: Pick<BuildHost, 'credentials'> | undefined;
+    } & Wait,
   ): Promise<void>;
   /** Reads an archive or layout at a path into the store; gives what it brought. */
   load(path: string, w?: Wait): Promise<readonly ImageSummary[]>;

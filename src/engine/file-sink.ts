@@ -1,37 +1,63 @@
-import { closeSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { messageOf, type Random } from '../base/index.ts';
+import { hasErrno, messageOf, type Random } from '../base/index.ts';
 import type { ByteSink } from '../worker/index.ts';
 import { engineError } from './errors.ts';
 
-/** A file that appears under its name only when it is whole; "-" is standard output. */
+/**
+ * A file that appears under its name only when it is whole; "-" is standard output. What is there and no regular file (a device, a pipe) is written to as it is. Throws `EXPORT_FAILED`, `EXPORT_FULL`.
+ */
 export function fileSink(path: string, random: Random): ByteSink {
   if (path === '-') return stdoutSink();
-  const temporary = join(dirname(path), `.${basename(path)}.${random.hex(6)}`);
-  let fd: number | undefined;
-  try {
-    fd = openSync(temporary, 'wx');
-  } catch (error) {
-    throw engineError('EXPORT_FAILED', `write "${path}": ${messageOf(error)}`, { cause: error });
-  }
+  const target = targetOf(path);
+  const temporary = target.special
+    ? undefined
+    : join(dirname(target.path), `.${basename(target.path)}.${random.hex(6)}`);
+  let fd: number | undefined = attempt(path, () => openSync(temporary ?? target.path, temporary ? 'wx' : 'w'));
   const end = (): void => {
     if (fd !== undefined) closeSync(fd);
     fd = undefined;
   };
   return {
     write: async (chunk) => {
-      if (fd === undefined) throw engineError('EXPORT_FAILED', `write "${path}": it was closed`);
-      for (let at = 0; at < chunk.length;) at += writeSync(fd, chunk, at);
+      const to = fd;
+      if (to === undefined) throw engineError('EXPORT_FAILED', `write "${path}": it was closed`);
+      attempt(path, () => {
+        for (let at = 0; at < chunk.length;) at += writeSync(to, chunk, at);
+      });
     },
-    close: async () => {
-      end();
-      renameSync(temporary, path);
-    },
+    close: async () =>
+      attempt(path, () => {
+        end();
+        if (temporary !== undefined) renameSync(temporary, target.path);
+      }),
     [Symbol.asyncDispose]: async () => {
       end();
-      rmSync(temporary, { force: true });
+      if (temporary !== undefined) rmSync(temporary, { force: true });
     },
   };
+}
+
+/** Where a name leads: a link is written through, not replaced. */
+function targetOf(path: string): { readonly path: string; readonly special: boolean } {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) return { path, special: false };
+  if (stat.isDirectory())
+    throw engineError('EXPORT_FAILED', `write "${path}": it is a folder`, { remedy: 'Name a file in it.' });
+  return stat.isFile() ? { path: realpathSync(path), special: false } : { path, special: true };
+}
+
+function attempt<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (hasErrno(error, 'ENOSPC', 'EDQUOT'))
+      throw engineError('EXPORT_FULL', `write "${path}": no space left on its file system`, {
+        cause: error,
+        remedy: 'Make room there, or write to another file system.',
+      });
+    throw engineError('EXPORT_FAILED', `write "${path}": ${messageOf(error)}`, { cause: error });
+  }
 }
 
 function stdoutSink(): ByteSink {

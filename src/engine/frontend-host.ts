@@ -1,4 +1,4 @@
-import type { Clock, Wait } from '../base/index.ts';
+import { kindOf, messageOf, unlessCancelled, type Clock, type Wait } from '../base/index.ts';
 import type {
   Frontend,
   FrontendHost,
@@ -9,6 +9,7 @@ import type {
   Warning,
 } from '../frontend/index.ts';
 import type { SourceOp, State } from '../graph/index.ts';
+import { formatPlatform } from '../image/index.ts';
 import type { Entry, TreeView } from '../tree/index.ts';
 import type { Ref, Session, Solving, Worker } from '../worker/index.ts';
 import type { BuildEvent } from './builder.ts';
@@ -16,8 +17,8 @@ import { engineError } from './errors.ts';
 
 const READ_LIMIT = 16 << 20;
 
-/** What frontends may ask of this engine while they plan. */
-export class EngineFrontendHost implements FrontendHost {
+/** What frontends may ask of this engine while they plan. Its end gives up what is still being asked, and waits for that. */
+export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
   readonly #o: {
     worker: Worker;
     solving: Solving;
@@ -28,6 +29,7 @@ export class EngineFrontendHost implements FrontendHost {
   };
   readonly #refs = new Map<string, Ref>();
   readonly #resolved = new Map<string, Promise<Resolved>>();
+  readonly #ending = new AbortController();
 
   constructor(o: {
     worker: Worker;
@@ -40,20 +42,28 @@ export class EngineFrontendHost implements FrontendHost {
     this.#o = o;
   }
 
+  /** The same source is asked about once in a build; a caller's signal ends its own wait only. */
   resolve(source: SourceOp, w: Wait = {}): Promise<Resolved> {
     const key = JSON.stringify(source);
     let resolving = this.#resolved.get(key);
     if (!resolving) {
-      resolving = this.#resolve(source, w);
+      const signal = AbortSignal.any([this.#o.solving.signal, this.#ending.signal]);
+      resolving = this.#resolve(source, { signal });
+      resolving.catch(() => undefined);
       this.#resolved.set(key, resolving);
     }
-    return resolving;
+    return unlessCancelled(resolving, w);
   }
 
-  async #resolve(source: SourceOp, w: Wait): Promise<Resolved> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort(engineError('BUILD_LEFT', 'the plan is made'));
+    await Promise.allSettled(this.#resolved.values());
+  }
+
+  async #resolve(source: SourceOp, w: { signal: AbortSignal }): Promise<Resolved> {
     const { worker, session, clock, emit } = this.#o;
     const name = 'reference' in source.source ? source.source.reference : source.source.type;
-    const id = `resolve ${name}`;
+    const id = `resolve ${name}${'platform' in source.source ? ` ${formatPlatform(source.source.platform)}` : ''}`;
     emit({ kind: 'vertex', id, name: `[internal] load metadata for ${name}`, inputs: [], internal: true });
     emit({ kind: 'started', id, at: clock.now() });
     try {
@@ -66,7 +76,8 @@ export class EngineFrontendHost implements FrontendHost {
       emit({ kind: 'completed', id, at: clock.now() });
       return resolved;
     } catch (error) {
-      emit({ kind: 'completed', id, at: clock.now(), error: error instanceof Error ? error.message : String(error) });
+      const cancelled = kindOf(error) === 'cancelled';
+      emit({ kind: 'completed', id, at: clock.now(), error: messageOf(error), cancelled });
       throw error;
     }
   }
@@ -91,7 +102,7 @@ export class EngineFrontendHost implements FrontendHost {
   }
 
   async call(frontend: string, request: FrontendRequest, w: Wait = {}): Promise<Plan> {
-    const plan = this.#o.frontends[frontend];
+    const plan = Object.hasOwn(this.#o.frontends, frontend) ? this.#o.frontends[frontend] : undefined;
     if (!plan) throw engineError('FRONTEND_UNKNOWN', `call frontend "${frontend}": there is no such frontend`);
     return plan(request, this, w);
   }

@@ -5,17 +5,16 @@ import {
   chooseImage,
   familiarReference,
   hostPlatform,
-  openArchive,
   parseConfig,
   parseReference,
   withMediaTypes,
   writeDockerArchive,
   writeOciArchive,
   type Image,
+  type ImageConfig,
   type ImageRecord,
-  type Index,
 } from '../image/index.ts';
-import type { BuildHost, ByteSink, Session, Worker } from '../worker/index.ts';
+import { blobsOfImage, type BuildHost, type ByteSink, type Session, type Worker } from '../worker/index.ts';
 import type { Compression } from './builder.ts';
 import type { ImageDetails, ImageService, ImageSummary, Location, TransferOptions } from './engine.ts';
 import { codecFor } from './export/context.ts';
@@ -65,29 +64,37 @@ export class ImageOperations implements ImageService {
     reference: string,
     o: { platform?: Platform | undefined; insecure?: boolean | undefined } & TransferOptions,
   ): Promise<ImageDetails> {
-    const session = this.#sessionFor(o.host, o.insecure ? [parseReference(reference).registry] : []);
-    await using lease = this.#worker.lease();
-    const found = await this.#worker.finder.pull(reference, {
+    const { finder, images, layers } = this.#worker;
+    await using session = this.#sessionFor(o.host, o.insecure ? [parseReference(reference).registry] : []);
+    const record = await finder.fetch(reference, {
       platform: o.platform ?? hostPlatform(process),
+      session,
       registry: () => this.#worker.registry(session),
       signal: o.signal,
     });
-    lease.add(...found.layers.map((layer) => layer.diffId));
+    const { layers: wanted } = await finder.foundOf(record, reference);
     const access = this.#worker.access(session, {
       signal: o.signal,
       onProgress: (item, current, total) =>
         o.onProgress?.({ item, current, total, done: current >= total ? 'moved' : undefined }),
     });
-    for (const layer of found.layers)
-      if (layer.compressed && this.#worker.layers.isHere(layer))
+    for (const layer of wanted)
+      if (layer.compressed && layers.isHere(layer))
         o.onProgress?.({
           item: layer.compressed.digest,
           current: layer.compressed.size,
           total: layer.compressed.size,
           done: 'exists',
         });
-    await this.#worker.layers.ensure(found.layers, access);
-    return this.inspect(reference);
+    try {
+      await layers.ensure(wanted, access);
+    } catch (error) {
+      if (images.namesOf(record).length === 0) images.remove(record);
+      throw error;
+    }
+    // Only now: a name leads to what it led to before for as long as the new image is not here.
+    images.put([canonicalReference(parseReference(reference))], record);
+    return this.#details(record);
   }
 
   async push(
@@ -96,17 +103,33 @@ export class ImageOperations implements ImageService {
     o: { insecure?: boolean | undefined; compression?: Compression | undefined } & TransferOptions,
   ): Promise<Descriptor> {
     const record = this.#worker.images.resolve(name);
-    return this.#pushValue(this.#open(record, o), target, o);
+    const reference = parseReference(target);
+    await using session = this.#sessionFor(o.host, o.insecure ? [reference.registry] : []);
+    return this.#worker.registry(session).push(this.#open(record, session, o.compression), reference, {
+      signal: o.signal,
+      progress: ({ descriptor, bytes, state }) =>
+        o.onProgress?.({
+          item: descriptor.digest,
+          current: bytes,
+          total: descriptor.size,
+          done: state === 'running' ? undefined : state === 'done' ? 'moved' : state,
+        }),
+    });
   }
 
   async save(
     names: readonly string[],
     sink: ByteSink,
-    o: { format: 'oci' | 'docker'; compression?: Compression | undefined } & Wait,
+    o: {
+      format: 'oci' | 'docker';
+      compression?: Compression | undefined;
+      host?: Pick<BuildHost, 'credentials'> | undefined;
+    } & Wait,
   ): Promise<void> {
+    await using session = this.#sessionFor(o.host ?? NOBODY);
     const items = names.map((name) => {
       const record = this.#worker.images.resolve(name);
-      const image = this.#open(record, { compression: o.compression, host: NOBODY });
+      const image = this.#open(record, session, o.compression);
       const named = this.#isId(name, record) ? [] : [canonicalReference(parseReference(name))];
       return { image: o.format === 'docker' ? withMediaTypes(image, 'docker') : image, names: named };
     });
@@ -136,11 +159,11 @@ export class ImageOperations implements ImageService {
     o: { platform?: Platform | undefined; insecure?: boolean | undefined } & TransferOptions,
   ): Promise<Descriptor> {
     const insecure = o.insecure ? [from, to].flatMap((place) => registryOf(place) ?? []) : [];
-    const session = this.#sessionFor(o.host, insecure);
+    await using session = this.#sessionFor(o.host, insecure);
     const shared = {
       client: this.#worker.registry(session),
       images: this.#worker.images,
-      open: (record: ImageRecord) => this.#worker.imagesFor(session).open(record, { codec: codecFor(undefined) }),
+      open: (record: ImageRecord) => this.#open(record, session, undefined),
       temp: this.#scratch,
       random: this.#random,
       onProgress: o.onProgress,
@@ -152,30 +175,10 @@ export class ImageOperations implements ImageService {
     return writeLocation(to, chosen, shared);
   }
 
-  #open(
-    record: ImageRecord,
-    o: { compression?: Compression | undefined; host: Pick<BuildHost, 'credentials'> } & Wait,
-  ): Image {
-    return this.#worker.imagesFor(this.#sessionFor(o.host)).open(record, { codec: codecFor(o.compression) });
-  }
-
-  async #pushValue(
-    value: Image | Index,
-    target: string,
-    o: { insecure?: boolean | undefined } & TransferOptions,
-  ): Promise<Descriptor> {
-    const reference = parseReference(target);
-    const client = this.#worker.registry(this.#sessionFor(o.host, o.insecure ? [reference.registry] : []));
-    return client.push(value, reference, {
-      signal: o.signal,
-      progress: ({ descriptor, bytes, state }) =>
-        o.onProgress?.({
-          item: descriptor.digest,
-          current: bytes,
-          total: descriptor.size,
-          done: state === 'running' ? undefined : state === 'done' ? 'moved' : state,
-        }),
-    });
+  /** The image as a value, spared from sweeps while the session lasts. */
+  #open(record: ImageRecord, session: Session, compression: Compression | undefined): Image {
+    session.spare(...blobsOfImage(record));
+    return this.#worker.imagesFor(session).open(record, { codec: codecFor(compression) });
   }
 
   #isId(name: string, record: ImageRecord): boolean {
@@ -187,8 +190,12 @@ export class ImageOperations implements ImageService {
   }
 
   async #summary(record: ImageRecord): Promise<ImageSummary> {
-    const config = parseConfig(await collect(await this.#worker.store.open(record.config)));
-    const created = config.created === undefined ? Number.NaN : Date.parse(config.created);
+    return this.#summaryOf(record, await this.#config(record).catch(() => undefined));
+  }
+
+  /** An image whose config has been lost is still listed: it can be removed by its name. */
+  #summaryOf(record: ImageRecord, config: ImageConfig | undefined): ImageSummary {
+    const created = config?.created === undefined ? Number.NaN : Date.parse(config.created);
     const sizes = record.layers.map(
       (layer) => this.#worker.store.sizeOf(layer.diffId) ?? layer.compressed?.size ?? layer.size ?? 0,
     );
@@ -204,16 +211,20 @@ export class ImageOperations implements ImageService {
 
   async #details(record: ImageRecord): Promise<ImageDetails> {
     const { store } = this.#worker;
-    const config = parseConfig(await collect(await store.open(record.config)));
+    const config = await this.#config(record);
     const manifest: unknown = record.manifest
       ? JSON.parse(Buffer.from(await collect(await store.open(record.manifest))).toString())
       : undefined;
     return {
-      ...(await this.#summary(record)),
+      ...this.#summaryOf(record, config),
       config,
       layers: record.layers.map(({ diffId, compressed }) => ({ diffId, size: store.sizeOf(diffId), compressed })),
       manifest,
     };
+  }
+
+  async #config(record: ImageRecord): Promise<ImageConfig> {
+    return parseConfig(await collect(await this.#worker.store.open(record.config)));
   }
 }
 

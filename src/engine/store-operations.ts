@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { messageOf, throwIfCancelled, type Clock, type Database, type Wait } from '../base/index.ts';
 import { sweep, type Digest, type Leases } from '../blob/index.ts';
 import { validateImage } from '../image/index.ts';
+import type { KeyStore, ResultRecord } from '../solve/index.ts';
 import { NONE } from '../tree/index.ts';
-import type { RefLayer, Worker } from '../worker/index.ts';
+import { blobsOf, type RefLayer, type Worker } from '../worker/index.ts';
 import type { PruneOptions, PruneReport, StoreProblem, StoreService } from './engine.ts';
 
 const HOUR = 3_600_000;
@@ -29,22 +30,14 @@ export class StoreOperations implements StoreService {
    * Forgets recorded results by age, then by size, the least recently used first; then images without a name where asked; then every blob and snapshot that nothing recorded needs.
    */
   async prune(o: PruneOptions): Promise<PruneReport> {
-    const now = this.#clock.now();
     const { keys, images } = this.#worker;
-    const results = keys.list();
-    const limit = o.all ? now + 1 : o.olderThan === undefined ? undefined : now - o.olderThan;
-    const forgotten = new Set<Digest>();
-    if (limit !== undefined) for (const result of results) if (result.usedAt < limit) forgotten.add(result.id);
-    if (o.keepBytes !== undefined) {
-      let bytes = (await this.usage(o)).blobBytes;
-      for (const result of results) {
-        if (bytes <= o.keepBytes) break;
-        if (forgotten.has(result.id)) continue;
-        forgotten.add(result.id);
-        bytes -= this.#bytesOf(result.outputs as readonly { layers?: readonly RefLayer[] }[]);
-      }
+    this.#leases.expire();
+    const forgotten = await this.#choose(o);
+    let unreachable = 0;
+    if (!o.dryRun) {
+      for (const id of forgotten) keys.forget(id);
+      unreachable = keys.forgetUnreachable();
     }
-    if (!o.dryRun) for (const id of forgotten) keys.forget(id);
     const removed: Digest[] = [];
     if (o.danglingImages || o.all)
       for (const { record, names } of images.list())
@@ -52,29 +45,57 @@ export class StoreOperations implements StoreService {
           removed.push(record.imageId);
           if (!o.dryRun) images.remove(record);
         }
-    const stacks = this.#stacks(forgotten, o.dryRun === true);
-    const kept = new Set(
-      stacks.flatMap((layers) =>
-        layers.flatMap(({ diffId, compressed }) => [diffId, ...(compressed ? [compressed.digest] : [])]),
-      ),
-    );
-    // Without other processes at work everything unneeded may go; else only what no running build can have just written.
-    const olderThan = this.#leases.expire() >= 0 && this.#isAlone() ? now + 1000 : now - HOUR;
+    const kept = new KeptBlobs(keys, o.dryRun ? forgotten : new Set());
+    const gone = new Set(o.dryRun ? removed : []);
+    // Where nobody is at work everything unneeded may go. Whoever begins meanwhile has a lease first, and then nothing more goes that could be new to it; nor does what a running build may just have written.
+    const alone = this.#leases.count() === 0;
     const swept = await sweep(this.#worker.store, {
-      keep: (digest) => kept.has(digest) || images.isReferenced(digest),
-      olderThan,
+      keep: (digest) =>
+        (alone && this.#leases.count() > 0) || kept.has(digest) || (images.isReferenced(digest) && !gone.has(digest)),
+      olderThan: alone ? Infinity : this.#clock.now() - HOUR,
       leases: this.#leases,
       dryRun: o.dryRun,
       signal: o.signal,
     });
-    const snapshots = await this.#worker.stage.prune({ keep: stacks, dryRun: o.dryRun, signal: o.signal });
+    const snapshots = await this.#worker.stage.prune({ keep: kept.stacks(), dryRun: o.dryRun, signal: o.signal });
     return {
-      results: forgotten.size,
+      results: forgotten.size + unreachable,
       blobs: swept.digests.length,
       snapshots: snapshots.removed,
       images: removed,
       bytes: swept.freed + snapshots.bytes,
     };
+  }
+
+  /** The results to be forgotten: by age; then, the least recently used first, until what the rest and the images need takes no more than `keepBytes`. */
+  async #choose(o: PruneOptions): Promise<ReadonlySet<Digest>> {
+    const { keys, images, store } = this.#worker;
+    const results = keys.list();
+    const limit = o.all ? Infinity : o.olderThan === undefined ? -Infinity : this.#clock.now() - o.olderThan;
+    const forgotten = new Set(results.filter(({ usedAt }) => usedAt < limit).map(({ id }) => id));
+    if (o.keepBytes === undefined) return forgotten;
+    const users = new Map<Digest, number>();
+    for (const { id, outputs } of results)
+      if (!forgotten.has(id))
+        for (const digest of blobsOfOutputs(outputs)) users.set(digest, (users.get(digest) ?? 0) + 1);
+    const sizes = new Map<Digest, number>();
+    let bytes = 0;
+    for await (const { digest, size } of store.list(o)) {
+      const byImage = images.isReferenced(digest);
+      if (byImage || users.has(digest)) bytes += size;
+      if (!byImage) sizes.set(digest, size);
+    }
+    for (const { id, outputs } of results) {
+      if (bytes <= o.keepBytes) break;
+      if (forgotten.has(id)) continue;
+      forgotten.add(id);
+      for (const digest of blobsOfOutputs(outputs)) {
+        const others = (users.get(digest) ?? 1) - 1;
+        users.set(digest, others);
+        if (others === 0) bytes -= sizes.get(digest) ?? 0;
+      }
+    }
+    return forgotten;
   }
 
   async usage(
@@ -92,9 +113,8 @@ export class StoreOperations implements StoreService {
 
   async *check(o: { onProgress?: (done: number, total: number) => void } & Wait = {}): AsyncIterable<StoreProblem> {
     const { store, images } = this.#worker;
-    const problem = this.#database.get('PRAGMA integrity_check');
-    if (problem?.['integrity_check'] !== 'ok')
-      yield { what: join(this.folder, 'strake.db'), problem: String(problem?.['integrity_check']) };
+    for (const { integrity_check: found } of this.#database.all('PRAGMA integrity_check'))
+      if (found !== 'ok') yield { what: join(this.folder, 'strake.db'), problem: found as string };
     const blobs: { digest: Digest; size: number }[] = [];
     for await (const blob of store.list(o)) blobs.push(blob);
     let done = 0;
@@ -123,23 +143,46 @@ export class StoreOperations implements StoreService {
       }
     }
   }
+}
+
+/** What the results on record need, as they are at the moment of asking: other processes add to them. */
+class KeptBlobs {
+  readonly #keys: KeyStore;
+  readonly #without: ReadonlySet<Digest>;
+  #version: string | undefined;
+  #stacks: readonly (readonly RefLayer[])[] = [];
+  #blobs: ReadonlySet<Digest> = new Set();
+
+  constructor(keys: KeyStore, without: ReadonlySet<Digest>) {
+    this.#keys = keys;
+    this.#without = without;
+  }
+
+  has(digest: Digest): boolean {
+    this.#update();
+    return this.#blobs.has(digest);
+  }
 
   /** The layers of every result that stays. */
-  #stacks(forgotten: ReadonlySet<Digest>, dryRun: boolean): readonly (readonly RefLayer[])[] {
-    return this.#worker.keys
-      .list()
-      .filter(({ id }) => !(dryRun && forgotten.has(id)))
-      .flatMap(({ outputs }) =>
-        (outputs as readonly { layers?: readonly RefLayer[] }[]).map((output) => output.layers ?? []),
-      );
+  stacks(): readonly (readonly RefLayer[])[] {
+    this.#update();
+    return this.#stacks;
   }
 
-  #bytesOf(outputs: readonly { layers?: readonly RefLayer[] }[]): number {
-    const top = outputs.flatMap((output) => output.layers?.at(-1) ?? []);
-    return top.reduce((sum, layer) => sum + (this.#worker.store.sizeOf(layer.diffId) ?? 0), 0);
+  #update(): void {
+    const version = this.#keys.version();
+    if (version === this.#version) return;
+    const outputs = this.#keys.list().flatMap((result) => (this.#without.has(result.id) ? [] : result.outputs));
+    this.#stacks = outputs.map(layersOfOutput);
+    this.#blobs = new Set(this.#stacks.flatMap((layers) => blobsOf(layers)));
+    this.#version = version;
   }
+}
 
-  #isAlone(): boolean {
-    return this.#leases.count() === 0;
-  }
+function layersOfOutput(output: ResultRecord): readonly RefLayer[] {
+  return (output as { layers?: readonly RefLayer[] }).layers ?? [];
+}
+
+function blobsOfOutputs(outputs: readonly ResultRecord[]): ReadonlySet<Digest> {
+  return new Set(outputs.flatMap((output) => blobsOf(layersOfOutput(output))));
 }

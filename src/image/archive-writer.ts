@@ -16,6 +16,8 @@ export interface ArchiveOptions extends Wait {
   readonly created?: string | undefined;
   /** Members of an index to write; the others are left out. */
   readonly members?: ((descriptor: Descriptor) => boolean) | undefined;
+  /** Blobs to leave out, because whoever reads the archive has them; what names them stays. */
+  readonly omit?: ((descriptor: Descriptor) => boolean) | undefined;
 }
 
 /** Takes the archive as it is made; waited for before the next chunk comes. */
@@ -94,6 +96,7 @@ async function layoutEntries(
     const contents = await contentsOf(item.image, o);
     for (const content of contents) {
       const { digest, size } = content.descriptor;
+      if (o.omit?.(content.descriptor)) continue;
       entries.set('blobs/', folderEntry());
       entries.set(`blobs/${algorithmOf(digest)}/`, folderEntry());
       entries.set(blobName(digest), { mode: 0o444, size, open: (w) => content.open(w) });

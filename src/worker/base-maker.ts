@@ -1,8 +1,7 @@
+import { join } from 'node:path';
 import {
   canonicalJson,
   HttpClient,
-  Lazy,
-  messageOf,
   tempFolder,
   type Clock,
   type Database,
@@ -10,7 +9,7 @@ import {
   type Random,
   type Wait,
 } from '../base/index.ts';
-import { digestOf, type Digest, type DiskBlobStore, type Platform } from '../blob/index.ts';
+import { digestOf, DiskBlobStore, type Digest, type Platform } from '../blob/index.ts';
 import type { ImageConfig } from '../image/index.ts';
 import {
   baseTree,
@@ -33,6 +32,7 @@ import { openLayer, unionOf, viewTree, writeLayer, type FileTree } from '../tree
 import { workerError } from './errors.ts';
 import type { Ground } from './ground/index.ts';
 import type { RefLayer } from './ref.ts';
+import type { Stage } from './stage.ts';
 
 /** What the machine and the asking side say about bases. */
 export interface BaseSettings {
@@ -69,9 +69,9 @@ export class BaseMaker {
     random: Random;
     scratch: string;
     settings: BaseSettings;
-    ground: (w?: Wait) => Promise<Ground>;
+    stage: Pick<Stage, 'ground' | 'temporary'>;
   };
-  readonly #http = new Lazy(async () => new HttpClient());
+  #http: HttpClient | undefined;
 
   constructor(o: {
     store: DiskBlobStore;
@@ -80,7 +80,7 @@ export class BaseMaker {
     random: Random;
     scratch: string;
     settings: BaseSettings;
-    ground: (w?: Wait) => Promise<Ground>;
+    stage: Pick<Stage, 'ground' | 'temporary'>;
   }) {
     this.#o = o;
     o.database.migrate('bases', MIGRATIONS);
@@ -113,7 +113,7 @@ export class BaseMaker {
     if (typeof known?.['text'] === 'string') return parseLock(known['text'], reference);
     const { settings, scratch, clock, random } = this.#o;
     const lock = await resolveBase(request, {
-      http: await this.#http.get(),
+      http: this.#client(),
       config: await settings.apt(),
       architecture,
       cache: settings.cache,
@@ -197,12 +197,13 @@ export class BaseMaker {
   }
 
   /** The base as one layer. Packages are fetched, unpacked and configured in the sandbox, and what differs from one making to the next is cleaned away. */
-  async make(lock: Lock, o: BaseLog): Promise<RefLayer> {
+  async make(lock: Lock, o: { spare: (...digests: Digest[]) => void } & BaseLog): Promise<RefLayer> {
     const { store, settings, scratch, random } = this.#o;
+    o.spare(...lock.packages.map(({ digest }) => digest));
     let bytes = 0;
     await fetchPackages(lock, {
       blobs: store,
-      http: await this.#http.get(),
+      http: this.#client(),
       logins: mirrorLogins(await settings.apt(), settings.mirror),
       signal: o.signal,
       onProgress: (event) => {
@@ -211,7 +212,7 @@ export class BaseMaker {
           o.progress({ item: 'packages', current: (bytes += event.bytes), unit: 'bytes' });
       },
     });
-    const ground = await this.#o.ground(o);
+    const ground = await this.#o.stage.ground(o);
     const mode = ground.report.ids === 'single' ? 'extract' : 'scripts';
     using folder = tempFolder(scratch, random);
     using tree = await baseTree(lock, { blobs: store, scratch: folder.path, random, mode, signal: o.signal });
@@ -227,70 +228,87 @@ export class BaseMaker {
       });
       return { diffId };
     }
-    return await this.#configure(tree, lock, { ...o, ground });
+    return await this.#configure(tree, lock, { ...o, ground, folder: folder.path });
   }
 
   /** Runs the maintainer scripts on a snapshot of the unpacked tree and takes the outcome as one layer. */
-  async #configure(tree: FileTree, lock: Lock, o: { ground: Ground } & BaseLog): Promise<RefLayer> {
-    const { store, random } = this.#o;
+  async #configure(tree: FileTree, lock: Lock, o: { ground: Ground; folder: string } & BaseLog): Promise<RefLayer> {
+    const { store, clock, random, stage } = this.#o;
     const { snapshotter, executor } = o.ground;
-    const unpacked = await writeLayer(tree, { store, dialect: 'oci', signal: o.signal });
-    const made = [`base-${random.hex(16)}`];
-    try {
-      await snapshotter.apply(undefined, { path: store.pathOf(unpacked.diffId) }, made[0] ?? '', o);
-      const trees = [await openLayer(store, unpacked.diffId)];
-      for (const step of configureSteps(lock)) {
-        await using active = await snapshotter.prepare(made.at(-1), o);
-        o.log(step.name);
-        const output: string[] = [];
-        const keep = (chunk: Uint8Array): void => void output.push(Buffer.from(chunk).toString());
-        const code = await executor.run(
-          {
-            id: `base-${random.hex(8)}`,
-            args: step.args,
-            env: Object.entries(step.env).map(([name, value]) => `${name}=${value}`),
-            cwd: step.cwd,
-            user: { uid: 0, gid: 0, additionalGids: [] },
-            hostname: 'debian',
-            network: 'none',
-            security: 'sandbox',
-            extraHosts: [],
-            ulimits: [],
-            shmSize: 64 << 20,
-            mounts: [],
-          },
-          { root: active.mounts, io: { stdout: keep, stderr: keep }, signal: o.signal },
+    // Not in the store: another process may be making the same base, and a sweep must not take what neither has on record.
+    const aside = new DiskBlobStore(join(o.folder, 'unpacked'), { clock, random });
+    const unpacked = await writeLayer(tree, { store: aside, dialect: 'oci', signal: o.signal });
+    await using made = new AsyncDisposableStack();
+    let top = made.use(stage.temporary('base')).id;
+    await snapshotter.apply(undefined, { path: aside.pathOf(unpacked.diffId) }, top, o);
+    const trees = [await openLayer(aside, unpacked.diffId)];
+    for (const step of configureSteps(lock)) {
+      await using active = await snapshotter.prepare(top, o);
+      o.log(step.name);
+      const output = new LastLines(40);
+      const keep = (chunk: Uint8Array): void => output.add(chunk);
+      const code = await executor.run(
+        {
+          id: `base-${random.hex(8)}`,
+          args: step.args,
+          env: Object.entries(step.env).map(([name, value]) => `${name}=${value}`),
+          cwd: step.cwd,
+          user: { uid: 0, gid: 0, additionalGids: [] },
+          hostname: 'debian',
+          network: 'none',
+          security: 'sandbox',
+          extraHosts: [],
+          ulimits: [],
+          shmSize: 64 << 20,
+          mounts: [],
+        },
+        { root: active.mounts, io: { stdout: keep, stderr: keep }, signal: o.signal },
+      );
+      if (code !== 0) {
+        for (const line of output.lines()) o.log(line);
+        throw workerError(
+          'STEP_FAILED',
+          `make a base of Debian ${lock.suite}: "${step.name}" ended with exit code ${code}`,
         );
-        if (code !== 0) {
-          for (const line of output.join('').trimEnd().split('\n').slice(-40)) o.log(line);
-          throw workerError(
-            'STEP_FAILED',
-            `make a base of Debian ${lock.suite}: "${step.name}" ended with exit code ${code}`,
-          );
-        }
-        const id = `${made[0]}-${made.length}`;
-        await snapshotter.commit(active, id, o);
-        made.push(id);
-        trees.push(await snapshotter.changes(id, o));
       }
-      const view = await unionOf(trees, o);
-      const { diffId } = await writeLayer(cleaned(viewTree(view), lock), {
-        store,
-        dialect: 'oci',
-        epoch: lock.epoch,
-        signal: o.signal,
-      });
-      return { diffId };
-    } finally {
-      for (const id of made.toReversed())
-        await snapshotter
-          .remove(id)
-          .catch((error: unknown) => o.log(`a temporary snapshot could not be removed: ${messageOf(error)}`));
-      await store.delete(unpacked.diffId);
+      top = made.use(stage.temporary('base')).id;
+      await snapshotter.commit(active, top, o);
+      trees.push(await snapshotter.changes(top, o));
     }
+    const view = await unionOf(trees, o);
+    const { diffId } = await writeLayer(cleaned(viewTree(view), lock), {
+      store,
+      dialect: 'oci',
+      epoch: lock.epoch,
+      signal: o.signal,
+    });
+    return { diffId };
+  }
+
+  #client(): HttpClient {
+    return (this.#http ??= new HttpClient());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.#http.get())[Symbol.asyncDispose]();
+    await this.#http?.[Symbol.asyncDispose]();
+  }
+}
+
+/** The end of what a process said, however much that was. */
+class LastLines {
+  readonly #most: number;
+  #text = '';
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add(chunk: Uint8Array): void {
+    this.#text += Buffer.from(chunk).toString('latin1');
+    if (this.#text.length > 1 << 17) this.#text = this.#text.slice(-(1 << 16));
+  }
+
+  lines(): string[] {
+    return Buffer.from(this.#text, 'latin1').toString().trimEnd().split('\n').slice(-this.#most);
   }
 }

@@ -9,4 +9,5 @@ export const workerError = errorTable({
   IMAGE_NO_PLATFORM: 'not_found',
   LAYER_GONE: 'not_found',
   SOURCE_NOT_SUPPORTED: 'unsupported',
+  STORE_FULL: 'exhausted',
 });

@@ -6,7 +6,7 @@ import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.t
 import { accessOf, type FetchFor } from './access.ts';
 import { workerError } from './errors.ts';
 import type { LayerService } from './layer-service.ts';
-import { layersOf, type Ref } from './ref.ts';
+import type { Ref } from './ref.ts';
 import type { Session } from './session.ts';
 import type { Stage } from './stage.ts';
 import { findUser } from './users.ts';
@@ -30,8 +30,9 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     this.#random = o.random;
   }
 
-  /** Everything of the op but the proxies. The root goes by its recipe; what is only read, by content too. */
+  /** Everything of the op but the proxies. What is not allowed is refused here, cached or not. The root goes by its recipe; what is only read, by content too. */
   async cacheKey(op: ExecOp, context: StepContext<Session>): Promise<CacheKey> {
+    checkEntitled(op, context.host.allow);
     const { proxyEnv: _left, ...identity } = op;
     const inputs: InputKey[] = context.vertex.inputs.map((_, input) => {
       const mounts = op.mounts.filter((mount) => 'input' in mount && mount.input === input);
@@ -44,10 +45,10 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
   }
 
   async run(op: ExecOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
-    checkEntitled(op, context.host.allow);
-    const root = inputs[0] ?? { kind: 'layers' as const, layers: [] };
-    const below = layersOf(root);
     const access = accessOf(context, this.#fetchFor);
+    const mounts = mountsOf(op);
+    const root = await this.#layers.stacked(inputs[0], access);
+    const below = root.layers;
     const user = await findUser(op.user, () => this.#layers.viewOf(root, access));
     const ground = await this.#stage.ground({ signal: context.signal });
     await using active = await this.#stage.prepare(below, access);
@@ -63,7 +64,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       extraHosts: op.extraHosts ?? [],
       ulimits: op.ulimits ?? [],
       shmSize: op.shmSize ?? DEFAULT_SHM,
-      mounts: mountsOf(op),
+      mounts,
     };
     const code = await ground.executor.run(process, {
       root: active.mounts,

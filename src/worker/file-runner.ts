@@ -6,7 +6,7 @@ import { writeLayer } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
 import { applyFileOp, copySelections } from './file-op/index.ts';
 import type { LayerService } from './layer-service.ts';
-import { layersOf, type Ref } from './ref.ts';
+import type { Ref } from './ref.ts';
 import type { Session } from './session.ts';
 
 /** Copies and other changes to a tree with nothing run in it: read from tables of contents, written as one layer. */
@@ -39,16 +39,18 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
 
   async run(op: FileOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
     const access = accessOf(context, this.#fetchFor);
-    const below = layersOf(inputs[0]);
-    const [base, ...sources] = await Promise.all(inputs.map((ref) => this.#layers.viewOf(ref, access)));
-    if (!base) throw new TypeError('run a file step: it has no input 0');
+    const [first, ...others] = inputs;
+    if (!first) throw new TypeError('run a file step: it has no input 0');
+    const root = await this.#layers.stacked(first, access);
+    const [base, ...sources] = await Promise.all([root, ...others].map((ref) => this.#layers.viewOf(ref, access)));
+    if (!base) throw new TypeError('run a file step: its input 0 has no view');
     using scratch = tempFolder(this.#scratch, this.#random);
     const changes = await applyFileOp(op, {
       base,
       inputs: [base, ...sources],
       clock: this.#clock,
       scratch: scratch.path,
-      log: (text) => context.log('stderr', Buffer.from(`${text}\n`)),
+      log: (text) => void context.log('stderr', Buffer.from(`${text}\n`)),
       signal: context.signal,
     });
     const { diffId, compressed } = await writeLayer(changes, {
@@ -59,11 +61,11 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
       onProgress: (bytes) => context.progress({ item: 'layer', current: bytes, unit: 'bytes' }),
     });
     if (compressed) this.#layers.rememberCompressed(diffId, compressed);
-    return [{ kind: 'layers', layers: [...below, { diffId, createdAt: this.#clock.now() }] }];
+    return [{ kind: 'layers', layers: [...root.layers, { diffId, createdAt: this.#clock.now() }] }];
   }
 }
 
 /** What of an input a set of copies reads (see `RefResults.content`). */
 function selectorOf(copies: readonly CopyAction[]): Selector {
-  return { selections: copies.flatMap(copySelections) as unknown as Json };
+  return { selections: copies.flatMap(copySelections) };
 }

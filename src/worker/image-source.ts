@@ -1,4 +1,4 @@
-import { collect, Flight, type Wait } from '../base/index.ts';
+import { collect, kindOf, messageOf, type Wait } from '../base/index.ts';
 import type { DiskBlobStore, Platform } from '../blob/index.ts';
 import type { ImageSource } from '../graph/index.ts';
 import {
@@ -10,7 +10,8 @@ import {
 } from '../image/index.ts';
 import type { RegistryClient } from '../registry/index.ts';
 import { workerError } from './errors.ts';
-import type { RefLayer } from './ref.ts';
+import { blobsOfImage, type RefLayer } from './ref.ts';
+import type { Session } from './session.ts';
 
 /** An image that a source was found to be: its bytes' names, not yet its bytes. */
 export interface FoundImage {
@@ -25,42 +26,69 @@ export interface FoundImage {
 export class ImageFinder {
   readonly #images: ImageStore;
   readonly #store: DiskBlobStore;
-  readonly #flight = new Flight<FoundImage>();
 
   constructor(o: { images: ImageStore; store: DiskBlobStore }) {
     this.#images = o.images;
     this.#store = o.store;
   }
 
-  /** Throws `IMAGE_NOT_FOUND`, and what the registry client throws. */
-  find(source: ImageSource, o: { registry: () => RegistryClient } & Wait): Promise<FoundImage> {
-    return this.#flight.run(`${source.reference} ${formatPlatform(source.platform)} ${source.pull}`, () =>
-      this.#find(source, o),
+  /** Asks anew each time: what one session may see is not another's to know. Throws `IMAGE_NOT_FOUND`, `IMAGE_NO_PLATFORM`, and what the registry client throws. */
+  async find(source: ImageSource, o: { session: Session; registry: () => RegistryClient } & Wait): Promise<FoundImage> {
+    const { reference, platform } = source;
+    if (source.pull !== 'always') {
+      const stored = this.#images.find(reference, { platform });
+      if (stored) return this.foundOf(stored, reference);
+    }
+    if (source.pull === 'never') throw this.#absent(reference, platform);
+    try {
+      return await this.pull(reference, { ...o, platform });
+    } catch (error) {
+      const asked = source.pull === 'always' || kindOf(error) === 'cancelled';
+      if (!asked && this.#platformsOf(reference).length > 0) throw this.#absent(reference, platform, error);
+      throw error;
+    }
+  }
+
+  #absent(reference: string, platform: Platform, cause?: unknown): Error {
+    const others = this.#platformsOf(reference);
+    const wanted = formatPlatform(platform);
+    if (others.length === 0)
+      return workerError('IMAGE_NOT_FOUND', `find "${reference}": not in the local store for ${wanted}`, {
+        remedy: 'Pull it, or let the build do so.',
+        cause,
+      });
+    const where = cause === undefined ? '' : `, and not to be had from its registry: ${messageOf(cause)}`;
+    return workerError(
+      'IMAGE_NO_PLATFORM',
+      `find "${reference}" for ${wanted}: in the local store it is for ${others.join(', ')} only${where}`,
+      { remedy: `Build for ${others[0]} with --platform, or use an image that is made for ${wanted}.`, cause },
     );
   }
 
-  async #find(source: ImageSource, o: { registry: () => RegistryClient } & Wait): Promise<FoundImage> {
-    if (source.pull !== 'always') {
-      const stored = this.#images.find(source.reference, { platform: source.platform });
-      if (stored) return this.foundOf(stored, source.reference);
-    }
-    if (source.pull === 'never')
-      throw workerError(
-        'IMAGE_NOT_FOUND',
-        `find "${source.reference}": not in the local store for ${formatPlatform(source.platform)}`,
-        {
-          remedy: 'Pull it, or let the build do so.',
-        },
-      );
-    return this.pull(source.reference, { ...o, platform: source.platform });
+  #platformsOf(reference: string): readonly string[] {
+    const named = this.#images.list().filter(({ names }) => names.includes(reference));
+    return named.map(({ record }) => formatPlatform(record.platform));
   }
 
   /** Asks the registry and puts what it answers into the store under its name, layers left where they are. */
-  async pull(reference: string, o: { platform: Platform; registry: () => RegistryClient } & Wait): Promise<FoundImage> {
-    const parsed = parseReference(reference);
-    const image = await o.registry().image(parsed, { platform: o.platform, signal: o.signal });
-    const record = await this.#images.import([canonicalReference(parsed)], image, { lazy: true, signal: o.signal });
+  async pull(
+    reference: string,
+    o: { platform: Platform; session: Session; registry: () => RegistryClient } & Wait,
+  ): Promise<FoundImage> {
+    const record = await this.fetch(reference, o);
+    this.#images.put([canonicalReference(parseReference(reference))], record);
     return { ...(await this.foundOf(record, reference)), from: 'registry' };
+  }
+
+  /** `pull`, but no name is given: the record is the session's until somebody does. */
+  async fetch(
+    reference: string,
+    o: { platform: Platform; session: Session; registry: () => RegistryClient } & Wait,
+  ): Promise<ImageRecord> {
+    const image = await o.registry().image(parseReference(reference), { platform: o.platform, signal: o.signal });
+    const record = await this.#images.import([], image, { lazy: true, signal: o.signal });
+    o.session.spare(...blobsOfImage(record));
+    return record;
   }
 
   async foundOf(record: ImageRecord, reference: string): Promise<FoundImage> {

@@ -4,6 +4,17 @@ export { workerError } from './errors.ts';
 export * from './ground/index.ts';
 export type { FoundImage } from './image-source.ts';
 export type { FetchProgress, LayerAccess } from './layer-service.ts';
-export { chainId, layersOf, toLayerRecord, type LayersRef, type Ref, type RefLayer } from './ref.ts';
-export type { Session } from './session.ts';
+export {
+  blobsOf,
+  blobsOfImage,
+  chainId,
+  layersOf,
+  toLayerRecord,
+  type LayersRef,
+  type Ref,
+  type RefLayer,
+} from './ref.ts';
+export type { Session, SessionInit } from './session.ts';
+export { explainFull } from './store-full.ts';
+export { findUser, type StepUser } from './users.ts';
 export { Worker, type ResolveOptions, type Solving, type WorkerOptions } from './worker.ts';

@@ -1,22 +1,31 @@
+import type { Clock } from '../base/index.ts';
 import { digestOf } from '../blob/index.ts';
 import type { DiffOp, MergeOp } from '../graph/index.ts';
 import type { CacheKey, OpRunner, StepContext } from '../solve/index.ts';
 import { changesBetween, writeLayer } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
 import type { LayerService } from './layer-service.ts';
-import { layersOf, type Ref } from './ref.ts';
+import type { LayersRef, Ref } from './ref.ts';
 import type { Session } from './session.ts';
-import type { Clock } from '../base/index.ts';
 
 /** Merging is stacking: the layers of each input, in order. Nothing is read. */
-export const mergeRunner: OpRunner<MergeOp, Ref, Session> = {
+export class MergeRunner implements OpRunner<MergeOp, Ref, Session> {
+  readonly #layers: LayerService;
+
+  constructor(o: { layers: LayerService }) {
+    this.#layers = o.layers;
+  }
+
   async cacheKey(): Promise<CacheKey> {
     return { digest: digestOf('merge'), inputs: [], parts: [], unrecorded: true };
-  },
-  async run(_op, inputs): Promise<readonly Ref[]> {
-    return [{ kind: 'layers', layers: inputs.flatMap(layersOf) }];
-  },
-};
+  }
+
+  async run(_op: MergeOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
+    const stacks: LayersRef[] = [];
+    for (const input of inputs) stacks.push(await this.#layers.stacked(input, context));
+    return [{ kind: 'layers', layers: stacks.flatMap(({ layers }) => layers) }];
+  }
+}
 
 /** What the upper input has and the lower has not: its further layers where it stands on the lower one, else one layer of what differs. */
 export class DiffRunner implements OpRunner<DiffOp, Ref, Session> {
@@ -35,8 +44,8 @@ export class DiffRunner implements OpRunner<DiffOp, Ref, Session> {
   }
 
   async run(_op: DiffOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
-    const lower = layersOf(inputs[0]);
-    const upper = layersOf(inputs[1]);
+    const { layers: lower } = await this.#layers.stacked(inputs[0], context);
+    const { layers: upper } = await this.#layers.stacked(inputs[1], context);
     if (lower.every((layer, i) => upper[i]?.diffId === layer.diffId))
       return [{ kind: 'layers', layers: upper.slice(lower.length) }];
     const access = accessOf(context, this.#fetchFor);

@@ -3,10 +3,10 @@ import type { ResultRecord, Results, Selector, StepContext } from '../solve/inde
 import { contentDigest, type Selection } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
 import type { LayerService } from './layer-service.ts';
-import type { Ref, RefLayer } from './ref.ts';
+import { blobsOf, type Ref, type RefLayer } from './ref.ts';
 import type { Session } from './session.ts';
 
-/** Results of steps, as the solver handles them: a record is the list of layers. */
+/** Results of steps, as the solver handles them: a record is the list of layers. Whatever a build takes up is spared from sweeps until it ends. */
 export class RefResults implements Results<Ref, Session> {
   readonly #layers: LayerService;
   readonly #fetchFor: FetchFor;
@@ -29,9 +29,14 @@ export class RefResults implements Results<Ref, Session> {
     return { layers: ref.layers as unknown as ResultRecord[] };
   }
 
-  async load(record: ResultRecord): Promise<Ref | undefined> {
+  async load(record: ResultRecord, { host }: StepContext<Session>): Promise<Ref | undefined> {
     const layers = record['layers'] as unknown as readonly RefLayer[];
+    host.spare(...blobsOf(layers));
     return layers.every((layer) => this.#layers.isReachable(layer)) ? { kind: 'layers', layers } : undefined;
+  }
+
+  async share(ref: Ref, { host }: StepContext<Session>): Promise<void> {
+    if (ref.kind === 'layers') host.spare(...blobsOf(ref.layers));
   }
 
   async release(): Promise<void> {

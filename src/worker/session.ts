@@ -1,9 +1,9 @@
-import type { Digest } from '../blob/index.ts';
+import type { Digest, Lease } from '../blob/index.ts';
 import type { Codec } from '../tree/index.ts';
 import type { BuildHost } from './build-host.ts';
 
-/** One build as the steps see it. */
-export interface Session {
+/** What the asking side says of a build. */
+export interface SessionInit {
   /** Unique in this process and store: keys of sources that belong to the asking side are made with it. */
   readonly id: string;
   readonly host: BuildHost;
@@ -13,4 +13,50 @@ export interface Session {
   readonly insecure: readonly string[];
   /** Compress what this step makes in the same pass, because a target of the build wants it so. */
   codecFor(vertex: Digest): Codec | undefined;
+}
+
+/** One build as the steps see it. Its end gives back what it holds, once nothing that runs for it (or for another build that joined) needs that. */
+export interface Session extends SessionInit, AsyncDisposable {
+  /** Spares these blobs from sweeps until the session ends. To be called before looking whether they are there: then no sweep can come in between. */
+  spare(...digests: readonly Digest[]): void;
+  /** Keeps the session from ending while the scope lasts. */
+  hold(): AsyncDisposable;
+}
+
+/** A session on a lease; `end` gives back all else that was made for it. */
+export function openSession(init: SessionInit, o: { lease: Lease; end: () => Promise<void> }): Session {
+  const spared = new Set<Digest>();
+  let holders = 1;
+  const give = (): AsyncDisposable => {
+    let given = false;
+    return {
+      [Symbol.asyncDispose]: async () => {
+        if (given) return;
+        given = true;
+        holders -= 1;
+        if (holders > 0) return;
+        try {
+          await o.end();
+        } finally {
+          await o.lease[Symbol.asyncDispose]();
+        }
+      },
+    };
+  };
+  const own = give();
+  return {
+    ...init,
+    codecFor: (vertex) => init.codecFor(vertex),
+    spare: (...digests) => {
+      const more = digests.filter((digest) => !spared.has(digest));
+      if (more.length === 0 || holders === 0) return;
+      o.lease.add(...more);
+      for (const digest of more) spared.add(digest);
+    },
+    hold: () => {
+      holders += 1;
+      return give();
+    },
+    [Symbol.asyncDispose]: () => own[Symbol.asyncDispose](),
+  };
 }

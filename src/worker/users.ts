@@ -22,33 +22,42 @@ interface GroupEntry {
 const ROOT: StepUser = { uid: 0, gid: 0, additionalGids: [] };
 const MAX = 1 << 20;
 
+/** The largest id that a process can have; the next one means "no id" to the kernel. */
+const MAX_ID = 2 ** 32 - 2;
+
 /**
- * The ids that `user[:group]` means in a root, by its passwd and group files. "" is 0:0. A number alone takes its group and supplementary groups from passwd where it is listed, else gid 0; an explicit group drops the
- * supplementary ones. Throws `STEP_USER_UNKNOWN` for a name that is not listed.
+ * The ids that `user[:group]` means in a root, by its passwd and group files, as BuildKit finds them (executor/oci/user.go, moby/sys/user GetExecUser). "" is 0:0, two numbers are taken as they are. A number is always an id, also where it
+ * is somebody's name. A user alone takes its group from passwd and supplementary ones from the group file, where it is listed; else gid 0. An explicit group drops the supplementary ones.
+ * Throws `STEP_USER_UNKNOWN` for a name that is not listed and an id out of range.
  */
 export async function findUser(user: string, root: () => Promise<TreeView>): Promise<StepUser> {
-  if (user === '' || user === '0:0') return ROOT;
-  const [name = '', group] = splitOnce(user);
+  if (user === '') return ROOT;
+  const [name, group = ''] = splitOnce(user);
+  const uidArg = idOf(name, user);
+  const gidArg = idOf(group, user);
+  if (uidArg !== undefined && gidArg !== undefined) return { uid: uidArg, gid: gidArg, additionalGids: [] };
   const view = await root();
   const passwd = await entriesOf(view, '/etc/passwd', ([entry = '', , uid, gid]) => ({
     name: entry,
     uid: Number(uid),
     gid: Number(gid),
   }));
-  const entry =
-    passwd.find((line) => line.name === name) ?? passwd.find((line) => isNumber(name) && line.uid === Number(name));
-  if (!entry && !isNumber(name)) throw unknown('user', name, 'passwd');
-  const uid = entry?.uid ?? Number(name);
-  const needsGroups = entry !== undefined || (group !== undefined && !isNumber(group));
-  const groups = needsGroups ? await groupsOf(view) : [];
-  if (group !== undefined) {
-    const gid = groups.find((line) => line.name === group)?.gid ?? (isNumber(group) ? Number(group) : undefined);
-    if (gid === undefined) throw unknown('group', group, 'group');
-    return { uid, gid, additionalGids: [] };
+  const entry = passwd.find((line) =>
+    name === '' || uidArg !== undefined ? line.uid === (uidArg ?? 0) : line.name === name,
+  );
+  if (!entry && name !== '' && uidArg === undefined) throw unknown('user', name, 'passwd');
+  const uid = entry?.uid ?? uidArg ?? 0;
+  if (group === '' && !entry) return { uid, gid: 0, additionalGids: [] };
+  if (gidArg !== undefined) return { uid, gid: gidArg, additionalGids: [] };
+  const groups = await groupsOf(view);
+  if (group !== '') {
+    const found = groups.find((line) => line.name === group);
+    if (!found) throw unknown('group', group, 'group');
+    return { uid, gid: found.gid, additionalGids: [] };
   }
-  if (!entry) return { uid, gid: 0, additionalGids: [] };
-  const additionalGids = groups.filter((line) => line.members.includes(entry.name)).map((line) => line.gid);
-  return { uid, gid: entry.gid, additionalGids: [...new Set(additionalGids)].sort((a, b) => a - b) };
+  const { name: login, gid } = entry as PasswdEntry;
+  const additionalGids = groups.filter((line) => line.members.includes(login)).map((line) => line.gid);
+  return { uid, gid, additionalGids: [...new Set(additionalGids)].sort((a, b) => a - b) };
 }
 
 async function groupsOf(view: TreeView): Promise<GroupEntry[]> {
@@ -71,7 +80,7 @@ async function entriesOf<T extends PasswdEntry | GroupEntry>(
     .split('\n')
     .filter((line) => line.includes(':') && !line.startsWith('#'))
     .map((line) => read(line.trim().split(':')))
-    .filter((line) => Number.isInteger(line.gid));
+    .filter((line) => Number.isInteger(line.gid) && !('uid' in line && !Number.isInteger(line.uid)));
 }
 
 function splitOnce(user: string): [string, string?] {
@@ -79,8 +88,14 @@ function splitOnce(user: string): [string, string?] {
   return colon < 0 ? [user] : [user.slice(0, colon), user.slice(colon + 1)];
 }
 
-function isNumber(text: string): boolean {
-  return /^\d+$/.test(text);
+/** The id that a number is; undefined for a name. */
+function idOf(text: string, user: string): number | undefined {
+  if (!/^[+-]?\d+$/.test(text)) return undefined;
+  const id = Number(text);
+  if (id >= 0 && id <= MAX_ID) return id;
+  throw workerError('STEP_USER_UNKNOWN', `run as "${user}": ids are from 0 to ${MAX_ID}`, {
+    remedy: 'Name a user of the image, or a smaller number.',
+  });
 }
 
 function unknown(what: string, name: string, file: string): Error {

@@ -1,8 +1,15 @@
 import { canonicalJson, type Clock, type Database, type Random, type Wait } from '../base/index.ts';
 import { digestOf, type Digest, type DiskBlobStore, type Lease, type Leases } from '../blob/index.ts';
 import { vertex, type Op, type Source, type SourceOp } from '../graph/index.ts';
-import { encodeConfig, hostPlatform, parseReference, type ImageStore, type OpenRemote } from '../image/index.ts';
-import { RegistryClient } from '../registry/index.ts';
+import {
+  encodeConfig,
+  formatPlatform,
+  hostPlatform,
+  parseReference,
+  type ImageStore,
+  type OpenRemote,
+} from '../image/index.ts';
+import type { RegistryClient } from '../registry/index.ts';
 import {
   KeyStore,
   Solver,
@@ -13,7 +20,7 @@ import {
   type StepContext,
   type StepProgress,
 } from '../solve/index.ts';
-import { openLayer, writeLayer, type TreeView } from '../tree/index.ts';
+import { changesBetween, openLayer, writeLayer, type TreeView } from '../tree/index.ts';
 import { BaseMaker, type BaseLog, type BaseSettings } from './base-maker.ts';
 import { workerError } from './errors.ts';
 import { ExecRunner } from './exec-runner.ts';
@@ -22,11 +29,12 @@ import type { Ground, GroundReport } from './ground/index.ts';
 import { ImageFinder, type FoundImage } from './image-source.ts';
 import { LayerService, type FetchLayer, type FetchProgress, type LayerAccess } from './layer-service.ts';
 import { localRunner } from './local-runner.ts';
-import { DiffRunner, mergeRunner } from './merge-runner.ts';
-import { chainId, layersOf, type Ref, type RefLayer } from './ref.ts';
+import { DiffRunner, MergeRunner } from './merge-runner.ts';
+import { blobsOf, chainId, layersOf, type Ref, type RefLayer } from './ref.ts';
 import { RefResults } from './results.ts';
-import type { Session } from './session.ts';
+import { openSession, type Session, type SessionInit } from './session.ts';
 import { Stage } from './stage.ts';
+import { explainFull } from './store-full.ts';
 
 export type Solving = Solve<Ref, Session>;
 
@@ -40,6 +48,8 @@ export interface WorkerOptions {
   /** A folder for temporary files, on the store's file system. */
   readonly scratch: string;
   readonly openGround: () => Promise<Ground>;
+  /** Where the ground keeps its snapshots. */
+  readonly groundFolder?: string | undefined;
   /** The image store as one that fetches layers from registries by the given reader. */
   readonly imagesWith: (remote: OpenRemote) => ImageStore;
   readonly bases: BaseSettings;
@@ -70,9 +80,9 @@ export class Worker implements AsyncDisposable {
   readonly solver: Solver<Ref, Session>;
   readonly keys: KeyStore;
   readonly #o: WorkerOptions;
-  readonly #found = new Map<string, FoundImage>();
-  readonly #clients = new WeakMap<Session, RegistryClient>();
-  readonly #open = new Set<RegistryClient>();
+  /** What a session's image sources were found to be, by reference and platform. */
+  readonly #found = new WeakMap<Session, Map<string, FoundImage>>();
+  readonly #clients = new Map<Session, RegistryClient>();
 
   constructor(o: WorkerOptions) {
     this.#o = o;
@@ -82,7 +92,7 @@ export class Worker implements AsyncDisposable {
     o.database.migrate('worker', MIGRATIONS);
     this.layers = new LayerService(o);
     this.stage = new Stage({ ...o, layers: this.layers });
-    this.bases = new BaseMaker({ ...o, settings: o.bases, ground: (w) => this.stage.ground(w) });
+    this.bases = new BaseMaker({ ...o, settings: o.bases, stage: this.stage });
     this.finder = new ImageFinder(o);
     this.keys = new KeyStore(o.database, o.clock);
     const shared = {
@@ -99,7 +109,7 @@ export class Worker implements AsyncDisposable {
       >,
       exec: new ExecRunner(shared),
       file: new FileRunner(shared),
-      merge: mergeRunner,
+      merge: new MergeRunner(shared),
       diff: new DiffRunner(shared),
     };
     this.solver = new Solver<Ref, Session>({
@@ -110,7 +120,7 @@ export class Worker implements AsyncDisposable {
       runnerOf: (op: Op) => {
         if (op.kind === 'pack')
           throw workerError('STEP_NOT_SUPPORTED', `run a step of kind "${op.kind}": not supported yet`);
-        return runners[op.kind] as unknown as OpRunner<Op, Ref, Session>;
+        return this.#guarded(runners[op.kind]);
       },
     });
   }
@@ -122,8 +132,12 @@ export class Worker implements AsyncDisposable {
   ): Promise<{ source: SourceOp; digest?: `${string}:${string}`; config?: Uint8Array }> {
     const { source } = op;
     if (source.type === 'image') {
-      const found = await this.finder.find(source, { registry: () => this.registry(o.session), signal: o.signal });
-      this.#found.set(found.pinned, found);
+      const found = await this.finder.find(source, {
+        session: o.session,
+        registry: () => this.registry(o.session),
+        signal: o.signal,
+      });
+      this.#remember(o.session, { ...source, reference: found.pinned }, found);
       if (found.from === 'store') o.onNote('found in the local store');
       return {
         source: { kind: 'source', source: { ...source, reference: found.pinned } },
@@ -148,6 +162,19 @@ export class Worker implements AsyncDisposable {
       };
     }
     return { source: op };
+  }
+
+  /** A session of a build, or of what is no build; close it when that ends. */
+  openSession(init: SessionInit): Session {
+    const session = openSession(init, {
+      lease: this.lease(),
+      end: async () => {
+        const client = this.#clients.get(session);
+        this.#clients.delete(session);
+        await client?.[Symbol.asyncDispose]();
+      },
+    });
+    return session;
   }
 
   async viewOf(ref: Ref, o: { session: Session; onProgress?: FetchProgress } & Wait): Promise<TreeView> {
@@ -185,19 +212,42 @@ export class Worker implements AsyncDisposable {
   }
 
   /** The layer with no modification time later than `epoch` (seconds); the same one where there is none. */
-  async clamp(layer: RefLayer, epoch: number, w: Wait): Promise<RefLayer> {
+  async clamp(layer: RefLayer, epoch: number, o: { session: Session } & Wait): Promise<RefLayer> {
     const { database } = this.#o;
+    const { createdAt } = layer;
+    const w = { signal: o.signal };
     const row = database.get('SELECT result FROM clamped WHERE layer = ? AND epoch = ?', layer.diffId, epoch);
     const known = row?.['result'] as RefLayer['diffId'] | undefined;
-    if (known !== undefined && this.store.sizeOf(known) !== undefined) return { ...layer, diffId: known };
+    if (known !== undefined) o.session.spare(known);
+    if (known === layer.diffId) return layer;
+    if (known !== undefined && this.store.sizeOf(known) !== undefined) return { diffId: known, createdAt };
     const tree = await openLayer(this.store, layer.diffId, w);
     const entries = await tree.entries(w);
     const late = entries.some((entry) => entry.mtime > epoch || (entry.mtime === epoch && entry.mtimeNs > 0));
-    const diffId = late
-      ? (await writeLayer(tree, { store: this.store, dialect: 'oci', epoch, signal: w.signal })).diffId
-      : layer.diffId;
+    const { diffId } = late ? await writeLayer(tree, { store: this.store, dialect: 'oci', epoch, ...w }) : layer;
+    o.session.spare(diffId);
     database.run('INSERT OR REPLACE INTO clamped VALUES (?, ?, ?)', layer.diffId, epoch, diffId);
-    return { ...layer, diffId };
+    return late ? { diffId, createdAt } : layer;
+  }
+
+  /** What one stack of layers has and another has not, as one layer: the one on top of the other where there is just that. */
+  async layerBetween(
+    before: readonly RefLayer[],
+    after: readonly RefLayer[],
+    o: { session: Session; onProgress?: FetchProgress | undefined } & Wait,
+  ): Promise<RefLayer> {
+    const [only, ...more] = after.slice(before.length);
+    if (only && more.length === 0 && before.every((layer, i) => layer.diffId === after[i]?.diffId)) return only;
+    const access = this.access(o.session, o);
+    const [below, above] = await Promise.all([
+      this.layers.viewOf({ kind: 'layers', layers: before }, access),
+      this.layers.viewOf({ kind: 'layers', layers: after }, access),
+    ]);
+    const changes = await changesBetween(below, above, o);
+    const { diffId } = await writeLayer(changes, { store: this.store, dialect: 'oci', signal: o.signal });
+    o.session.spare(diffId);
+    const times = after.flatMap(({ createdAt }) => createdAt ?? []);
+    return { diffId, createdAt: times.length > 0 ? Math.max(...times) : this.#o.clock.now() };
   }
 
   /** A registry client that asks for this build's credentials. */
@@ -206,7 +256,6 @@ export class Worker implements AsyncDisposable {
     if (!client) {
       client = this.#o.connect(session);
       this.#clients.set(session, client);
-      this.#open.add(client);
     }
     return client;
   }
@@ -234,7 +283,7 @@ export class Worker implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stage[Symbol.asyncDispose]();
-    await Promise.all([...this.#open].map((client) => client[Symbol.asyncDispose]()));
+    await Promise.all([...this.#clients.values()].map((client) => client[Symbol.asyncDispose]()));
     await this.bases[Symbol.asyncDispose]();
   }
 
@@ -276,7 +325,8 @@ export class Worker implements AsyncDisposable {
         if (source.lock === undefined) throw new TypeError('make a base: its lock is not resolved');
         const layer = await this.bases.make(this.bases.lockBy(source.lock), {
           signal: context.signal,
-          log: (line) => context.log('stderr', Buffer.from(`${line}\n`)),
+          spare: (...digests) => context.host.spare(...digests),
+          log: (line) => void context.log('stderr', Buffer.from(`${line}\n`)),
           progress: (progress) => context.progress(progress),
         });
         return [{ kind: 'layers', layers: [layer] }];
@@ -289,15 +339,47 @@ export class Worker implements AsyncDisposable {
   }
 
   async #image(source: Extract<Source, { type: 'image' }>, context: StepContext<Session>): Promise<FoundImage> {
-    const known = this.#found.get(source.reference);
+    const known = this.#found.get(context.host)?.get(sourceKey(source));
     if (known) return known;
     const found = await this.finder.find(source, {
+      session: context.host,
       registry: () => this.registry(context.host),
       signal: context.signal,
     });
-    this.#found.set(found.pinned, found);
+    this.#remember(context.host, source, found);
     return found;
   }
+
+  #remember(session: Session, source: Extract<Source, { type: 'image' }>, found: FoundImage): void {
+    session.spare(...blobsOf(found.layers));
+    const known = this.#found.get(session) ?? new Map<string, FoundImage>();
+    this.#found.set(session, known.set(sourceKey(source), found));
+  }
+
+  /** A runner whose session lasts while it runs, and which spares what it reads and makes from sweeps. */
+  #guarded(runner: OpRunner<Op, Ref, Session>): OpRunner<Op, Ref, Session> {
+    const layers = (refs: readonly Ref[]): Digest[] =>
+      refs.flatMap((ref) => (ref.kind === 'layers' ? blobsOf(ref.layers) : []));
+    return {
+      cacheKey: (op, context) => runner.cacheKey(op, context),
+      run: async (op, inputs, context) => {
+        await using held = context.host.hold();
+        void held;
+        context.host.spare(...layers(inputs));
+        try {
+          const outputs = await runner.run(op, inputs, context);
+          context.host.spare(...layers(outputs));
+          return outputs;
+        } catch (error) {
+          throw explainFull(error, this.store.folder);
+        }
+      },
+    };
+  }
+}
+
+function sourceKey({ reference, platform }: Extract<Source, { type: 'image' }>): string {
+  return `${reference} ${formatPlatform(platform)}`;
 }
 
 function notSupported(source: Source): Error {

@@ -12,8 +12,7 @@ export async function exportArchive(
   e: ArchiveExport,
   c: ExportContext,
 ): Promise<Exported> {
-  const id = `export ${e.type} ${e.sink}`;
-  return told(id, `exporting to ${e.type} image format`, c, async (note) => {
+  return told(`exporting to ${e.type} image format`, c, async (note) => {
     const family = e.type === 'docker' ? ('docker' as const) : ('oci' as const);
     const image = valueOf(built, { codec: codecFor(e.compression), family, context: c });
     const items = [{ image, names: e.names }];

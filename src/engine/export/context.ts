@@ -1,4 +1,4 @@
-import type { Clock, Random, Wait } from '../../base/index.ts';
+import { kindOf, messageOf, throwIfCancelled, type Clock, type Random, type Wait } from '../../base/index.ts';
 import type { Descriptor } from '../../blob/index.ts';
 import { makeImage, makeIndex, type Image, type Index, type MediaFamily } from '../../image/index.ts';
 import { GZIP, NONE, ZSTD, type Codec } from '../../tree/index.ts';
@@ -8,6 +8,8 @@ import type { BuildEvent, BuildRequest, Compression, ImageMetadata } from '../bu
 
 /** What exporters work with. */
 export interface ExportContext extends Wait {
+  /** Position among the request's exports. */
+  readonly at: number;
   readonly request: BuildRequest & ImageMetadata;
   readonly session: Session;
   readonly worker: Worker;
@@ -22,14 +24,21 @@ export interface Exported {
   readonly names: readonly string[];
 }
 
+/** What an export is called in the events of its build. */
+export function idOf(c: ExportContext): string {
+  const e = c.request.exports[c.at];
+  return `export ${c.at + 1} ${e?.type ?? ''}`;
+}
+
 /** Tells of one piece of work of an export as a vertex of its own. */
 export async function told<T>(
-  id: string,
   name: string,
   c: ExportContext,
   work: (note: (text: string) => void) => Promise<T>,
 ): Promise<T> {
+  const id = idOf(c);
   const { emit, clock } = c;
+  throwIfCancelled(c);
   emit({ kind: 'vertex', id, name, inputs: [] });
   emit({ kind: 'started', id, at: clock.now() });
   try {
@@ -37,7 +46,8 @@ export async function told<T>(
     emit({ kind: 'completed', id, at: clock.now() });
     return result;
   } catch (error) {
-    emit({ kind: 'completed', id, at: clock.now(), error: error instanceof Error ? error.message : String(error) });
+    const cancelled = kindOf(error) === 'cancelled';
+    emit({ kind: 'completed', id, at: clock.now(), error: messageOf(error), cancelled });
     throw error;
   }
 }
@@ -48,7 +58,8 @@ export function codecFor(compression: Compression | undefined): Codec {
   return compression?.level === undefined ? codec : { ...codec, level: compression.level };
 }
 
-export function accessFor(c: ExportContext, id: string): LayerAccess {
+export function accessFor(c: ExportContext): LayerAccess {
+  const id = idOf(c);
   return c.worker.access(c.session, {
     signal: c.signal,
     onProgress: (item, current, total) =>
@@ -93,7 +104,7 @@ export function valueOf(
   );
 }
 
-function annotationsAt(level: string, { request }: ExportContext): Record<string, string> {
+export function annotationsAt(level: string, { request }: ExportContext): Record<string, string> {
   return Object.fromEntries(
     request.annotations.filter((one) => one.level === level).map((one) => [one.key, one.value]),
   );

@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
-import { collect, HttpClient, messageOf, type Bytes, type Wait } from '../../base/index.ts';
+import { collect, hasCode, HttpClient, messageOf, type Bytes, type Wait } from '../../base/index.ts';
 import type { Digest } from '../../blob/index.ts';
-import { relabel, writeDockerArchive, type Image } from '../../image/index.ts';
+import { writeDockerArchive, type Image } from '../../image/index.ts';
 import { NONE } from '../../tree/index.ts';
 import type { BuiltImage } from '../build.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
 import { imageOf, told, type Exported, type ExportContext } from './context.ts';
+
+/** A daemon unpacks the whole archive before it answers. */
+const LOADING_MS = 3_600_000;
 
 type DaemonExport = Extract<ExportRequest, { type: 'docker-daemon' }>;
 
@@ -32,8 +35,7 @@ export async function exportToDaemon(
     throw engineError('DAEMON_UNREACHABLE', 'load into Docker: no socket of Docker or Podman was found', {
       remedy: 'Start it, or name its socket with -o type=docker-daemon,socket=PATH or DOCKER_HOST=unix://PATH.',
     });
-  const id = 'export docker-daemon';
-  return told(id, `importing to docker at ${socketPath}`, c, async (note) => {
+  return told(`importing to docker at ${socketPath}`, c, async (note) => {
     await using http = new HttpClient({ socketPath });
     const value = imageOf(image, { codec: NONE, family: 'docker', context: c });
     const held = await layersHeld(
@@ -42,11 +44,12 @@ export async function exportToDaemon(
       c,
     );
     try {
-      await load(http, value, { names: e.names, skip: held, ...c });
+      await load(http, value, { names: e.names, omit: await lowest(value, held, c), signal: c.signal });
       if (held > 0) note(`${held} of ${image.layers.length} layers were there already`);
     } catch (error) {
-      if (held === 0) throw error;
-      await load(http, value, { names: e.names, skip: 0, ...c });
+      // A daemon that keeps layers in another way (containerd's store, Podman) needs them all.
+      if (held === 0 || !hasCode(error, 'DAEMON_REFUSED')) throw error;
+      await load(http, value, { names: e.names, omit: [], signal: c.signal });
     }
     return { names: e.names };
   });
@@ -54,11 +57,12 @@ export async function exportToDaemon(
 
 /** How many of the lowest layers an image of the daemon's has, too. */
 async function layersHeld(http: HttpClient, diffIds: readonly Digest[], w: Wait): Promise<number> {
-  const images = (await getJson(http, '/images/json', w)) as readonly { Id?: string }[];
+  const images = await getJson(http, '/images/json', w);
   let most = 0;
-  for (const { Id } of images.slice(0, 100)) {
-    if (typeof Id !== 'string') continue;
-    const details = (await getJson(http, `/images/${encodeURIComponent(Id)}/json`, w)) as {
+  for (const { Id } of (Array.isArray(images) ? images : []).slice(0, 100) as { Id?: unknown }[]) {
+    if (typeof Id !== 'string' || most === diffIds.length) continue;
+    // An image that has gone meanwhile is none that helps.
+    const details = (await getJson(http, `/images/${encodeURIComponent(Id)}/json`, { ...w, missing: {} })) as {
       RootFS?: { Layers?: readonly string[] };
     };
     const layers = details.RootFS?.Layers ?? [];
@@ -69,20 +73,29 @@ async function layersHeld(http: HttpClient, diffIds: readonly Digest[], w: Wait)
   return most;
 }
 
+/** The blobs of the lowest layers, but for those that further layers are, too. */
+async function lowest(image: Image, held: number, w: Wait): Promise<readonly Digest[]> {
+  const digests: Digest[] = [];
+  for (const layer of await image.layers(w)) digests.push((await layer.descriptor(w)).digest);
+  const needed = new Set(digests.slice(held));
+  return digests.slice(0, held).filter((digest) => !needed.has(digest));
+}
+
 async function load(
   http: HttpClient,
   image: Image,
-  o: { names: readonly string[]; skip: number } & Wait,
+  o: { names: readonly string[]; omit: readonly Digest[] } & Wait,
 ): Promise<void> {
   const answer = await http.request({
     method: 'POST',
     url: 'http://daemon/images/load?quiet=1',
     headers: { 'content-type': 'application/x-tar' },
-    body: archiveBytes(o.skip === 0 ? image : without(image, o.skip), o.names, o),
+    body: archiveBytes(image, o),
+    idleTimeout: LOADING_MS,
     signal: o.signal,
   });
   const text = Buffer.from(await collect(answer.body, { limit: 1 << 20 })).toString();
-  const failed = /"error":\s*"([^"]*)"/.exec(text)?.[1];
+  const failed = failureIn(text);
   if (answer.status >= 300 || failed !== undefined)
     throw engineError(
       'DAEMON_REFUSED',
@@ -90,37 +103,56 @@ async function load(
     );
 }
 
-/** The image with the bytes of its lowest layers left out; Docker takes them from what it has. */
-function without(image: Image, skip: number): Image {
-  return {
-    ...image,
-    layers: async (w) =>
-      (await image.layers(w)).map((layer, at) =>
-        at < skip ? { ...relabel(layer, (d) => d), compressed: async () => nothing() } : layer,
-      ),
-  };
+/** What the daemon says went wrong, in its stream of JSON lines or the one object of a refused request. */
+function failureIn(text: string): string | undefined {
+  for (const line of text.split('\n')) {
+    try {
+      const { error, message, cause } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+      const failed = error ?? message ?? cause;
+      if (typeof failed === 'string') return failed;
+    } catch {
+      // Not every daemon says everything in JSON.
+    }
+  }
+  return undefined;
 }
 
-async function* nothing(): Bytes {}
-
 /** What the archive writer pushes, as a stream that the request pulls. */
-async function* archiveBytes(image: Image, names: readonly string[], w: Wait): Bytes {
-  const transform = new TransformStream<Uint8Array, Uint8Array>(undefined, { highWaterMark: 1 }, { highWaterMark: 1 });
-  const writer = transform.writable.getWriter();
-  const work = writeDockerArchive([{ image, names }], (chunk) => writer.write(chunk), w).then(
+async function* archiveBytes(image: Image, o: { names: readonly string[]; omit: readonly Digest[] } & Wait): Bytes {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>(
+    undefined,
+    { highWaterMark: 1 },
+    { highWaterMark: 1 },
+  );
+  const writer = writable.getWriter();
+  writer.closed.catch(() => undefined);
+  const omit = new Set(o.omit);
+  const write = async (chunk: Uint8Array): Promise<void> => {
+    await writer.ready;
+    await writer.write(chunk);
+  };
+  const work = writeDockerArchive([{ image, names: o.names }], write, {
+    omit: ({ digest }) => omit.has(digest),
+    signal: o.signal,
+  }).then(
     () => writer.close(),
     (error: unknown) => writer.abort(error),
   );
   work.catch(() => undefined);
-  yield* transform.readable as unknown as Bytes;
-  await work;
+  try {
+    yield* readable as unknown as Bytes;
+  } finally {
+    // Nothing is read on for a request that has failed.
+    await work.catch(() => undefined);
+  }
 }
 
-async function getJson(http: HttpClient, path: string, w: Wait): Promise<unknown> {
-  const answer = await http.request({ method: 'GET', url: `http://daemon${path}`, signal: w.signal });
+async function getJson(http: HttpClient, path: string, o: { missing?: unknown } & Wait): Promise<unknown> {
+  const answer = await http.request({ method: 'GET', url: `http://daemon${path}`, signal: o.signal });
   const text = Buffer.from(await collect(answer.body, { limit: 64 << 20 })).toString();
+  if (answer.status === 404 && 'missing' in o) return o.missing;
   if (answer.status !== 200)
-    throw engineError('DAEMON_REFUSED', `ask Docker for ${path}: HTTP status ${answer.status}`);
+    throw engineError('DAEMON_REFUSED', `ask Docker for ${path}: ${failureIn(text) ?? `HTTP status ${answer.status}`}`);
   try {
     return JSON.parse(text);
   } catch (error) {

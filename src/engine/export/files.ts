@@ -15,9 +15,8 @@ export async function exportFiles(built: readonly BuiltImage[], e: FilesExport, 
     throw engineError('EXPORT_INVALID', `export as ${e.type}: ${built.length} platforms do not fit into one tree`, {
       remedy: 'Build one platform, or export an image.',
     });
-  const id = `export ${e.type} ${e.sink}`;
-  return told(id, e.type === 'local' ? 'copying files' : 'sending tarball', c, async () => {
-    const view = await c.worker.layers.viewOf({ kind: 'layers', layers: image.root }, accessFor(c, id));
+  return told(e.type === 'local' ? 'copying files' : 'sending tarball', c, async () => {
+    const view = await c.worker.layers.viewOf({ kind: 'layers', layers: image.root }, accessFor(c));
     const tree = viewTree(view);
     const sink = c.session.host.sink(e.sink);
     if (e.type === 'local') {
@@ -30,7 +29,7 @@ export async function exportFiles(built: readonly BuiltImage[], e: FilesExport, 
       const { diffId, size } = await writeLayer(tree, {
         store,
         dialect: 'oci',
-        epoch: c.request.epoch,
+        epoch: c.request.rewriteTimestamp === false ? undefined : image.epoch,
         signal: c.signal,
       });
       await using file = await sink.open();

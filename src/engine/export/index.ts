@@ -23,9 +23,9 @@ export function codecOf(e: ExportRequest): Codec | undefined {
 }
 
 /** Writes what was built everywhere it was asked for, one target after the other, and says what came of it. */
-export async function exportAll(built: readonly BuiltImage[], c: ExportContext): Promise<BuildResult> {
+export async function exportAll(built: readonly BuiltImage[], c: Omit<ExportContext, 'at'>): Promise<BuildResult> {
   const exported: Exported[] = [];
-  for (const e of c.request.exports) exported.push(await exportOne(built, e, c));
+  for (const [at, e] of c.request.exports.entries()) exported.push(await exportOne(built, e, { ...c, at }));
   const images = built.map((image) => ({
     platform: image.plan.platform,
     imageId: digestOf(encodeConfig(image.config)),
@@ -55,8 +55,7 @@ async function exportOne(built: readonly BuiltImage[], e: ExportRequest, c: Expo
       return exportArchive(built, e, c);
     case 'docker-daemon':
       return exportToDaemon(built, e, c);
-    case 'local':
-    case 'tar':
+    default:
       return exportFiles(built, e, c);
   }
 }

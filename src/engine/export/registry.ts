@@ -1,7 +1,7 @@
 import { parseReference } from '../../image/index.ts';
 import type { BuiltImage } from '../build.ts';
 import type { ExportRequest } from '../builder.ts';
-import { codecFor, told, valueOf, type Exported, type ExportContext } from './context.ts';
+import { codecFor, idOf, told, valueOf, type Exported, type ExportContext } from './context.ts';
 
 type RegistryExport = Extract<ExportRequest, { type: 'registry' }>;
 
@@ -11,8 +11,8 @@ export async function exportToRegistry(
   e: RegistryExport,
   c: ExportContext,
 ): Promise<Exported> {
-  const id = `export registry ${e.names.join(' ')}`;
-  return told(id, 'exporting to registry', c, async (note) => {
+  const id = idOf(c);
+  return told('exporting to registry', c, async (note) => {
     const family = e.docker ? ('docker' as const) : ('oci' as const);
     const image = valueOf(built, { codec: codecFor(e.compression), family, context: c });
     const client = c.worker.registry(c.session);

@@ -1,22 +1,30 @@
-import { canonicalReference, parseReference } from '../../image/index.ts';
+import { canonicalReference, parseReference, type ImageRecord } from '../../image/index.ts';
 import type { BuiltImage } from '../build.ts';
 import type { ExportRequest } from '../builder.ts';
-import { told, type Exported, type ExportContext } from './context.ts';
+import { annotationsAt, told, type Exported, type ExportContext } from './context.ts';
 
 type StoreExport = Extract<ExportRequest, { type: 'store' }>;
 
 /** The local store: layers stay as they lie, the config is kept, names are moved to it. */
 export async function exportToStore(built: readonly BuiltImage[], e: StoreExport, c: ExportContext): Promise<Exported> {
-  return told(`export store ${e.names.join(' ')}`, 'exporting to image', c, async (note) => {
+  return told('exporting to image', c, async (note) => {
+    const { images } = c.worker;
+    const names = e.names.map((name) => canonicalReference(parseReference(name)));
+    const annotations = annotationsAt('manifest', c);
+    const records: ImageRecord[] = [];
     for (const image of built) {
-      const id = await c.worker.images.add({
+      const id = await images.add({
         config: image.config,
         layers: image.layers,
-        names: e.names.map((name) => canonicalReference(parseReference(name))),
+        names: built.length === 1 ? names : [],
+        annotations: Object.keys(annotations).length > 0 ? annotations : undefined,
+        signal: c.signal,
       });
       note(`writing image ${id}`);
-      for (const name of e.names) note(`naming to ${canonicalReference(parseReference(name))}`);
+      records.push(images.resolve(id));
     }
+    if (built.length > 1) images.put(names, records);
+    for (const name of names) note(`naming to ${name}`);
     return { names: e.names };
   });
 }

@@ -1,0 +1,36 @@
+import { parseReference } from '../image/index.ts';
+import type { BuildRequest, ExportRequest } from './builder.ts';
+import { engineError } from './errors.ts';
+
+/** What can be known to be wrong before anything has run is said then, not after an hour. Throws `EXPORT_INVALID` and what `parseReference` throws. */
+export function checkRequest({ exports, epoch }: BuildRequest): void {
+  if (epoch !== undefined && !Number.isSafeInteger(epoch))
+    throw engineError('EXPORT_INVALID', `build with epoch "${epoch}": it is no number of seconds`);
+  for (const e of exports) checkExport(e);
+}
+
+function checkExport(e: ExportRequest): void {
+  if (!('names' in e)) return;
+  if (e.type === 'registry' && e.names.length === 0)
+    throw engineError('EXPORT_INVALID', 'push the image: it has no name', { remedy: 'Name it with -t HOST/NAME:TAG.' });
+  for (const name of e.names)
+    if (parseReference(name).digest !== undefined && e.type !== 'registry')
+      throw engineError(
+        'EXPORT_INVALID',
+        `name the image "${name}": a digest cannot be given, it comes of the content`,
+        {
+          remedy: 'Leave the digest out of the name.',
+        },
+      );
+  const { compression } = 'compression' in e ? e : {};
+  const levels = { gzip: [0, 9], zstd: [1, 22], none: [0, 0] }[compression?.name ?? 'none'];
+  const level = compression?.level;
+  if (level !== undefined && !(Number.isInteger(level) && level >= (levels[0] ?? 0) && level <= (levels[1] ?? 0)))
+    throw engineError(
+      'EXPORT_INVALID',
+      `compress with ${compression?.name} at level ${level}: there is no such level`,
+      {
+        remedy: `Use ${levels[0]} to ${levels[1]}.`,
+      },
+    );
+}

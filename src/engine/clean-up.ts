@@ -1,0 +1,29 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasErrno } from '../base/index.ts';
+import type { DiskBlobStore, Leases } from '../blob/index.ts';
+
+/** Removes what processes that were killed have left: half-written blobs, temporary folders, leases. Where a process of another pid namespace is at work nothing is touched: its pids mean nothing here. */
+export async function cleanUp(o: { store: DiskBlobStore; leases: Leases; scratch: string }): Promise<void> {
+  if (o.leases.count() > 0) o.leases.expire();
+  if (o.leases.strangers() > 0) return;
+  try {
+    await o.store.clean(isAlive);
+    for (const name of readdirSync(o.scratch)) {
+      const pid = /^tmp-(\d+)-/.exec(name)?.[1];
+      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(o.scratch, name), { recursive: true, force: true });
+    }
+  } catch (error) {
+    // A store that may only be read still answers; another process may have cleaned up at the same time.
+    if (!hasErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOENT')) throw error;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !hasErrno(error, 'ESRCH');
+  }
+}
