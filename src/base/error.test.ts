@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { CodedError, errorTable, hasCode, hasErrno, kindOf, messageOf } from './error.ts';
+import { CodedError, errorTable, hasCode, hasErrno, kindOf, messageOf, systemFailure } from './error.ts';
 
 const fail = errorTable({ BLOB_LOST: 'not_found', DISK_FULL: 'exhausted' });
 
@@ -19,6 +19,9 @@ test('a table makes errors with code, kind and what else is known', () => {
   );
   assert.deepEqual(fail.table, { BLOB_LOST: 'not_found', DISK_FULL: 'exhausted' });
   assert.equal('cause' in fail('DISK_FULL', 'x'), false);
+  const helped = errorTable({ A: 'failed' }, { A: 'Do this.' });
+  assert.equal(helped('A', 'm').remedy, 'Do this.');
+  assert.equal(helped('A', 'm', { remedy: 'Do that.' }).remedy, 'Do that.');
   assert.ok(hasCode(error, 'OTHER', 'BLOB_LOST'));
   assert.ok(!hasCode(error, 'OTHER') && !hasCode(cause, 'BLOB_LOST') && !hasCode(undefined, 'BLOB_LOST'));
 });
@@ -39,4 +42,12 @@ test('what was thrown has a kind and one line', () => {
   for (const odd of [undefined, null, 'text', new TypeError('bug'), { code: 7 }]) assert.equal(kindOf(odd), 'internal');
   assert.equal(messageOf(new Error('m')), 'm');
   assert.equal(messageOf('m'), 'm');
+  assert.equal(messageOf(errnoOf('/no such file')), 'no such file or folder (open "/no such file")');
+  assert.equal(messageOf(errnoOf('/')), 'it is a folder');
+  assert.equal(messageOf(fail('DISK_FULL', 'm')), 'm');
+  const refused = { errno: -111, code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1', port: 9 };
+  assert.equal(messageOf(Object.assign(new Error('x'), refused)), 'connection refused (connect 127.0.0.1:9)');
+  const spawned = { errno: -2, code: 'ENOENT', syscall: 'spawn a', path: 'a' };
+  assert.equal(messageOf(Object.assign(new Error('x'), spawned)), 'no such file or folder (start "a")');
+  assert.equal(systemFailure(new Error('x')), undefined);
 });

@@ -1,3 +1,5 @@
+import { getSystemErrorMessage } from 'node:util';
+
 /** The closed set of meanings an error can have. Retry, exit code, gRPC and HTTP status each map this in one place. */
 export type ErrorKind =
   | 'invalid'
@@ -53,13 +55,21 @@ export type ErrorDetails = Omit<CodedErrorInit, 'code' | 'kind' | 'message'>;
 
 /**
  * A room's table of errors: `const fail = errorTable({ BLOB_NOT_FOUND: 'not_found' })`, then `throw fail('BLOB_NOT_FOUND', message)`.
+ * `remedies` has what helps against a code wherever it comes up; `details.remedy` goes before it.
  * The table is kept on the function, so that `docs/errors.md` can be generated.
  */
 export function errorTable<const T extends Readonly<Record<string, ErrorKind>>>(
   table: T,
+  remedies: { readonly [Code in keyof T]?: string } = {},
 ): ((code: keyof T & string, message: string, details?: ErrorDetails) => CodedError) & { readonly table: T } {
   const fail = (code: keyof T & string, message: string, details: ErrorDetails = {}): CodedError =>
-    new CodedError({ ...details, code, kind: table[code] as ErrorKind, message });
+    new CodedError({
+      ...details,
+      code,
+      kind: table[code] as ErrorKind,
+      message,
+      remedy: details.remedy ?? remedies[code],
+    });
   return Object.assign(fail, { table });
 }
 
@@ -82,10 +92,44 @@ export function hasErrno(error: unknown, ...names: string[]): error is NodeJS.Er
   return typeof code === 'string' && names.includes(code);
 }
 
-/** One line for an unknown thrown value. */
+/** One line for an unknown thrown value; for a system error words instead of its name: `permission denied (open "/x")`. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const system = systemFailure(error);
+  if (!system) return error.message;
+  return system.action === undefined ? system.words : `${system.words} (${system.action})`;
 }
+
+/** A system error in words: what was done (`open "/x"`) and what came of it (`permission denied`). Undefined for anything else. */
+export function systemFailure(
+  error: unknown,
+): { readonly action?: string | undefined; readonly words: string } | undefined {
+  if (error instanceof CodedError || !(error instanceof Error)) return undefined;
+  const { code, errno, syscall, path } = error as NodeJS.ErrnoException;
+  if (typeof code !== 'string' || typeof errno !== 'number' || syscall === undefined) return undefined;
+  const words = ERRNO_WORDS[code] ?? getSystemErrorMessage(errno) ?? code;
+  const { dest, address, port, hostname } = error as {
+    dest?: string;
+    address?: string;
+    port?: number;
+    hostname?: string;
+  };
+  if (syscall.startsWith('spawn ')) return { action: `start "${path ?? syscall.slice(6)}"`, words };
+  if (hostname !== undefined) return { action: `look up "${hostname}"`, words };
+  if (address !== undefined)
+    return { action: `${syscall} ${port === undefined || port < 0 ? address : `${address}:${port}`}`, words };
+  if (path === undefined) return { words };
+  return { action: `${syscall} "${path}"${dest === undefined ? '' : ` to "${dest}"`}`, words };
+}
+
+const ERRNO_WORDS: Readonly<Record<string, string>> = {
+  EAI_AGAIN: 'the name server does not answer',
+  ECONNRESET: 'the connection was broken off',
+  ENOENT: 'no such file or folder',
+  ENOTDIR: 'not a folder',
+  ENOTFOUND: 'there is no such host',
+  EISDIR: 'it is a folder',
+};
 
 const ERRNO_KINDS: Readonly<Record<string, ErrorKind>> = {
   ENOENT: 'not_found',

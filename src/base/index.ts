@@ -3,6 +3,7 @@ export { Channel } from './channel.ts';
 export { canonicalJson, type Json } from './canonical-json.ts';
 export { systemClock, type Clock, type Random } from './clock.ts';
 export { Database, type Row, type SqlValue } from './database.ts';
+export { editDistance } from './edit-distance.ts';
 export {
   CodedError,
   errorTable,
@@ -10,6 +11,7 @@ export {
   hasErrno,
   kindOf,
   messageOf,
+  systemFailure,
   type CodedErrorInit,
   type ErrorDetails,
   type ErrorKind,
