@@ -11,17 +11,20 @@ import { indexTar } from './tar-tree.ts';
 
 /**
  * The content of a local archive as a tree, as ADD unpacks it: a tar, plain or compressed by gzip, zstd, bzip2 or xz. Whiteouts have no meaning in it. Undefined when the file is no archive: BuildKit looks whether its
- * content, decompressed, begins with a tar header (fileop backend, isArchivePath). What is compressed is unpacked into a file in the folder `scratch`, which must live as long as the tree.
+ * content, decompressed, begins with a tar header (fileop backend, isArchivePath). What is compressed is unpacked into a file in the folder `scratch`, which must live as long as the tree. `what` begins messages.
  */
-export async function archiveTree(path: string, o: { scratch: string } & Wait): Promise<FileTree | undefined> {
+export async function archiveTree(
+  path: string,
+  o: { scratch: string; what?: string | undefined } & Wait,
+): Promise<FileTree | undefined> {
   throwIfCancelled(o);
   if (!lstatSync(path).isFile()) return undefined;
   const head = headOf(path);
-  const what = `read archive "${path}"`;
+  const what = o.what ?? `read archive "${path}"`;
   if (compressionOf(head) === 'none') {
     if (!beginsTar(head)) return undefined;
     const real = realpathSync(path);
-    return new PlacedTree(real, await indexTar(real, { what, layer: false, ...o }));
+    return new PlacedTree(real, await indexTar(real, { ...o, what, layer: false }));
   }
   const target = scratchFile(o.scratch);
   try {

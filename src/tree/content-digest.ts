@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { throwIfCancelled, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
+import { missingPath } from './absence.ts';
 import { digestsOf } from './compose.ts';
 import type { Entry } from './entry.ts';
-import { treeError } from './errors.ts';
-import { hasWildcards } from './go-match.ts';
+import { cleanPath, hasWildcards } from './go-match.ts';
 import { encodePath } from './path-text.ts';
 import { findPaths, pick } from './select.ts';
 import type { TreeView, ViewNode } from './tree-view.ts';
@@ -40,10 +40,10 @@ export async function contentDigest(view: TreeView, selection: Selection, w?: Wa
         if (missing.size > 0) for (const path of missing) if (isAt(relative, path)) missing.delete(path);
       }
     }
-    for (const path of missing)
-      throw treeError('PATH_NOT_FOUND', `"/${path}": not found`, {
-        remedy: 'Check the path, and that no pattern of .dockerignore leaves it out.',
-      });
+    for (const below of missing) {
+      const at = cleanPath(`/${path}/${below}`);
+      throw missingPath(at, view.absence?.(at));
+    }
   });
   throwIfCancelled(w);
   const files = picked.filter(({ node }) => node.entry.type === 'file');

@@ -1,5 +1,6 @@
 import type { Bytes, Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
+import type { Absence } from './absence.ts';
 import type { Entry } from './entry.ts';
 
 /** Bytes `offset`..`offset+length` of a file that this process may open. */
@@ -22,6 +23,8 @@ export interface FileTree {
   digests(files: readonly Entry[], w?: Wait): Promise<readonly Digest[]>;
   /** Where the content of a `file` lies on this machine's disk, if it does; readers then skip `read`. */
   locate?(file: Entry): FileRegion | undefined;
+  /** Why there is nothing at a path, where more can be told than that. */
+  absence?(path: string): Absence;
 }
 
 /** Which part of a file source is asked for. Patterns are those of .dockerignore (facts of Docker's pattern language in `ignore.ts`). */

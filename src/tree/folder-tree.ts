@@ -3,6 +3,7 @@ import { createHash, hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { hasErrno, throwIfCancelled, type Bytes, type CodedError, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
+import { absenceIn, type Absence } from './absence.ts';
 import type { Entry, EntryType } from './entry.ts';
 import { treeError } from './errors.ts';
 import type { FileRegion, FileTree } from './file-tree.ts';
@@ -63,16 +64,23 @@ export class FolderTree implements FileTree {
   #byPath: Map<string, Entry> | undefined;
   /** Only of a folder in which nothing changes: a reader that opens a file itself would not see that it has. */
   readonly locate?: (file: Entry) => FileRegion | undefined;
+  readonly #exclude: readonly string[] | undefined;
 
   constructor(
     root: string,
     entries: readonly Entry[],
-    o: { stats?: FolderStats | undefined; table?: StatTable | undefined; stable?: boolean | undefined },
+    o: {
+      stats?: FolderStats | undefined;
+      table?: StatTable | undefined;
+      stable?: boolean | undefined;
+      exclude?: readonly string[] | undefined;
+    },
   ) {
     this.root = root;
     this.#entries = entries;
     this.#stats = o.stats;
     this.#table = o.table;
+    this.#exclude = o.exclude;
     if (o.stable === true)
       this.locate = (file) => ({ path: fsPath(this.root, file.path), offset: 0, length: file.size });
   }
@@ -80,6 +88,10 @@ export class FolderTree implements FileTree {
   async entries(w?: Wait): Promise<readonly Entry[]> {
     throwIfCancelled(w);
     return this.#entries;
+  }
+
+  absence(path: string): Absence {
+    return absenceIn(this.root, path, this.#exclude);
   }
 
   async *read(files: readonly Entry[], w?: Wait): Bytes {

@@ -1,3 +1,4 @@
+export { missingPath, type Absence } from './absence.ts';
 export { compareEntries, comparePaths } from './compare-entries.ts';
 export type { Entry, EntryType } from './entry.ts';
 export { treeError } from './errors.ts';

@@ -1,11 +1,12 @@
-import { treeError } from './errors.ts';
+import { hasCode } from '../base/index.ts';
+import { missingPath } from './absence.ts';
 import { cleanPath, goMatch, hasWildcards } from './go-match.ts';
 import { PatternMatcher, type MatchState } from './ignore.ts';
 import { joinPath } from './safe-path.ts';
 import type { TreeView, ViewNode } from './tree-view.ts';
 
 /** What looking for paths needs of a view. */
-export type Names = Pick<TreeView, 'stat' | 'lstat' | 'list' | 'walk'>;
+export type Names = Pick<TreeView, 'stat' | 'lstat' | 'list' | 'walk' | 'absence'>;
 
 /** One path of a selection, found. */
 export interface Found {
@@ -35,11 +36,15 @@ export function findPaths(view: Names, path: string, o: { wildcard?: boolean; fo
 }
 
 function found(view: Names, path: string, o: { follow?: boolean }): ViewNode {
-  const node = o.follow === true ? view.stat(path) : view.lstat(path);
+  let node: ViewNode | undefined;
+  try {
+    node = o.follow === true ? view.stat(path) : view.lstat(path);
+  } catch (error) {
+    // A link to "/etc" of that name leads back to itself in a build context, and out of it as a person sees it.
+    if (!hasCode(error, 'LINK_LOOP') || view.absence?.(path)?.detail === undefined) throw error;
+  }
   if (node) return node;
-  throw treeError('PATH_NOT_FOUND', `"${path.startsWith('/') ? '' : '/'}${path}": not found`, {
-    remedy: 'Check the path, and that no pattern of .dockerignore leaves it out.',
-  });
+  throw missingPath(path, view.absence?.(path));
 }
 
 /** Paths below a folder, relative to it, that the patterns match, in canonical order. */

@@ -111,7 +111,9 @@ export class TarIndexer {
   }
 
   #corrupt(member: TarMember, detail: string): Error {
-    return treeError('TAR_CORRUPT', `${this.#what}: entry "${member.path}": ${detail}`);
+    return treeError('TAR_CORRUPT', `${this.#what}: entry "${member.path}": ${detail}`, {
+      remedy: 'Make or fetch the archive again.',
+    });
   }
 
   /** The path in the form of `Entry.path`. */

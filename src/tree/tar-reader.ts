@@ -151,7 +151,9 @@ export class TarParser {
   }
 
   #limit(detail: string): Error {
-    return treeError('TAR_LIMIT', `${this.#what}: ${detail} (header at byte ${this.#position - BLOCK})`);
+    return treeError('TAR_LIMIT', `${this.#what}: ${detail} (header at byte ${this.#position - BLOCK})`, {
+      remedy: 'Do not use this archive unless you know who made it, and why.',
+    });
   }
 
   #header(b: Buffer, at: number): void {
@@ -190,7 +192,9 @@ export class TarParser {
         this.#content(size);
         break;
       case GNU_MULTIVOLUME:
-        throw treeError('TAR_UNSUPPORTED', `${this.#what}: it is a part of an archive of several volumes`);
+        throw treeError('TAR_UNSUPPORTED', `${this.#what}: it is a part of an archive of several volumes`, {
+          remedy: 'Make the archive again as one volume.',
+        });
       default:
         this.#entry(b, at, type, size);
     }

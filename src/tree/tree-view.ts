@@ -1,4 +1,5 @@
 import type { Bytes, Wait } from '../base/index.ts';
+import type { Absence } from './absence.ts';
 import { composeTree, type ComposeItem, type ContentPlace } from './compose.ts';
 import type { Entry } from './entry.ts';
 import type { FileTree } from './file-tree.ts';
@@ -36,6 +37,8 @@ export interface TreeView {
   open(at: string | ViewNode, w?: Wait): Bytes;
   /** All of a file. Throws also `TOO_MANY_BYTES` above `limit`, 16 MiB by default. */
   readFile(path: string, o?: { limit?: number } & Wait): Promise<Uint8Array>;
+  /** What can be said of a path at which there is nothing. */
+  absence?(path: string): Absence | undefined;
 }
 
 /** All of a view as one tree: of a file with several names the first is the `file`, the others are `hardlink` entries. Without the root's own entry, unless a tree had one. */

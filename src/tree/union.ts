@@ -1,10 +1,11 @@
 import { bytesError, collect, throwIfCancelled, type Bytes, type Wait } from '../base/index.ts';
+import { nearPath, type Absence } from './absence.ts';
 import { comparePaths } from './compare-entries.ts';
 import type { ContentPlace } from './compose.ts';
 import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
 import type { FileTree } from './file-tree.ts';
-import { resolvePath } from './safe-path.ts';
+import { baseOf, resolvePath } from './safe-path.ts';
 import type { TreeView, ViewNode } from './tree-view.ts';
 import { placed, type UnionLayer } from './union-layer.ts';
 
@@ -137,6 +138,17 @@ class UnionView implements TreeView {
     const node = this.stat(path) as Node | undefined;
     if (node) return node;
     throw treeError('PATH_NOT_FOUND', `${action} "${path}": not found`, { remedy: 'Check the path.' });
+  }
+
+  /** A build context knows more than what was taken of it; elsewhere a name may be a slip of the hand. */
+  absence(path: string): Absence | undefined {
+    const [only] = this.#layers;
+    if (this.#layers.length === 1 && only?.tree.absence) return only.tree.absence(path);
+    const names = (folder: string): string[] => this.list(folder).map((node) => baseOf(node.path));
+    const exists = (at: string): boolean => this.stat(at) !== undefined;
+    const isFolder = (at: string): boolean => this.stat(at)?.entry.type === 'directory';
+    const near = nearPath(path, { names: (folder) => (isFolder(folder) ? names(folder) : []), exists });
+    return near === undefined ? undefined : { remedy: `Did you mean "/${near}"?` };
   }
 
   readonly #lookup = (path: string): Entry | undefined => this.#at(path)?.entry;

@@ -41,6 +41,7 @@ export async function walkFolder(root: string, options: WalkOptions = {}): Promi
     stats: options.stats,
     table: walk.table,
     stable: options.stable,
+    exclude: options.exclude,
   });
 }
 

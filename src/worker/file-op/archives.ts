@@ -10,7 +10,8 @@ export function unpacker(o: { readonly scratch: string } & Wait): CopyContext['u
   return async (view, node) => {
     const there = wholeFile(node);
     const path = there ?? (await spool(view, node, { ...o, path: join(o.scratch, `add-${number++}`) }));
-    const tree = path === undefined ? undefined : await archiveTree(path, o);
+    const what = `read archive "/${node.path}"`;
+    const tree = path === undefined ? undefined : await archiveTree(path, { ...o, what });
     if (tree) return unionOf([tree], o);
     if (path !== undefined && there === undefined) rmSync(path, { force: true });
     return undefined;

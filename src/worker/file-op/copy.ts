@@ -5,10 +5,10 @@ import {
   findPaths,
   joinPath,
   memoryTree,
+  missingPath,
   parentOf,
   pick,
   resolvePath,
-  treeError,
   unionOf,
   type Entry,
   type Found,
@@ -99,10 +99,10 @@ class Copier {
       if (type === 'directory') this.#copyFolder(node, at, { top: path === '', matched });
       else this.#copyFile(node, at, type === 'file' ? inodes : undefined);
     }
-    for (const required of missing)
-      throw treeError('PATH_NOT_FOUND', `"/${joinPath(o.source.path, required)}": not found`, {
-        remedy: 'Check the path, and that no pattern of .dockerignore leaves it out.',
-      });
+    for (const required of missing) {
+      const path = joinPath(o.source.path, required);
+      throw missingPath(path, view.absence?.(path));
+    }
   }
 
   /** The folder a copy starts at gives its time only; others give all they are, but those that merely lead to something give an existing folder their mode alone. */
