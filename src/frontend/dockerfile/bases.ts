@@ -62,9 +62,13 @@ export function checkBaseName(node: StageNode, places: Places): void {
   try {
     checkedName(node.baseName);
   } catch (error) {
-    throw located(error, places.place(node.range));
+    const written = places.place(node.range).text ?? '';
+    const fromVariable = node.base === undefined && !node.implicit && written.includes('$');
+    throw located(fromVariable ? withRemedy(error, VARIABLE_REMEDY) : error, places.place(node.range));
   }
 }
+
+const VARIABLE_REMEDY = 'Give the ARG a value that fits, by its default before the first FROM or with --build-arg.';
 
 function checkedName(name: string): string {
   try {
@@ -113,7 +117,7 @@ function fromInput(context: NamedContext & { readonly kind: 'input' }, r: Resolv
   const state = r.host.input(context.input);
   if (state === undefined)
     throw dockerfileError('DOCKERFILE_CONTEXT', `invalid input ${context.input} for ${context.name}`, {
-      remedy: 'Give the input that the build context names',
+      remedy: 'Give the input that the build context names.',
     });
   const config = inputConfig(r.options.inputMetadata.get(context.input));
   const draft = config === undefined ? emptyDraft(r.wanted) : draftOf(config, `config of input "${context.input}"`);
@@ -133,7 +137,7 @@ function inputConfig(metadata: string | undefined): Uint8Array | undefined {
     return typeof value === 'string' ? Buffer.from(value, 'base64') : undefined;
   } catch {
     throw dockerfileError('DOCKERFILE_CONTEXT', `failed to parse input metadata ${quote(metadata)}`, {
-      remedy: 'Give JSON with "containerimage.config" in base64',
+      remedy: 'Give JSON with "containerimage.config" in base64.',
     });
   }
 }
@@ -225,12 +229,20 @@ function isEmptyImage(draft: ImageDraft): boolean {
 
 function suggestion(error: unknown, name: string, names: readonly string[]): string {
   if (hasCode(error, 'CONFIG_INVALID')) return '';
-  if (!['not_found', 'denied', 'invalid'].includes(kindOf(error))) return '';
-  return didYouMean(name, [...names, ...COMMON]);
+  const kind = kindOf(error);
+  // Where no registry answered, only a stage can have been meant.
+  if (kind === 'unavailable') return didYouMean(name, names);
+  return ['not_found', 'denied', 'invalid'].includes(kind) ? didYouMean(name, [...names, ...COMMON]) : '';
 }
 
 function withHint(error: unknown, hint: string): unknown {
   if (!(error instanceof CodedError)) return error;
   const { code, kind, message, remedy, place } = error;
   return new CodedError({ code, kind, message: message + hint, remedy, place, cause: error });
+}
+
+function withRemedy(error: unknown, remedy: string): unknown {
+  if (!(error instanceof CodedError)) return error;
+  const { code, kind, message, place } = error;
+  return new CodedError({ code, kind, message, remedy, place, cause: error });
 }

@@ -52,15 +52,15 @@ function parseContext(name: string, value: string): NamedContext {
       throw notSupportedYet(
         `build context "${name}" from "${value}"`,
         undefined,
-        'Fetch it first and give the folder as the build context',
+        'Fetch it first and give the folder as the build context.',
       );
     case '':
       throw dockerfileError('DOCKERFILE_CONTEXT', `invalid context specifier ${value} for ${name}`, {
-        remedy: 'Give docker-image://name, oci-layout://store@sha256:…, or a folder',
+        remedy: 'Give docker-image://name, oci-layout://store@sha256:…, or a folder.',
       });
     default:
       throw dockerfileError('DOCKERFILE_CONTEXT', `unsupported context source ${scheme} for ${name}`, {
-        remedy: 'Give docker-image://name, oci-layout://store@sha256:…, or a folder',
+        remedy: 'Give docker-image://name, oci-layout://store@sha256:…, or a folder.',
       });
   }
 }
@@ -70,7 +70,7 @@ function layoutOf(name: string, text: string): { readonly store: string; readonl
   const digest = text.slice(at + 1);
   if (at <= 0 || !isDigest(digest))
     throw dockerfileError('DOCKERFILE_CONTEXT', `oci-layout reference "${text}" for ${name} has no digest`, {
-      remedy: 'Write oci-layout://store@sha256:… with the digest of the image in the layout',
+      remedy: 'Write oci-layout://store@sha256:… with the digest of the image in the layout.',
     });
   // A tag between store and digest says nothing that the digest does not.
   return { store: text.slice(0, at).replace(/:[A-Za-z0-9_][A-Za-z0-9_.-]*$/, ''), digest };

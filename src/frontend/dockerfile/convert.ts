@@ -144,7 +144,7 @@ class StageConverter {
       throw dockerfileError(
         'DOCKERFILE_STAGE_ORDER',
         `cannot copy from stage ${quote(from)}, it needs to be defined before current stage ${quote(node.label)}`,
-        { remedy: 'Move that stage above this one' },
+        { remedy: 'Move that stage above this one.' },
       );
     return { state: this.#stage(source).state, use: () => undefined };
   }

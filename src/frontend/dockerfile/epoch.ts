@@ -14,8 +14,8 @@ export function readEpoch(
   if (text === '' || text === 'context') return undefined;
   if (/^[+-]?\d{1,15}$/.test(text)) return Number(text);
   if (stages.some((name) => name !== '' && name === text.toLowerCase()))
-    throw notSupportedYet(`SOURCE_DATE_EPOCH from stage "${text}"`, undefined, 'Set it to a number of seconds');
+    throw notSupportedYet(`SOURCE_DATE_EPOCH from stage "${text}"`, undefined, 'Set it to a number of seconds.');
   throw dockerfileError('DOCKERFILE_OPTION', `invalid SOURCE_DATE_EPOCH: ${text}`, {
-    remedy: 'Set it to a number of seconds since 1970',
+    remedy: 'Set it to a number of seconds since 1970.',
   });
 }

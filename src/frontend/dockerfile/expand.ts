@@ -60,7 +60,7 @@ const DIGIT = /^\p{Nd}$/u;
 const NAME = /^[\p{L}\p{Nd}_]$/u;
 const SPECIAL: ReadonlySet<string> = new Set(['@', '*', '#', '?', '-', '$', '!', '0']);
 const MISSING_BRACE = "syntax error: missing '}'";
-const CLOSE_BRACE = 'Close the "${" with a "}", or escape the "$"';
+const CLOSE_BRACE = 'Close the "${" with a "}", or escape the "$".';
 
 /** Collects words. */
 class Words {
@@ -120,7 +120,7 @@ class Expander {
   /** Up to the unprotected character `stop`, which is taken; or, without one, to the end. */
   #until(stop: string | undefined, rawEscapes: boolean): { readonly text: string; readonly words: readonly string[] } {
     if (++this.#depth > DEEPEST)
-      throw new Fault('substitutions are nested too deeply', 'Use variables for the inner parts');
+      throw new Fault('substitutions are nested too deeply', 'Use variables for the inner parts.');
     let text = '';
     const words = new Words();
     for (let char = this.#peek; char !== undefined; char = this.#peek) {
@@ -170,7 +170,10 @@ class Expander {
       if (char === "'") return this.#options.rawQuotes === true ? `'${text}'` : text;
       text += char;
     }
-    throw new Fault('unexpected end of statement while looking for matching single-quote', 'Close or escape the quote');
+    throw new Fault(
+      'unexpected end of statement while looking for matching single-quote',
+      'Close or escape the quote.',
+    );
   }
 
   #double(rawEscapes: boolean): string {
@@ -196,7 +199,10 @@ class Expander {
       }
       text += char;
     }
-    throw new Fault('unexpected end of statement while looking for matching double-quote', 'Close or escape the quote');
+    throw new Fault(
+      'unexpected end of statement while looking for matching double-quote',
+      'Close or escape the quote.',
+    );
   }
 
   /** `<`, or `<<` with the blanks after it, which belong to a heredoc's word. */
@@ -224,7 +230,7 @@ class Expander {
     const first = this.#peek;
     if (first === undefined) throw new Fault(MISSING_BRACE, CLOSE_BRACE);
     if (first === '{' || first === '}' || first === ':')
-      throw new Fault('syntax error: bad substitution', 'Write a variable name after "${"');
+      throw new Fault('syntax error: bad substitution', 'Write a variable name after "${".');
     return this.#braces(this.#name());
   }
 
@@ -260,7 +266,7 @@ class Expander {
         if (!missing) return value;
         throw new Fault(
           `${name}: ${word || `is not allowed to be ${value === undefined ? 'unset' : 'empty'}`}`,
-          `Set it with ENV or ARG before this line, or with --build-arg ${name}=… where an ARG declares it`,
+          `Set it with ENV or ARG before this line, or with --build-arg ${name}=… where an ARG declares it.`,
         );
       default: {
         const longest = word.startsWith(operator);
@@ -320,6 +326,6 @@ class Expander {
 function unsupported(modifier: string): Fault {
   return new Fault(
     `unsupported modifier (${modifier}) in substitution`,
-    'Use one of - :- + :+ ? :? # ## % %% / // after the name',
+    'Use one of - :- + :+ ? :? # ## % %% / // after the name.',
   );
 }

@@ -28,13 +28,13 @@ export function parseFlags<const S extends Readonly<Record<string, FlagKind>>>(
     const name = flag.slice(2);
     const kind = Object.hasOwn(spec, name) ? spec[name] : undefined;
     if (kind === undefined) throw unknownFlag(flag, name, Object.keys(spec));
-    if (kind !== 'list' && seen.has(name)) throw wrong(`duplicate flag specified: ${flag}`, `Give ${flag} once`);
+    if (kind !== 'list' && seen.has(name)) throw wrong(`duplicate flag specified: ${flag}`, `Give ${flag} once.`);
     seen.add(name);
     if (kind === 'switch') {
       values[name] = switchValue(flag, value);
       continue;
     }
-    if (value === undefined) throw wrong(`missing a value on flag: ${flag}`, `Write ${flag}=<value>`);
+    if (value === undefined) throw wrong(`missing a value on flag: ${flag}`, `Write ${flag}=<value>.`);
     const list = values[name];
     if (Array.isArray(list)) list.push(value);
     else values[name] = value;
@@ -43,18 +43,18 @@ export function parseFlags<const S extends Readonly<Record<string, FlagKind>>>(
 }
 
 function switchValue(flag: string, value: string | undefined): boolean {
-  if (value === '') throw wrong(`missing a value on flag: ${flag}`, `Write ${flag}, ${flag}=true or ${flag}=false`);
+  if (value === '') throw wrong(`missing a value on flag: ${flag}`, `Write ${flag}, ${flag}=true or ${flag}=false.`);
   const word = (value ?? 'true').toLowerCase();
   if (word === 'true') return true;
   if (word === 'false') return false;
-  throw wrong(`expecting boolean value for flag ${flag}, not: ${value ?? ''}`, `Write ${flag}=true or ${flag}=false`);
+  throw wrong(`expecting boolean value for flag ${flag}, not: ${value ?? ''}`, `Write ${flag}=true or ${flag}=false.`);
 }
 
 function unknownFlag(flag: string, name: string, known: readonly string[]): Error {
   const remedy =
     known.length === 0
-      ? 'Remove it: this instruction takes no flags'
-      : `Use one of ${known.map((flagName) => `--${flagName}`).join(', ')}`;
+      ? 'Remove it: this instruction takes no flags.'
+      : `Use one of ${known.map((flagName) => `--${flagName}`).join(', ')}.`;
   return wrong(`unknown flag: ${flag}${didYouMean(name, known)}`, remedy);
 }
 

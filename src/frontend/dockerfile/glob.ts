@@ -22,7 +22,7 @@ export function parseGlob(pattern: string): readonly GlobToken[] {
         throw dockerfileError(
           'DOCKERFILE_EXPANSION',
           `invalid pattern (${pattern}) in substitution: invalid escape ${quote(`\\${next ?? ''}`)}`,
-          { remedy: 'Escape only "*", "?" and "\\" in the pattern' },
+          { remedy: 'Escape only "*", "?" and "\\" in the pattern.' },
         );
       tokens.push({ kind: 'char', char: next });
       index += 1;

@@ -45,7 +45,7 @@ export function printHealthcheck(health: Healthcheck): string {
 function interval(name: string, text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
   const value = parseDuration(text);
-  if (typeof value !== 'bigint') throw wrong(value.wrong, 'Write a duration such as 30s, 1m30s or 500ms');
+  if (typeof value !== 'bigint') throw wrong(value.wrong, 'Write a duration such as 30s, 1m30s or 500ms.');
   if (value === 0n) return undefined;
   if (value < 1_000_000n) throw wrong(`Interval ${quote(name)} cannot be less than 1ms`);
   return Number(value);
@@ -60,6 +60,9 @@ function retries(text: string | undefined): number | undefined {
   return value === 0 ? undefined : value;
 }
 
-function wrong(message: string, remedy = 'Write HEALTHCHECK [--interval=30s] CMD command, or HEALTHCHECK NONE'): Error {
+function wrong(
+  message: string,
+  remedy = 'Write HEALTHCHECK [--interval=30s] CMD command, or HEALTHCHECK NONE.',
+): Error {
   return dockerfileError('DOCKERFILE_INSTRUCTION', message, { remedy });
 }

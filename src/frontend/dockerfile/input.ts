@@ -33,11 +33,11 @@ export async function readDockerfile(host: FrontendHost, filename: string, w: Wa
     (await readOptional(host, ref, filename, w)) ?? (isDefault ? await readOptional(host, ref, lower, w) : undefined);
   if (found === undefined)
     throw dockerfileError('DOCKERFILE_NOT_FOUND', `read Dockerfile "${filename}": no such file`, {
-      remedy: 'Write one, name another with --file, or build in the folder that holds it',
+      remedy: 'Write one, name another with --file, or build in the folder that holds it.',
     });
   if (found.length === 0)
     throw dockerfileError('DOCKERFILE_EMPTY', `read "${filename}": the Dockerfile cannot be empty`, {
-      remedy: 'Start it with a FROM instruction',
+      remedy: 'Start it with a FROM instruction.',
     });
   const ignore = await readOptional(host, ref, `${filename}${IGNORE_FILE}`, w);
   return {

@@ -40,12 +40,12 @@ export function programOf(file: DockerfileNode, places: Places): Program {
     else
       throw dockerfileError('DOCKERFILE_NO_STAGE', 'no build stage in current context', {
         place: places.place(node.range),
-        remedy: `Put a FROM instruction before ${node.keyword.text}; only ARG may come first`,
+        remedy: `Put a FROM instruction before ${node.keyword.text}; only ARG may come first.`,
       });
   }
   if (stages.length === 0)
     throw dockerfileError('DOCKERFILE_NO_STAGE', 'dockerfile contains no stages to build', {
-      remedy: 'Add a FROM instruction',
+      remedy: 'Add a FROM instruction.',
     });
   return { globals, stages: stages satisfies StageText[] };
 }
@@ -112,7 +112,7 @@ function unknownInstruction(name: string): Error {
   return dockerfileError(
     'DOCKERFILE_UNKNOWN_INSTRUCTION',
     `unknown instruction: ${name}${didYouMean(name, known, true)}`,
-    { remedy: 'Correct the word, or end the line before with the escape character if this continues it' },
+    { remedy: 'Correct the word, or end the line before with the escape character if this continues it.' },
   );
 }
 
@@ -121,13 +121,13 @@ function parseFrom(node: InstructionNode): Body<FromInstruction> {
   const { platform } = parseFlags(node.flags, { platform: 'text' });
   const named = as !== undefined && as.toLowerCase() === 'as' && alias !== undefined && more === undefined;
   if (base === undefined || (!named && as !== undefined))
-    throw wrong('FROM requires either one or three arguments', 'Write FROM <image>, or FROM <image> AS <name>');
+    throw wrong('FROM requires either one or three arguments', 'Write FROM <image>, or FROM <image> AS <name>.');
   if (!named) return { kind: 'from', base, platform };
   const name = alias.toLowerCase();
   if (!/^[a-z][a-z0-9-_.]*$/.test(name))
     throw wrong(
       `invalid name for build stage: ${quote(alias)}, name can't start with a number or contain symbols`,
-      'Start the name with a letter and use letters, digits, "-", "_" and "."',
+      'Start the name with a letter and use letters, digits, "-", "_" and ".".',
     );
   return { kind: 'from', base, as, alias: name, aliasWritten: alias, platform };
 }
@@ -135,7 +135,7 @@ function parseFrom(node: InstructionNode): Body<FromInstruction> {
 function parseArg(node: InstructionNode): Body<ArgInstruction> {
   const args = atLeastOne(node, false).map((text) => {
     const equals = text.indexOf('=');
-    if (equals === 0) throw wrong('ARG names can not be blank', 'Write ARG name or ARG name=default');
+    if (equals === 0) throw wrong('ARG names can not be blank', 'Write ARG name or ARG name=default.');
     return equals < 0 ? { key: text } : { key: text.slice(0, equals), value: text.slice(equals + 1) };
   });
   return { kind: 'arg', args };
@@ -144,9 +144,9 @@ function parseArg(node: InstructionNode): Body<ArgInstruction> {
 function parsePairs(node: InstructionNode): readonly Pair[] {
   const name = node.name.toUpperCase();
   noFlags(node);
-  if (node.pairs.length === 0) throw wrong(`${name} requires at least one argument`, `Write ${name} name=value`);
+  if (node.pairs.length === 0) throw wrong(`${name} requires at least one argument`, `Write ${name} name=value.`);
   return node.pairs.map(({ key, value, legacy }) => {
-    if (key === '') throw wrong(`${name} names can not be blank`, `Write ${name} name=value`);
+    if (key === '') throw wrong(`${name} names can not be blank`, `Write ${name} name=value.`);
     return { key, value, legacy };
   });
 }
@@ -159,12 +159,12 @@ function fileSources(node: InstructionNode): Pick<FileSources, 'sources' | 'file
   if (destination === undefined || words.length === 0)
     throw wrong(
       `${name} requires at least two arguments, but only one was provided. Destination could not be determined`,
-      `Write ${name} <source>… <destination>`,
+      `Write ${name} <source>… <destination>.`,
     );
   const heredoc = (word: string): ReturnType<typeof heredocWord> =>
     node.form === 'json' ? undefined : heredocWord(word);
   if (heredoc(destination) !== undefined)
-    throw wrong(`${name} cannot accept a heredoc as a destination`, 'Put the destination last');
+    throw wrong(`${name} cannot accept a heredoc as a destination`, 'Put the destination last.');
   const sources: string[] = [];
   const files: InlineFile[] = [];
   for (const word of words) {
@@ -228,13 +228,13 @@ function parseRun(node: InstructionNode): Body<RunInstruction> {
   const flags = parseFlags(node.flags, { mount: 'list', network: 'text', security: 'text', device: 'list' });
   const network = flags.network ?? 'default';
   if (network !== 'default' && network !== 'none' && network !== 'host')
-    throw wrong(`invalid network mode ${quote(network)}`, 'Use --network=default, none or host');
+    throw wrong(`invalid network mode ${quote(network)}`, 'Use --network=default, none or host.');
   const security = flags.security ?? 'sandbox';
   if (security !== 'sandbox' && security !== 'insecure')
-    throw wrong(`security ${quote(security)} is not valid`, 'Use --security=sandbox or insecure');
+    throw wrong(`security ${quote(security)} is not valid`, 'Use --security=sandbox or insecure.');
   const command = commandLine(node);
   if (!command.shell && command.args.length === 0)
-    throw wrong('RUN requires at least one argument', 'Give the program to run as the first element of the array');
+    throw wrong('RUN requires at least one argument', 'Give the program to run as the first element of the array.');
   return {
     kind: 'run',
     ...command,
@@ -254,7 +254,7 @@ function commandLine(node: InstructionNode): CommandLine {
 function parseVolumes(node: InstructionNode): readonly string[] {
   return atLeastOne(node).map((word) => {
     const volume = trimSpace(word);
-    if (volume === '') throw wrong('VOLUME specified can not be an empty string', 'Remove the empty element');
+    if (volume === '') throw wrong('VOLUME specified can not be an empty string', 'Remove the empty element.');
     return volume;
   });
 }
@@ -262,7 +262,7 @@ function parseVolumes(node: InstructionNode): readonly string[] {
 function parseShell(node: InstructionNode): readonly string[] {
   const shell = atLeastOne(node);
   if (node.form === 'json') return shell;
-  throw wrong('SHELL requires the arguments to be in JSON form', 'Write SHELL ["/bin/bash", "-c"]');
+  throw wrong('SHELL requires the arguments to be in JSON form', 'Write SHELL ["/bin/bash", "-c"].');
 }
 
 /** The trigger's text as it goes into the image's config. */
@@ -270,9 +270,9 @@ function parseOnbuild(node: InstructionNode): string {
   atLeastOne(node);
   const name = node.trigger?.keyword.text.toUpperCase() ?? '';
   if (name === 'ONBUILD')
-    throw wrong("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", 'Remove one of the two words');
+    throw wrong("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", 'Remove one of the two words.');
   if (name === 'MAINTAINER' || name === 'FROM')
-    throw wrong(`${name} isn't allowed as an ONBUILD trigger`, 'Put it into the Dockerfile that builds on this image');
+    throw wrong(`${name} isn't allowed as an ONBUILD trigger`, 'Put it into the Dockerfile that builds on this image.');
   const text = node.original.replace(/^[\t\n\f\r ]*ONBUILD[\t\n\f\r ]*/i, '');
   return text + node.heredocs.map((heredoc) => `\n${heredoc.content}${heredoc.name}`).join('');
 }
@@ -284,7 +284,10 @@ function noFlags(node: InstructionNode): void {
 function exactlyOne(node: InstructionNode): string {
   const [text, more] = node.args;
   if (text === undefined || more !== undefined)
-    throw wrong(`${node.name.toUpperCase()} requires exactly one argument`, `Write ${node.name.toUpperCase()} <value>`);
+    throw wrong(
+      `${node.name.toUpperCase()} requires exactly one argument`,
+      `Write ${node.name.toUpperCase()} <value>.`,
+    );
   // BuildKit leaves the flags of STOPSIGNAL unread.
   if (node.name !== 'stopsignal') noFlags(node);
   return text.text;
@@ -292,7 +295,7 @@ function exactlyOne(node: InstructionNode): string {
 
 function atLeastOne(node: InstructionNode, checkFlags = true): string[] {
   const name = node.name.toUpperCase();
-  if (node.args.length === 0) throw wrong(`${name} requires at least one argument`, `Give ${name} an argument`);
+  if (node.args.length === 0) throw wrong(`${name} requires at least one argument`, `Give ${name} an argument.`);
   if (checkFlags) noFlags(node);
   return node.args.map((arg) => arg.text);
 }

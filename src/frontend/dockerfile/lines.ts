@@ -54,7 +54,7 @@ export class LineReader {
         `dockerfile line greater than max allowed size of ${LONGEST_LINE}`,
         {
           place: { ...source.place(range), text: `${line.slice(0, 100)}…` },
-          remedy: 'Break the line with the escape character, or put the long text into a file of the build context',
+          remedy: 'Break the line with the escape character, or put the long text into a file of the build context.',
         },
       );
     }
@@ -146,14 +146,14 @@ export class LineReader {
     if (this.directives.some((directive) => directive.name === name))
       throw dockerfileError('DOCKERFILE_DIRECTIVE', `only one ${name} parser directive can be used`, {
         place,
-        remedy: `Remove one of the "# ${name}=" lines`,
+        remedy: `Remove one of the "# ${name}=" lines.`,
       });
     const value = match[2] ?? '';
     if (name === 'escape') {
       if (value !== '\\' && value !== '`')
         throw dockerfileError('DOCKERFILE_DIRECTIVE', `invalid escape token '${value}' does not match \` or \\`, {
           place,
-          remedy: 'Use "# escape=\\" or "# escape=`"',
+          remedy: 'Use "# escape=\\" or "# escape=`".',
         });
       this.escape = value;
     }

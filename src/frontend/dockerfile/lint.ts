@@ -109,7 +109,7 @@ export function parseLintConfig(text: string): LintConfig {
       config = { ...config, error: parseBool(value) === true };
     else
       throw dockerfileError('DOCKERFILE_OPTION', `failed to parse check options: invalid check option "${part}"`, {
-        remedy: 'Write skip=RuleName,…, experimental=RuleName,… or error=true, separated by ";"',
+        remedy: 'Write skip=RuleName,…, experimental=RuleName,… or error=true, separated by ";".',
       });
   }
   return config;
@@ -166,7 +166,7 @@ export class Linter {
     if (!this.#config.error || this.#reported.size === 0) return;
     const rules = [...new Set([...this.#reported].map((identity) => identity.slice(0, identity.indexOf(' '))))].sort();
     throw dockerfileError('DOCKERFILE_LINT', `lint violation found for rules: ${rules.join(', ')}`, {
-      remedy: 'Heed the warnings, or drop "error=true" from the check options',
+      remedy: 'Heed the warnings, or drop "error=true" from the check options.',
     });
   }
 }

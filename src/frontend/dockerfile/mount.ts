@@ -48,7 +48,7 @@ export function parseMount(written: string): MountFlag {
         'DOCKERFILE_FLAG',
         "'from' doesn't support variable expansion, define alias stage instead",
         {
-          remedy: 'Add a stage "FROM $VARIABLE AS name" with a global ARG, and use from=name',
+          remedy: 'Add a stage "FROM $VARIABLE AS name" with a global ARG, and use from=name.',
         },
       );
     if (!KEYS.includes(key)) throw wrong(`unexpected key '${key}' in '${field}'${didYouMean(key, KEYS)}`);
@@ -123,6 +123,6 @@ export function parseDevice(written: string): DeviceFlag {
 
 function wrong(message: string): Error {
   return dockerfileError('DOCKERFILE_FLAG', message, {
-    remedy: 'Write comma-separated key=value fields, as --mount=type=cache,target=/root/.cache',
+    remedy: 'Write comma-separated key=value fields, as --mount=type=cache,target=/root/.cache.',
   });
 }

@@ -92,15 +92,15 @@ export function ignoresCache(options: Options, stage: string): boolean {
 function refuseLater(options: FrontendRequest['options']): void {
   for (const name of RESOURCES)
     if ((options[name] ?? '') !== '')
-      throw notSupportedYet(`option "${name}"`, undefined, 'Leave the resource limit out of the build');
+      throw notSupportedYet(`option "${name}"`, undefined, 'Leave the resource limit out of the build.');
   if ((options['requestid'] ?? '') !== '')
-    throw notSupportedYet(`subrequest "${options['requestid']}"`, undefined, 'Build without --call');
+    throw notSupportedYet(`subrequest "${options['requestid']}"`, undefined, 'Build without --call.');
   if (
     ['1', 'true', 't'].includes(
       (options['multi-platform'] ?? options['build-arg:BUILDKIT_MULTI_PLATFORM'] ?? '').toLowerCase(),
     )
   )
-    throw notSupportedYet('option "multi-platform"', undefined, 'Leave it out: the result is then one image');
+    throw notSupportedYet('option "multi-platform"', undefined, 'Leave it out: the result is then one image.');
 }
 
 function readPlatforms(request: FrontendRequest): readonly Platform[] {
@@ -121,10 +121,10 @@ function readNoCache(text: string | undefined): Options['noCache'] {
 function readHosts(text: string): Options['extraHosts'] {
   return fields('add-hosts', text).map((field) => {
     const equals = field.indexOf('=');
-    if (equals < 0) throw wrong('add-hosts', `invalid key-value pair ${field}`, 'Write host=address');
+    if (equals < 0) throw wrong('add-hosts', `invalid key-value pair ${field}`, 'Write host=address.');
     const ip = field.slice(equals + 1).replace(/^\[(.*)\]$/, '$1');
     if (isIP(ip) === 0)
-      throw wrong('add-hosts', `failed to parse IP ${ip}`, 'Write host=address with an IPv4 or IPv6 address');
+      throw wrong('add-hosts', `failed to parse IP ${ip}`, 'Write host=address with an IPv4 or IPv6 address.');
     return { host: field.slice(0, equals).toLowerCase(), ip: ip.toLowerCase() };
   });
 }
@@ -132,25 +132,25 @@ function readHosts(text: string): Options['extraHosts'] {
 function readNetwork(text: string): ExecOp['network'] {
   if (text === '' || text === 'sandbox' || text === 'default') return 'default';
   if (text === 'none' || text === 'host') return text;
-  throw wrong('force-network-mode', `invalid netmode ${text}`, 'Use default, none or host');
+  throw wrong('force-network-mode', `invalid netmode ${text}`, 'Use default, none or host.');
 }
 
 function readShmSize(text: string): number | undefined {
   if (text === '') return undefined;
   if (!/^\d{1,15}$/.test(text))
-    throw wrong('shm-size', `${quote(text)} is not a number of bytes`, 'Give the size in bytes');
+    throw wrong('shm-size', `${quote(text)} is not a number of bytes`, 'Give the size in bytes.');
   return Number(text) || undefined;
 }
 
 function readUlimit(text: string): Options['ulimits'][number] {
   const match = /^([^=]*)=([^:]*)(?::([^:]*))?$/.exec(text);
-  if (match === null) throw wrong('ulimit', `invalid ulimit argument: ${text}`, 'Write name=soft[:hard]');
+  if (match === null) throw wrong('ulimit', `invalid ulimit argument: ${text}`, 'Write name=soft[:hard].');
   const name = match[1] ?? '';
   if (!ULIMITS.has(name))
-    throw wrong('ulimit', `invalid ulimit type: ${name}`, `Use one of ${[...ULIMITS].join(', ')}`);
+    throw wrong('ulimit', `invalid ulimit type: ${name}`, `Use one of ${[...ULIMITS].join(', ')}.`);
   const number = (value: string): number => {
     if (/^[+-]?\d+$/.test(value)) return Number(value);
-    throw wrong('ulimit', `${quote(value)} is not a number`, 'Write name=soft[:hard] with numbers; -1 is unlimited');
+    throw wrong('ulimit', `${quote(value)} is not a number`, 'Write name=soft[:hard] with numbers; -1 is unlimited.');
   };
   const soft = number(match[2] ?? '');
   const hard = match[3] === undefined ? soft : number(match[3]);
@@ -158,7 +158,7 @@ function readUlimit(text: string): Options['ulimits'][number] {
     throw wrong(
       'ulimit',
       `ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`,
-      'Raise the hard limit or lower the soft one',
+      'Raise the hard limit or lower the soft one.',
     );
   return { name, soft, hard };
 }
@@ -166,13 +166,13 @@ function readUlimit(text: string): Options['ulimits'][number] {
 function readPull(text: string): ImageSource['pull'] {
   if (text === '' || text === 'default' || text === 'local') return 'missing';
   if (text === 'pull') return 'always';
-  throw wrong('image-resolve-mode', `invalid image-resolve-mode: ${text}`, 'Use default, pull or local');
+  throw wrong('image-resolve-mode', `invalid image-resolve-mode: ${text}`, 'Use default, pull or local.');
 }
 
 function fields(option: string, text: string): readonly string[] {
   if (text === '') return [];
   const found = csvFields(text);
-  if (found === undefined) throw wrong(option, `failed to parse ${quote(text)}`, 'Write comma-separated values');
+  if (found === undefined) throw wrong(option, `failed to parse ${quote(text)}`, 'Write comma-separated values.');
   return found;
 }
 

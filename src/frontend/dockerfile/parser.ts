@@ -60,7 +60,7 @@ export function parseDockerfile(source: SourceText): DockerfileNode {
   }
   if (instructions.length === 0)
     throw dockerfileError('DOCKERFILE_EMPTY', `read "${source.file}": file with no instructions`, {
-      remedy: 'Start the Dockerfile with a FROM instruction',
+      remedy: 'Start the Dockerfile with a FROM instruction.',
     });
   return { directives: reader.directives, escape: reader.escape, instructions, emptyContinuations };
 }
@@ -80,7 +80,7 @@ function readHeredocs(reader: LineReader, line: LogicalLine, node: InstructionNo
     const body = reader.body(word.name, word.chomp);
     if (body === undefined)
       throw dockerfileError('DOCKERFILE_HEREDOC', `unterminated heredoc "${word.name}"`, {
-        remedy: `Put a line that is only "${word.name}" after the text`,
+        remedy: `Put a line that is only "${word.name}" after the text.`,
       });
     return { ...word, ...body };
   });
@@ -154,7 +154,7 @@ class LineParser {
       throw dockerfileError(
         'DOCKERFILE_SYNTAX',
         `when using JSON array syntax, arrays must be comprised of strings only`,
-        { remedy: 'Put every element of the array into double quotes' },
+        { remedy: 'Put every element of the array into double quotes.' },
       );
     const range = rangeIn(this.#line, rest.start, rest.end);
     return { form: 'json', args: values.map((value: string) => ({ text: value.toWellFormed(), range })) };
@@ -180,7 +180,7 @@ class LineParser {
         throw dockerfileError(
           'DOCKERFILE_SYNTAX',
           `Syntax error - can't find = in ${quote(word.text)}. Must be of the form: name=value`,
-          { remedy: 'Quote values that hold white space, or give every name a "="' },
+          { remedy: 'Quote values that hold white space, or give every name a "=".' },
         );
       const range = rangeIn(this.#line, word.start, word.end);
       return { key: word.text.slice(0, equals), value: word.text.slice(equals + 1), legacy: false, range };
@@ -191,7 +191,7 @@ class LineParser {
     const match = /^([^\t\v\f\r ]*)[\t\v\f\r ]+([^]*)$/.exec(rest.text);
     if (match === null)
       throw dockerfileError('DOCKERFILE_SYNTAX', `${written.toUpperCase()} must have two arguments`, {
-        remedy: `Write ${written.toUpperCase()} name=value`,
+        remedy: `Write ${written.toUpperCase()} name=value.`,
       });
     const range = rangeIn(this.#line, rest.start, rest.end);
     return { key: match[1] ?? '', value: match[2] ?? '', legacy: true, range };

@@ -36,7 +36,7 @@ export const dockerfileFrontend: Frontend = async (request, host, w = {}) => {
     throw notSupportedYet(
       `a build for ${options.platforms.length} platforms (${options.platforms.map(formatPlatform).join(', ')})`,
       undefined,
-      'Build for one platform at a time',
+      'Build for one platform at a time.',
     );
   const input = await readDockerfile(host, options.filename, w);
   const { source } = input;
@@ -223,7 +223,7 @@ function refuseOtherEncodings(file: DockerfileNode, source: SourceText): void {
       `read "${source.file}": an instruction holds bytes that are not UTF-8`,
       {
         place: source.place(range),
-        remedy: 'Save the Dockerfile as UTF-8, and put other bytes into a file of the build context',
+        remedy: 'Save the Dockerfile as UTF-8, and put other bytes into a file of the build context.',
       },
     );
   }

@@ -53,5 +53,5 @@ function port(text: string): number | undefined {
 }
 
 function wrong(message: string): Error {
-  return dockerfileError('DOCKERFILE_INSTRUCTION', message, { remedy: 'Write port, port/udp or first-last/tcp' });
+  return dockerfileError('DOCKERFILE_INSTRUCTION', message, { remedy: 'Write port, port/udp or first-last/tcp.' });
 }

@@ -85,7 +85,7 @@ export class StageGraph {
     throw dockerfileError(
       'DOCKERFILE_STAGE_NOT_FOUND',
       `target stage ${quote(name)} could not be found${didYouMean(name, names)}`,
-      { remedy: names.length === 0 ? 'Name a stage with FROM … AS name' : `Build one of: ${names.join(', ')}` },
+      { remedy: names.length === 0 ? 'Name a stage with FROM … AS name.' : `Build one of: ${names.join(', ')}.` },
     );
   }
 
@@ -170,14 +170,14 @@ export class StageGraph {
       throw dockerfileError(
         'DOCKERFILE_EXPANSION',
         'variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope as a workaround',
-        { remedy: 'Add a stage "FROM $VARIABLE AS name", and use --from=name' },
+        { remedy: 'Add a stage "FROM $VARIABLE AS name", and use --from=name.' },
       );
     if (/^[+-]?\d+$/.test(from)) {
       const stages = this.nodes.filter((candidate) => !candidate.implicit);
       const node = stages[Number(from)];
       if (node !== undefined) return node;
       throw dockerfileError('DOCKERFILE_STAGE_NOT_FOUND', `invalid stage index ${Number(from)}`, {
-        remedy: `Use a number from 0 to ${stages.length - 1}, or a stage's name`,
+        remedy: `Use a number from 0 to ${stages.length - 1}, or a stage's name.`,
       });
     }
     const known =
@@ -205,7 +205,7 @@ export class StageGraph {
     const found = this.#expandFrom(from.base, from, lint);
     if (found.text === '')
       throw dockerfileError('DOCKERFILE_BASE_NAME', `base name (${from.base}) should not be blank`, {
-        remedy: 'Give the ARG a default before the first FROM, or pass it with --build-arg',
+        remedy: 'Give the ARG a default before the first FROM, or pass it with --build-arg.',
       });
     return found.text;
   }
@@ -219,7 +219,7 @@ export class StageGraph {
       [...found.unmatched].map((name) => didYouMean(name, globals.names())).find((text) => text !== '') ?? '';
     if (found.text === '')
       throw dockerfileError('DOCKERFILE_PLATFORM', `empty platform value from expression ${from.platform}${hint}`, {
-        remedy: 'Use a variable that is set, as $BUILDPLATFORM or $TARGETPLATFORM',
+        remedy: 'Use a variable that is set, as $BUILDPLATFORM or $TARGETPLATFORM.',
       });
     try {
       return parsePlatform(found.text, options.buildPlatform);
@@ -227,7 +227,7 @@ export class StageGraph {
       throw dockerfileError(
         'DOCKERFILE_PLATFORM',
         `failed to parse platform ${from.platform}: ${error instanceof Error ? error.message : String(error)}${hint}`,
-        { remedy: 'Write os/architecture[/variant], as linux/amd64 or linux/arm/v7', cause: error },
+        { remedy: 'Write os/architecture[/variant], as linux/amd64 or linux/arm/v7.', cause: error },
       );
     }
   }
@@ -273,7 +273,7 @@ export class StageGraph {
       `circular dependency detected on stage: ${source?.label || node.label}`,
       {
         place: this.#settings.places.place(instruction.range),
-        remedy: 'Move what both stages need into a stage of its own',
+        remedy: 'Move what both stages need into a stage of its own.',
       },
     );
   }

@@ -105,7 +105,7 @@ export function volume(stage: StageState, instruction: VolumeInstruction, scope:
   const volumes = instruction.volumes.map((text) => expandIn(stage, scope, { instruction, text }).text);
   if (volumes.includes(''))
     throw dockerfileError('DOCKERFILE_INSTRUCTION', 'VOLUME specified can not be an empty string', {
-      remedy: 'Set the variable, or remove the element',
+      remedy: 'Set the variable, or remove the element.',
     });
   const own = Object.fromEntries(volumes.map((path) => [path, {}]));
   const all = sorted({ ...stage.draft.config.Volumes, ...own });
@@ -143,7 +143,7 @@ export function stopsignal(stage: StageState, instruction: TextInstruction, scop
   const number = /^[+-]?\d+$/.test(text);
   if (number ? Number(text) === 0 : !SIGNALS.has(text.toUpperCase().replace(/^SIG/, '')))
     throw dockerfileError('DOCKERFILE_INSTRUCTION', `invalid signal: ${text}`, {
-      remedy: 'Write a signal such as SIGTERM, or its number',
+      remedy: 'Write a signal such as SIGTERM, or its number.',
     });
   return noted(stage, withConfig(stage.draft, { StopSignal: text }), `STOPSIGNAL ${text}`);
 }

@@ -64,18 +64,18 @@ export function refuseCopyFlags(instruction: CopyInstruction | AddInstruction, p
   const name = instruction.kind.toUpperCase();
   const refuse = (flag: string, remedy: string): Error =>
     notSupportedYet(`${name} ${flag}`, places.place(instruction.range), remedy);
-  if (instruction.link) throw refuse('--link', 'Leave the flag out: the copied files are the same');
+  if (instruction.link) throw refuse('--link', 'Leave the flag out: the copied files are the same.');
   if (instruction.exclude.length > 0)
-    throw refuse('--exclude', 'Name the files in .dockerignore, or copy a narrower source');
+    throw refuse('--exclude', 'Name the files in .dockerignore, or copy a narrower source.');
   if (instruction.kind === 'copy') {
-    if (instruction.parents) throw refuse('--parents', 'Copy each folder to its own destination');
+    if (instruction.parents) throw refuse('--parents', 'Copy each folder to its own destination.');
     return;
   }
-  if (instruction.keepGitDir !== undefined) throw refuse('--keep-git-dir', 'Clone the repository in a RUN');
+  if (instruction.keepGitDir !== undefined) throw refuse('--keep-git-dir', 'Clone the repository in a RUN.');
   if (instruction.unpack !== undefined)
     throw refuse(
       '--unpack',
-      'Use COPY for an archive that is not to be unpacked, and ADD without the flag for one that is',
+      'Use COPY for an archive that is not to be unpacked, and ADD without the flag for one that is.',
     );
 }
 
@@ -112,7 +112,7 @@ function parseMode(text: string): number | string {
       /^[0-9]/.test(text)
         ? `invalid chmod parameter: '${text}'. it should be octal string and between 0 and 07777`
         : `invalid chmod parameter: '${text}': invalid syntax`,
-      { remedy: 'Write an octal mode such as 0644, or a symbolic one such as u=rw,go=r' },
+      { remedy: 'Write an octal mode such as 0644, or a symbolic one such as u=rw,go=r.' },
     );
   return text;
 }
@@ -137,23 +137,23 @@ function checkSources(
   const wrong = (message: string, remedy: string): Error =>
     dockerfileError('DOCKERFILE_INSTRUCTION', message, { remedy });
   if (checksum !== '' && sources.length !== 1)
-    throw wrong("checksum can't be specified for multiple sources", 'Write one ADD for each source');
+    throw wrong("checksum can't be specified for multiple sources", 'Write one ADD for each source.');
   for (const source of sources) {
     const remote = isGitSource(source) ? 'git' : /^https?:\/\//.test(source) ? 'http' : undefined;
     if (remote === undefined) {
       if (checksum !== '')
-        throw wrong('checksum requires HTTP(S) or Git sources', 'Leave --checksum out for files of the build context');
+        throw wrong('checksum requires HTTP(S) or Git sources', 'Leave --checksum out for files of the build context.');
       lintIgnored(source, instruction, scope);
     } else if (!add)
       throw wrong(
         remote === 'git' ? "source can't be a git ref for COPY" : "source can't be a URL for COPY",
-        'Use ADD for remote sources',
+        'Use ADD for remote sources.',
       );
     else
       throw notSupportedYet(
         `ADD of the ${remote === 'git' ? 'git repository' : 'URL'} ${quote(source)}`,
         undefined,
-        'Fetch it in a RUN, or put it into the build context',
+        'Fetch it in a RUN, or put it into the build context.',
       );
   }
 }

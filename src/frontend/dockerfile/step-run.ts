@@ -51,8 +51,8 @@ export function run(stage: StageState, instruction: RunInstruction, scope: StepS
 export function refuseRunFlags(instruction: RunInstruction, places: StepScope['places']): void {
   const place = places.place(instruction.range);
   if (instruction.mounts.length > 0)
-    throw notSupportedYet('RUN --mount', place, 'Copy what the step needs with COPY, and remove it in the same RUN');
-  if (instruction.devices.length > 0) throw notSupportedYet('RUN --device', place, 'Leave the flag out');
+    throw notSupportedYet('RUN --mount', place, 'Copy what the step needs with COPY, and remove it in the same RUN.');
+  if (instruction.devices.length > 0) throw notSupportedYet('RUN --device', place, 'Leave the flag out.');
 }
 
 function commandOf(stage: StageState, instruction: RunInstruction): Command {

@@ -40,6 +40,6 @@ export function checkSyntax(source: SourceText, asked: string | undefined): void
   throw notSupportedYet(
     `frontend "${reference}"`,
     place,
-    'Remove the syntax directive, or use docker/dockerfile, which is built in',
+    'Remove the syntax directive, or use docker/dockerfile, which is built in.',
   );
 }

@@ -15,7 +15,7 @@ export function parseTriggers(triggers: readonly string[], from: Range, places: 
       const [node, more] = instructions;
       if (node === undefined || more !== undefined)
         throw dockerfileError('DOCKERFILE_INSTRUCTION', 'onbuild trigger should be a single expression', {
-          remedy: 'Build the base again with one instruction for each ONBUILD',
+          remedy: 'Build the base again with one instruction for each ONBUILD.',
         });
       const instruction = parseInstruction({ ...node, range: from }, fixed);
       if (instruction.kind === 'from' || instruction.kind === 'onbuild' || instruction.kind === 'maintainer')
@@ -23,7 +23,7 @@ export function parseTriggers(triggers: readonly string[], from: Range, places: 
           'DOCKERFILE_INSTRUCTION',
           `${node.keyword.text.toUpperCase()} isn't allowed as an ONBUILD trigger`,
           {
-            remedy: 'Build the base again without that trigger',
+            remedy: 'Build the base again without that trigger.',
           },
         );
       return instruction;
