@@ -4,13 +4,19 @@ import { errorTable } from '../base/index.ts';
 /** `algorithm:hex`, as `sha256:…` (image-spec descriptor.md, Digests). */
 export type Digest = `${string}:${string}`;
 
-export const blobError = errorTable({
-  DIGEST_INVALID: 'invalid',
-  DIGEST_UNSUPPORTED: 'unsupported',
-  BLOB_NOT_FOUND: 'not_found',
-  BLOB_CORRUPT: 'failed',
-  BLOB_MISMATCH: 'invalid',
-});
+export const blobError = errorTable(
+  {
+    DIGEST_INVALID: 'invalid',
+    DIGEST_UNSUPPORTED: 'unsupported',
+    BLOB_NOT_FOUND: 'not_found',
+    BLOB_CORRUPT: 'failed',
+    BLOB_MISMATCH: 'invalid',
+  },
+  {
+    BLOB_CORRUPT: 'Make or fetch it again; "strake doctor --check-store" tells whether the store is damaged.',
+    BLOB_MISMATCH: 'Fetch it again; if it is the same then, whoever offers it must repair it.',
+  },
+);
 
 const SHAPES: Readonly<Record<string, RegExp>> = { sha256: /^[0-9a-f]{64}$/, sha512: /^[0-9a-f]{128}$/ };
 
