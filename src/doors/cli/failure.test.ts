@@ -60,3 +60,13 @@ test('every kind has a code of its own and a meaning', () => {
       kind,
     );
 });
+
+test('an error of the system is told in words, with what helps', () => {
+  const errno = { errno: -13, code: 'EACCES', syscall: 'open', path: '/x' };
+  const denied = Object.assign(new Error("EACCES: permission denied, open '/x'"), errno);
+  assert.equal(
+    describeFailure(denied, { color: false }),
+    'error: open "/x": permission denied\nhelp: Give this user the right to it, or name another place.\n',
+  );
+  assert.equal(exitCodeOf(denied), EXIT_CODES.denied);
+});

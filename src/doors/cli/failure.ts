@@ -1,4 +1,4 @@
-import { CodedError, kindOf, messageOf, type SourcePlace } from '../../base/index.ts';
+import { CodedError, kindOf, messageOf, systemFailure, type ErrorKind, type SourcePlace } from '../../base/index.ts';
 import { EXIT_CODES } from './exit-code.ts';
 import { styleFor } from './print/style.ts';
 
@@ -13,15 +13,27 @@ export function describeFailure(error: unknown, o: { color: boolean; source?: So
   const style = styleFor(o.color);
   const coded = error instanceof CodedError ? error : undefined;
   const { place } = coded ?? {};
-  const lines = [`${style.red('error')}: ${place ? `${placeText(place)}: ` : ''}${messageOf(error)}`];
+  const system = coded ? undefined : systemFailure(error);
+  const message = system?.action === undefined ? messageOf(error) : `${system.action}: ${system.words}`;
+  const remedy = coded?.remedy ?? (system ? SYSTEM_REMEDIES[kindOf(error)] : undefined);
+  const lines = [`${style.red('error')}: ${place ? `${placeText(place)}: ` : ''}${message}`];
   if (place) for (const { text, marked } of excerpt(place, o.source)) lines.push(marked ? text : style.dim(text));
-  if (coded?.remedy !== undefined) lines.push(`${style.cyan('help')}: ${coded.remedy}`);
+  if (remedy !== undefined) lines.push(`${style.cyan('help')}: ${remedy}`);
   if (!coded && kindOf(error) === 'internal') {
     if (error instanceof Error && error.stack) lines.push(style.dim(error.stack.split('\n').slice(1).join('\n')));
     lines.push('This is a defect of strake. Please report it with the lines above and the output of "strake doctor".');
   }
   return `${lines.join('\n')}\n`;
 }
+
+/** What helps against errors of the system that nobody knew better words for. */
+const SYSTEM_REMEDIES: { readonly [Kind in ErrorKind]?: string } = {
+  not_found: 'Check the path.',
+  conflict: 'Something else is using it, or is in the way: try again, or move it aside.',
+  denied: 'Give this user the right to it, or name another place.',
+  exhausted: 'Make room, for instance with "strake prune", or raise the limit that was met.',
+  unavailable: 'Check the name and the network, and try again.',
+};
 
 /** How a failure ends the process. */
 export function exitCodeOf(error: unknown): number {

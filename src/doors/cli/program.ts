@@ -1,9 +1,9 @@
 import { Command } from 'commander';
+import { editDistance } from '../../base/index.ts';
 import { COMMANDS, type CommandEntry } from './commands/index.ts';
 import { addRoot, helpLayout } from './help.ts';
 import { topicText, TOPICS } from './help-topics.ts';
 import type { Io } from './io.ts';
-import { distance } from './parse/distance.ts';
 import { collectValues } from './parse/values.ts';
 import type { Settings } from './settings.ts';
 import { usage } from './errors.ts';
@@ -114,7 +114,7 @@ function addHelp(program: Command, io: Io): void {
 
 function unknown(command: Command, word: string): never {
   const names = [...command.commands.map((one) => one.name()), ...TOPICS];
-  const near = names.filter((name) => distance(name, word) <= Math.max(1, Math.floor(name.length / 3)));
+  const near = names.filter((name) => editDistance(name, word) <= Math.max(1, Math.floor(name.length / 3)));
   throw usage(
     `unknown command "${word}"`,
     `${near.length > 0 ? `Did you mean ${near.map((name) => `"${name}"`).join(' or ')}? ` : ''}See "strake help".`,

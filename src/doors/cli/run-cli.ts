@@ -1,5 +1,6 @@
 import { CommanderError, type Command } from 'commander';
 import { CodedError, kindOf, messageOf } from '../../base/index.ts';
+import { COMMANDS } from './commands/index.ts';
 import { createProgram, type CliContext } from './program.ts';
 import { usage } from './errors.ts';
 import { describeFailure, exitCodeOf } from './failure.ts';
@@ -57,10 +58,13 @@ function interrupted(reason: unknown, io: Io): number {
 /** commander's words as one of our messages: the suggestion becomes the remedy. */
 function ofCommander(error: CommanderError, argv: readonly string[]): Error {
   const [, text = '', suggestion] = /^(?:error: )?([\s\S]*?)(?:\n\((Did you mean .*\?)\))?$/.exec(error.message) ?? [];
-  const command = argv.find((arg) => !arg.startsWith('-'));
+  const command = argv.find((arg) => COMMANDS.some(({ name, aliases }) => name === arg || aliases?.includes(arg)));
   const help =
     error.code === 'commander.unknownCommand' || command === undefined ? 'strake help' : `strake ${command} --help`;
-  return usage(text.replaceAll("'", '"'), `${suggestion === undefined ? '' : `${suggestion} `}See "${help}".`);
+  return usage(
+    text.replaceAll("'", '"').replace(/\.$/, ''),
+    `${suggestion === undefined ? '' : `${suggestion} `}See "${help}".`,
+  );
 }
 
 function settingsOf(command: Command, io: Io): Settings {

@@ -1,8 +1,7 @@
 import { accessSync, constants, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { hasErrno, messageOf } from '../../../base/index.ts';
+import { editDistance, hasErrno, messageOf } from '../../../base/index.ts';
 import { cliError } from '../errors.ts';
-import { distance } from '../parse/distance.ts';
 
 /** Names tried where none is given: Docker's, in the spelling that some file systems have, and Podman's. */
 const DEFAULTS = ['Dockerfile', 'dockerfile', 'Containerfile'];
@@ -62,7 +61,7 @@ function similar(name: string, folder: string): string[] {
   const wanted = name.toLowerCase();
   const rank = (other: string): number => {
     const lower = other.toLowerCase();
-    const steps = distance(lower, wanted);
+    const steps = editDistance(lower, wanted);
     if (steps <= 3) return steps;
     return lower.startsWith('dockerfile') || lower.endsWith('dockerfile') || lower.startsWith('containerfile')
       ? 4

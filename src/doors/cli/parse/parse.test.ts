@@ -5,7 +5,6 @@ import { hasCode } from '../../../base/index.ts';
 import { annotationKey, annotationsOf } from './annotation.ts';
 import { compressionOf } from './compression.ts';
 import { csvFields, csvLine, csvPairs } from './csv.ts';
-import { distance } from './distance.ts';
 import { extraHost, networkMode } from './network.ts';
 import { agentOf, secretOf } from './secret.ts';
 import { booleanOf, bytesOf, durationOf, keyValues, oneOf } from './values.ts';
@@ -90,12 +89,6 @@ suite('values', () => {
     refuses(() => booleanOf('yes', 'x'), /neither true nor false/);
     assert.equal(oneOf(['a', 'b'], 'x')('b'), 'b');
     refuses(() => oneOf(['a', 'b'], 'x')('c'), /there is no such value/);
-  });
-
-  test('distance counts a swap as one', () => {
-    assert.equal(distance('biuld', 'build'), 1);
-    assert.equal(distance('', 'abc'), 3);
-    assert.equal(distance('dockerfile', 'dockefile'), 1);
   });
 
   test('compressions', () => {
