@@ -60,10 +60,11 @@ async function main(): Promise<number> {
     throw new Error('nothing to measure: no such workload or tool is there');
   console.error(`measuring ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')} in ${work}`);
 
-  const base = await makeBase(own);
+  const onBase = chosen.some((workload) => workload.onBase);
+  const base = onBase ? await makeBase(own) : undefined;
   for (const tool of tools) {
-    tool.prepare(base);
-    await run(tool, context(warmUp, tool.name), 'warm-up');
+    if (base) tool.prepare(base);
+    await run(tool, context(warmUp(onBase), tool.name), 'warm-up');
   }
   const results: Result[] = [];
   for (const workload of chosen) results.push(...(await measureWorkload(workload)));

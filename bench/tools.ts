@@ -10,7 +10,7 @@ export interface Tool {
   /** Seconds that the command it is reached through takes before the tool starts; taken off each of its times. */
   readonly reach: number;
   readonly daemons: readonly string[];
-  /** Makes the base known to the tool; outside the timing. */
+  /** Makes the base known to the tool, where a workload builds on it; outside the timing. */
   prepare(base: Base): void;
   /** From a context folder to an OCI archive; the commands are timed together. */
   build(context: string, archive: string): readonly Command[];
@@ -119,6 +119,7 @@ export const buildah: FindTool = (work) => {
   const version = ask([...how.prefix, '--version']);
   if (version === undefined) return { name: 'buildah', absent: 'not on PATH (STRAKE_BENCH_BUILDAH)' };
   const storage = join(work, 'buildah');
+  mkdirSync(storage);
   const own = [...how.prefix, '--root', how.path(join(storage, 'root')), '--runroot', how.path(join(storage, 'run'))];
   let built = 0;
   return {
@@ -127,7 +128,6 @@ export const buildah: FindTool = (work) => {
     reach: how.seconds(),
     daemons: [],
     prepare(base) {
-      mkdirSync(storage, { recursive: true });
       const id = must([...own, 'pull', '--quiet', `oci-archive:${how.path(base.archive)}`]).trim();
       must([...own, 'tag', id, `localhost/${BASE_NAME}`]);
     },
@@ -159,12 +159,13 @@ export const kaniko: FindTool = (work) => {
   const base = process.env['STRAKE_BENCH_KANIKO_BASE'];
   if (how.prefix[0] === '') return { name: 'kaniko', absent: 'STRAKE_BENCH_KANIKO does not say how it is run' };
   if (base === undefined) return { name: 'kaniko', absent: 'STRAKE_BENCH_KANIKO_BASE does not say where its base is' };
+  mkdirSync(join(work, 'kaniko'));
   return {
     name: 'kaniko',
     version: number(must([...how.prefix, 'version'])) ?? '?',
     reach: how.seconds(),
     daemons: [],
-    prepare: () => mkdirSync(join(work, 'kaniko'), { recursive: true }),
+    prepare: () => undefined,
     build: (context, archive) => [
       {
         argv: [

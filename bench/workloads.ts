@@ -17,6 +17,8 @@ import { dirname, join } from 'node:path';
 export interface Workload {
   readonly name: string;
   readonly title: string;
+  /** It builds on Debian: the base must be made first. */
+  readonly onBase?: boolean | undefined;
   /** The same folder is built once before, outside the timing; otherwise each repetition has a context of its own that no tool has seen. */
   readonly again?: boolean | undefined;
   /** Writes the context, Dockerfile included. `salt` makes it differ from every other. */
@@ -38,6 +40,7 @@ export const workloads: readonly Workload[] = [
   {
     name: 'no-op',
     title: 'nothing changed: 12 steps on Debian built again',
+    onBase: true,
     again: true,
     write(folder, salt) {
       const steps = [`WORKDIR /app`, `RUN echo ${salt} > /app/salt`];
@@ -46,7 +49,7 @@ export const workloads: readonly Workload[] = [
         for (let file = 0; file < 10; file += 1)
           put(folder, `part${n}/file${file}`, `${salt} ${n} ${file}\n`.repeat(100));
       }
-      put(folder, 'Dockerfile', onBase(...steps));
+      put(folder, 'Dockerfile', debian(...steps));
     },
   },
   {
@@ -70,14 +73,16 @@ export const workloads: readonly Workload[] = [
   {
     name: 'many-runs',
     title: '20 tiny RUNs on Debian',
+    onBase: true,
     write(folder, salt) {
       const runs = Array.from({ length: 20 }, (_, n) => `RUN echo ${salt} ${n} > /${n}`);
-      put(folder, 'Dockerfile', onBase(...runs));
+      put(folder, 'Dockerfile', debian(...runs));
     },
   },
   {
     name: 'parallel-stages',
     title: 'four stages of sleep 2 side by side, on Debian',
+    onBase: true,
     write(folder, salt) {
       const stages = [1, 2, 3, 4].map((n) => `FROM \${BASE} AS stage${n}\nRUN sleep 2; echo ${salt} > /out${n}\n`);
       const copies = [1, 2, 3, 4].map((n) => `COPY --from=stage${n} /out${n} /\n`);
@@ -86,14 +91,20 @@ export const workloads: readonly Workload[] = [
   },
 ];
 
-/** What every tool does once before the timing starts: it has the base, and has run a step on it. */
-export const warmUp: Workload = {
-  name: 'warm-up',
-  title: 'one step on Debian',
-  write: (folder, salt) => put(folder, 'Dockerfile', onBase(`RUN echo ${salt} > /warm`)),
-};
+/** What every tool does once before the timing starts. */
+export function warmUp(onBase: boolean): Workload {
+  const [from, step] = onBase ? ['ARG BASE\nFROM ${BASE}', 'RUN cat /salt'] : ['FROM scratch', 'LABEL a=b'];
+  return {
+    name: 'warm-up',
+    title: 'one step',
+    write(folder, salt) {
+      put(folder, 'Dockerfile', `${from}\nCOPY salt /salt\n${step}\n`);
+      put(folder, 'salt', salt);
+    },
+  };
+}
 
-function onBase(...steps: readonly string[]): string {
+function debian(...steps: readonly string[]): string {
   return `ARG BASE\nFROM \${BASE}\n${steps.join('\n')}\n`;
 }
 
