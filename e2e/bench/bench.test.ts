@@ -46,7 +46,10 @@ test('a workload that there is not, and a tool that fails, are said', () => {
   const unknown = bench(['--only', 'nothing', '--tool', 'strake']);
   assert.deepEqual([unknown.status, unknown.left], [1, []]);
   assert.match(unknown.stderr, /nothing to measure/);
-  const failing = bench(['--only', 'tiny-copy', '--tool', 'strake'], { STRAKE_BENCH_STRAKE: 'ls --no-such-flag' });
+  const failing = bench(['--only', 'tiny-copy', '--tool', 'strake'], {
+    LC_ALL: 'C',
+    STRAKE_BENCH_STRAKE: 'ls --no-such-flag',
+  });
   assert.deepEqual([failing.status, failing.left], [1, []]);
   assert.match(failing.stderr, /"ls --no-such-flag build .*" ended with code 2:\n[^]*unrecognized option/);
 });
