@@ -62,12 +62,26 @@ async function unpacked(path: string, o: Unpack): Promise<FileTree | undefined> 
     }
   } catch (error) {
     // Damaged from the start: not an archive, but a file that begins like one.
-    if (head.length < BLOCK && hasCode(error, 'COMPRESSED_CORRUPT')) return undefined;
+    if (head.length < BLOCK && hasCode(error, 'COMPRESSED_CORRUPT') && !(await startsAsTar(path, o))) return undefined;
     throw error;
   }
   if (head.length < BLOCK) return undefined;
   parser.end();
   return new PlacedTree(o.target.path, indexer.finish());
+}
+
+/** Looks at the first block alone, of which the whole file's damage says nothing. */
+async function startsAsTar(path: string, o: Unpack): Promise<boolean> {
+  let head = Buffer.alloc(0);
+  try {
+    for await (const chunk of (await sniffed(fileBytes(path, o), { ...o, chunk: BLOCK })).bytes) {
+      head = Buffer.concat([head, chunk]);
+      if (head.length >= BLOCK) return beginsTar(head);
+    }
+  } catch (error) {
+    if (!hasCode(error, 'COMPRESSED_CORRUPT')) throw error;
+  }
+  return false;
 }
 
 function headOf(path: string): Buffer {

@@ -354,6 +354,15 @@ test('archives for ADD: any compression, no meaning of whiteouts; other files ar
     ),
     { code: 'TAR_CORRUPT' },
   );
+  // Small enough to come out in one piece, which the damage at the end would take with it.
+  for (const tool of ['gzip', 'zstd']) {
+    const packed = pack(tool);
+    packed.writeUInt8(
+      packed.readUInt8(packed.length - (tool === 'gzip' ? 6 : 2)) ^ 0xff,
+      packed.length - (tool === 'gzip' ? 6 : 2),
+    );
+    await assert.rejects(shape(write(`damaged.${tool}`, packed)), { code: 'COMPRESSED_CORRUPT' }, tool);
+  }
   await assert.rejects(
     shape(write('up.tar.gz', gzipSync(Buffer.concat([header({ 0: '../x' }), Buffer.alloc(1024)])))),
     { code: 'PATH_TRAVERSAL' },

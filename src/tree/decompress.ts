@@ -33,10 +33,10 @@ export async function decompressed(bytes: Bytes, o: { what?: string } & Wait = {
   return (await sniffed(bytes, o)).bytes;
 }
 
-/** `decompressed`, and what it was. */
+/** `decompressed`, and what it was. `chunk` is how much of gzip and zstd is given out at once; what a damaged place comes after is not given out below that. */
 export async function sniffed(
   bytes: Bytes,
-  o: { what?: string } & Wait = {},
+  o: { what?: string; chunk?: number | undefined } & Wait = {},
 ): Promise<{ bytes: Bytes; compression: Compression }> {
   throwIfCancelled(o);
   const chunks = bytes[Symbol.asyncIterator]();
@@ -52,10 +52,11 @@ export async function sniffed(
   const whole = rejoined(first, chunks);
   const compression = compressionOf(head);
   const what = o.what ?? 'decompress';
+  const chunkSize = o.chunk ?? CHUNK;
   if (compression === 'gzip')
-    return { compression, bytes: through(whole, createGunzip({ chunkSize: CHUNK }), { what, compression }) };
+    return { compression, bytes: through(whole, createGunzip({ chunkSize }), { what, compression }) };
   if (compression === 'zstd')
-    return { compression, bytes: through(whole, createZstdDecompress({ chunkSize: CHUNK }), { what, compression }) };
+    return { compression, bytes: through(whole, createZstdDecompress({ chunkSize }), { what, compression }) };
   if (compression === 'none') return { compression, bytes: whole };
   return { compression, bytes: byTool(whole, { what, compression, signal: o.signal }) };
 }
