@@ -6,7 +6,8 @@ import { BASE, storeWithBase } from '../lib/store.ts';
 import { ok } from '../lib/strake.ts';
 
 const FULL = process.env['STRAKE_TEST_FULL'] === '1';
-const CONTEXT = (FULL ? 2048 : 256) << 20;
+const MIB = 2 ** 20;
+const CONTEXT_MIB = FULL ? 2048 : 256;
 const LAYER_MIB = FULL ? 3072 : 256;
 const LIMIT_MIB = 300;
 
@@ -28,13 +29,13 @@ function watch(pid: number): () => number {
 }
 
 describe('bounded memory (must show 9)', () => {
-  test(`a context of ${CONTEXT >> 20} MiB and a layer of ${LAYER_MIB} MiB build within ${LIMIT_MIB} MiB`, async (t) => {
+  test(`a context of ${CONTEXT_MIB} MiB and a layer of ${LAYER_MIB} MiB build within ${LIMIT_MIB} MiB`, async (t) => {
     using store = await storeWithBase();
     const files = 8;
-    const piece = Buffer.alloc(1 << 20);
+    const piece = Buffer.alloc(MIB);
     for (let i = 0; i < files; i++) {
       const fd = openSync(join(store.work, `part-${i}`), 'w');
-      for (let written = 0; written < CONTEXT / files; written += piece.length) {
+      for (let written = 0; written < (CONTEXT_MIB * MIB) / files; written += piece.length) {
         for (let at = 0; at < piece.length; at += 4)
           piece.writeUInt32LE(((at * 2654435761) ^ (written >>> 8) ^ i) >>> 0, at);
         writeSync(fd, piece);
