@@ -21,6 +21,7 @@ import { EventQueue } from './event-queue.ts';
 import { exportAll, codecOf } from './export/index.ts';
 import { finishConfig } from './finish-config.ts';
 import { EngineFrontendHost } from './frontend-host.ts';
+import { RegistryNotices } from './registry-notices.ts';
 
 /** An image whose tree is solved: what exporters write. */
 export interface BuiltImage {
@@ -72,6 +73,7 @@ class Build {
   readonly #request: Request;
   readonly #emit: (event: BuildEvent) => void | Promise<void>;
   readonly #session: Session;
+  readonly #notices: RegistryNotices;
   /** Vertices whose layers a target wants compressed. */
   readonly #wanted = new Set<Digest>();
   /** Vertices that need a ground when they run, and of these the ones that do. */
@@ -85,6 +87,7 @@ class Build {
     this.#request = request;
     this.#emit = emit;
     this.#epoch = request.epoch;
+    this.#notices = new RegistryNotices((event) => this.#tell(event), parts.clock);
     const codec = request.exports.map(codecOf).find((found) => found !== undefined);
     this.#session = parts.worker.openSession({
       id: parts.random.hex(16),
@@ -93,6 +96,7 @@ class Build {
       insecure: request.exports.flatMap((e) =>
         e.type === 'registry' && e.insecure ? e.names.map((name) => parseReference(name).registry) : [],
       ),
+      notice: (text) => this.#notices.tell(text),
       // Compressing while a layer is written is free only where it will be needed as it is: an epoch may rewrite it first.
       codecFor: (vertex) => (this.#wanted.has(vertex) && this.#epoch === undefined ? codec : undefined),
     });
@@ -100,6 +104,8 @@ class Build {
 
   async run(w: { signal: AbortSignal }): Promise<void> {
     const { worker, clock } = this.#parts;
+    using notices = this.#notices;
+    void notices;
     await using session = this.#session;
     await using solving = worker.solver.open({
       host: session,

@@ -88,6 +88,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
         clock,
         random,
         insecure: [...session.insecure, ...(o.insecure ?? [])],
+        notice: ({ message }) => session.notice?.(message),
         credentials: (target, w) =>
           session.host.credentials(
             target.registry,

@@ -11,6 +11,8 @@ export interface SessionInit {
   readonly allow: ReadonlySet<string>;
   /** Hosts that may be spoken to without TLS or with a certificate nobody vouches for. */
   readonly insecure: readonly string[];
+  /** Told when a registry is asked again, has a warning, or is left for another. */
+  readonly notice?: ((text: string) => void) | undefined;
   /** Compress what this step makes in the same pass, because a target of the build wants it so. */
   codecFor(vertex: Digest): Codec | undefined;
 }
