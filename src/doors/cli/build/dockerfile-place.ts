@@ -13,16 +13,13 @@ export function findDockerfile(
 ): { readonly folder: string; readonly name: string } {
   if (named === undefined) {
     const name = DEFAULTS.find((one) => isFile(join(folder, one)));
-    if (name === undefined) throw missing(join(folder, DEFAULTS[0] ?? ''), folder);
-    return readable(folder, name);
+    if (name !== undefined) return readable(folder, name);
+    const wanted = join(folder, DEFAULTS[0] ?? '');
+    throw isFolder(wanted) ? folderInstead(wanted) : missing(wanted, folder);
   }
   const at = dirname(named);
   if (!isFile(named)) {
-    if (statSync(named, { throwIfNoEntry: false })?.isDirectory())
-      throw cliError('DOCKERFILE_MISSING', `read Dockerfile "${named}": it is a folder`, {
-        remedy: `Name the file in it: -f ${join(named, 'Dockerfile')}.`,
-      });
-    throw missing(named, at);
+    throw isFolder(named) ? folderInstead(named) : missing(named, at);
   }
   return readable(at, basename(named));
 }
@@ -37,6 +34,12 @@ function readable(folder: string, name: string): { folder: string; name: string 
     });
   }
   return { folder, name };
+}
+
+function folderInstead(path: string): Error {
+  return cliError('DOCKERFILE_MISSING', `read Dockerfile "${path}": it is a folder`, {
+    remedy: `Name the file in it: -f ${join(path, 'Dockerfile')}.`,
+  });
 }
 
 function missing(path: string, folder: string): Error {
@@ -71,6 +74,14 @@ function similar(name: string, folder: string): string[] {
     .filter((other) => !other.endsWith('.dockerignore') && rank(other) < Infinity && isFile(join(folder, other)))
     .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
     .slice(0, 3);
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 function isFile(path: string): boolean {
