@@ -62,3 +62,27 @@ test('an image from nothing with metadata only has the epoch as its time, or non
   );
   assert.equal(finishConfig(image(history, 0), { diffIds: [], layerTimes: [] }).created, undefined);
 });
+
+test('a base that tells of no history gets an entry for each layer, one that tells of too much is not believed', () => {
+  const made = 1_700_000_000_000;
+  const times = [undefined, undefined, made];
+  const diffIds = ['sha256:a', 'sha256:b', 'sha256:c'] as const;
+  const short = finishConfig(image([{ created_by: 'RUN' }], 0), { diffIds, layerTimes: times });
+  assert.deepEqual(
+    short.history?.map(({ created_by, comment }) => [created_by, comment]),
+    [
+      ['RUN', undefined],
+      [undefined, 'buildkit.exporter.image.v0'],
+      [undefined, 'buildkit.exporter.image.v0'],
+    ],
+  );
+  assert.equal(short.created, '2023-11-14T22:13:20Z');
+  const long = finishConfig(image([{ created_by: 'a' }, { created_by: 'b' }, { created_by: 'RUN' }], 2), {
+    diffIds: ['sha256:a'],
+    layerTimes: [made],
+  });
+  assert.deepEqual(
+    long.history?.map((entry) => entry.empty_layer),
+    [undefined, true, true],
+  );
+});

@@ -4,13 +4,13 @@ import type { History, ImageConfig } from '../image/index.ts';
 
 /**
  * The configuration of a finished image, as BuildKit's exporter fills it in: `rootfs`, the times of the new history entries (a layer's own; entries without a layer take those of the one before, or of the first new layer), and `created`,
- * which is the last entry's. With an epoch, times after it become it. `layerTimes` are milliseconds since the epoch, one per layer, undefined for the base's.
+ * which is the last entry's. A base's history that tells of more or fewer layers than there are is put right as BuildKit does (normalizeLayersAndHistory). With an epoch, times after it become it. `layerTimes` are milliseconds since the epoch, one per layer, undefined for the base's.
  */
 export function finishConfig(
   image: PlannedImage,
   o: { diffIds: readonly Digest[]; layerTimes: readonly (number | undefined)[]; epoch?: number | undefined },
 ): ImageConfig {
-  const planned = image.config.history ?? [];
+  const planned = accounted(image.config.history ?? [], o.layerTimes.length);
   let layer = 0;
   const entries: History[] = planned.map((entry, index) => {
     if (entry.empty_layer) return entry;
@@ -27,6 +27,20 @@ export function finishConfig(
     (o.epoch === undefined ? undefined : formatTime(o.epoch * 1000));
   return { ...image.config, created, rootfs: { type: 'layers', diff_ids: o.diffIds }, history };
 }
+
+/** A history with as many entries for layers as there are layers: those beyond are told to be empty, missing ones come at the end. */
+function accounted(history: readonly History[], layers: number): readonly History[] {
+  let told = 0;
+  const entries = history.map((entry): History => {
+    if (entry.empty_layer) return entry;
+    told += 1;
+    return told > layers ? { ...entry, empty_layer: true } : entry;
+  });
+  const missing = Array.from({ length: Math.max(0, layers - told) }, () => ({ comment: EXPORTER }));
+  return [...entries, ...missing];
+}
+
+const EXPORTER = 'buildkit.exporter.image.v0';
 
 /** RFC 3339 in UTC as Go prints it: no trailing zeros of the fraction. */
 export function formatTime(milliseconds: number): string {

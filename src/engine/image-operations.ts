@@ -94,7 +94,7 @@ export class ImageOperations implements ImageService {
     }
     // Only now: a name leads to what it led to before for as long as the new image is not here.
     images.put([canonicalReference(parseReference(reference))], record);
-    return this.#details(record);
+    return await this.#details(record);
   }
 
   async push(
@@ -105,7 +105,7 @@ export class ImageOperations implements ImageService {
     const record = this.#worker.images.resolve(name);
     const reference = parseReference(target);
     await using session = this.#sessionFor(o.host, o.insecure ? [reference.registry] : []);
-    return this.#worker.registry(session).push(this.#open(record, session, o.compression), reference, {
+    return await this.#worker.registry(session).push(this.#open(record, session, o.compression), reference, {
       signal: o.signal,
       progress: ({ descriptor, bytes, state }) =>
         o.onProgress?.({
@@ -172,7 +172,8 @@ export class ImageOperations implements ImageService {
     using source = await openLocation(from, shared);
     const value = await source.image();
     const chosen = o.platform ? (await chooseImage(value, o.platform, { what: from, signal: o.signal })).image : value;
-    return writeLocation(to, chosen, shared);
+    // Awaited here: the source must be open until then.
+    return await writeLocation(to, chosen, shared);
   }
 
   /** The image as a value, spared from sweeps while the session lasts. */

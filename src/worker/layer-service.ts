@@ -179,9 +179,13 @@ export class LayerService {
       throw workerError('LAYER_GONE', `read layer ${compressed.digest}: it is no longer in the store`, {
         remedy: 'Pull or load its image again.',
       });
+    let told = -1;
     await access.fetch(compressed, source, {
       signal: access.signal,
-      onBytes: (bytes) => access.onProgress?.(compressed.digest, bytes, compressed.size),
+      onBytes: (bytes) => {
+        if (bytes !== told) access.onProgress?.(compressed.digest, bytes, compressed.size);
+        told = bytes;
+      },
     });
   }
 

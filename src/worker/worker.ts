@@ -9,6 +9,7 @@ import {
   type ImageStore,
   type OpenRemote,
 } from '../image/index.ts';
+import { lockDigest } from '../packages/index.ts';
 import type { RegistryClient } from '../registry/index.ts';
 import {
   KeyStore,
@@ -154,7 +155,7 @@ export class Worker implements AsyncDisposable {
         log: o.onNote,
         progress: o.onProgress,
       });
-      const digest = this.bases.remember(lock, { reference });
+      const digest = lockDigest(lock);
       return {
         source: { kind: 'source', source: { ...source, lock: digest } },
         digest,
