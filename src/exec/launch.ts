@@ -77,6 +77,8 @@ export async function launch(
     void feed(stdio.input, o.io.stdin, { end: command.terminal === undefined }).catch(fail);
   try {
     const code = await exit;
+    // Whoever takes no more of what it said is not waited for.
+    if (o.signal?.aborted === true || fault !== undefined) for (const { socket } of stdio.outputs) socket.destroy();
     await Promise.all(read);
     if (o.signal?.aborted) throw cancelled(o.signal.reason);
     if (fault !== undefined) throw fault;
