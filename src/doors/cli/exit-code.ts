@@ -14,6 +14,9 @@ export const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
   cancelled: 130,
 };
 
+/** 128 + SIGPIPE, as if the signal had ended it: the reader of standard output went away. */
+export const PIPE_CODE = 141;
+
 /** What each code means, for `strake help exit-codes`. */
 export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[] = [
   [0, 'it worked'],
@@ -27,5 +30,5 @@ export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[
   [EXIT_CODES.denied, 'not enough rights: a login, a file or a part of the machine'],
   [EXIT_CODES.unsupported, 'this machine cannot do it, or strake cannot yet'],
   [EXIT_CODES.cancelled, 'interrupted by Ctrl-C (143 when ended by SIGTERM)'],
-  [141, 'the reader of standard output went away'],
+  [PIPE_CODE, 'the reader of standard output went away'],
 ];

@@ -1,8 +1,9 @@
 import { CommanderError, type Command } from 'commander';
-import { CodedError, kindOf, messageOf } from '../../base/index.ts';
+import { hasCode, kindOf, messageOf } from '../../base/index.ts';
 import { COMMANDS } from './commands/index.ts';
 import { createProgram, type CliContext } from './program.ts';
 import { usage } from './errors.ts';
+import { PIPE_CODE } from './exit-code.ts';
 import { describeFailure, exitCodeOf } from './failure.ts';
 import type { Io } from './io.ts';
 import { oneOf } from './parse/values.ts';
@@ -25,6 +26,7 @@ export async function runCli(
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
     const error = thrown instanceof CommanderError ? ofCommander(thrown, argv) : thrown;
+    if (hasCode(thrown, 'OUTPUT_CLOSED')) return PIPE_CODE;
     if (signal.aborted) return interrupted(signal.reason, io);
     if (!isTold(thrown))
       io.stderr.write(describeFailure(error, { color: io.errStyle.colored, source: sources.get(thrown as object) }));
@@ -50,8 +52,7 @@ function isTold(error: unknown): boolean {
 }
 
 function interrupted(reason: unknown, io: Io): number {
-  if (!(reason instanceof CodedError && reason.code === 'OUTPUT_CLOSED'))
-    io.stderr.write(`${io.errStyle.yellow(messageOf(reason))}\n`);
+  if (!hasCode(reason, 'OUTPUT_CLOSED')) io.stderr.write(`${io.errStyle.yellow(messageOf(reason))}\n`);
   return kindOf(reason) === 'cancelled' ? 130 : exitCodeOf(reason);
 }
 

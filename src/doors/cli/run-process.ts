@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { hasErrno, type CodedError } from '../../base/index.ts';
 import { cliError } from './errors.ts';
+import { PIPE_CODE } from './exit-code.ts';
 import { describeFailure, exitCodeOf } from './failure.ts';
 import { processIo } from './process-io.ts';
 import { runCli } from './run-cli.ts';
@@ -10,8 +11,6 @@ const PATIENCE_MS = 1700;
 const ECHO_MS = 100;
 const SHOW_CURSOR = '\x1b[?25h';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** 128 + SIGPIPE, as if the signal had ended it. */
-const PIPE_CODE = 141;
 
 /** Runs a command line in this process to its exit code: signals, a reader that goes away and defects are dealt with here. */
 export async function runProcess(argv: readonly string[]): Promise<number> {

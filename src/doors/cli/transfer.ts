@@ -1,4 +1,4 @@
-import { messageOf } from '../../base/index.ts';
+import { kindOf, messageOf } from '../../base/index.ts';
 import type { TransferProgress } from '../../engine/index.ts';
 import type { CliContext } from './program.ts';
 import { createRenderer, progressMode } from './progress/create-renderer.ts';
@@ -18,11 +18,13 @@ export async function withProgress<T>(
     readonly name: string;
     readonly quiet?: boolean | undefined;
     readonly progress?: string | undefined;
+    /** Off a terminal nothing is told. */
+    readonly discreet?: boolean | undefined;
   },
   work: (telling: Telling) => Promise<T>,
 ): Promise<T> {
   const { io } = c;
-  const mode = o.quiet ? 'quiet' : progressMode(o.progress, io.env);
+  const mode = o.quiet || (o.discreet && !io.stderr.isTerminal) ? 'quiet' : progressMode(o.progress, io.env);
   using renderer = createRenderer(mode, io.stderr, {
     clock: io.clock,
     style: io.errStyle,
@@ -56,7 +58,13 @@ export async function withProgress<T>(
     renderer.finish();
     return result;
   } catch (error) {
-    renderer.event({ kind: 'completed', id, at: now(), error: messageOf(error), cancelled: c.signal.aborted });
+    renderer.event({
+      kind: 'completed',
+      id,
+      at: now(),
+      error: messageOf(error),
+      cancelled: kindOf(error) === 'cancelled',
+    });
     renderer.finish(error);
     markFailure(error, { told: renderer.tellsFailure });
     throw error;

@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CodedError, messageOf } from '../../../base/index.ts';
-import type { BuildEvent, BuildResult, GroundReport } from '../../../engine/index.ts';
+import type { BuildResult, GroundReport } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
 import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
 import { cliError, usage } from '../errors.ts';
@@ -22,6 +22,9 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
   const mode = flags.quiet ? 'quiet' : progressMode(flags.progress, io.env);
   const planned = planBuild(flags, { ...io, stdoutIsTerminal: io.stdout.isTerminal, insecure: settings.insecure });
   const secrets = new Map(flags.secret.map((text) => secretOf(text, io)).map(({ id, source }) => [id, source]));
+  for (const [id, source] of secrets)
+    if ('file' in source && !existsSync(source.file))
+      throw cliError('SECRET_UNREADABLE', `read secret "${id}" from "${source.file}": no such file`);
   const agents = new Map(flags.ssh.map((text) => agentOf(text, io)).map(({ id, socket }) => [id, socket]));
   using renderer = createRenderer(mode, io.stderr, {
     clock: io.clock,
@@ -32,14 +35,12 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
   const scratch = join(settings.root, 'tmp');
   const keepGitDir = isSet(planned.request.options['build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR']);
   const shared = { io, scratch, keepGitDir, signal, emit: renderer.event };
-  let context: BuildContext | undefined;
   try {
-    using opened = await openContext(place, { ...shared, file: flags.file });
-    context = opened;
+    using context = await openContext(place, { ...shared, file: flags.file });
     using named = new DisposableStack();
     const contexts = await namedContexts(flags, async (text) => named.use(await openNamedContext(text, shared)).folder);
     const host = localHost({
-      files: filesOf(opened, contexts.folders, c),
+      files: filesOf(context, contexts.folders, c),
       secrets,
       agents,
       sinks: planned.outputs.sinks,
@@ -49,15 +50,21 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     });
     const request = {
       ...planned.request,
-      options: { ...planned.request.options, ...contexts.options, filename: opened.dockerfile.name },
+      options: { ...planned.request.options, ...contexts.options, filename: context.dockerfile.name },
     };
-    await using engine = await engineFor({ ...settings, project: opened.isLocal ? opened.folder : settings.project });
+    await using engine = await engineFor({ ...settings, project: context.isLocal ? context.folder : settings.project });
     let result: BuildResult | undefined;
     let ground: GroundReport | undefined;
-    for await (const event of engine.build(request, host, { signal })) {
-      renderer.event(event);
-      if (event.kind === 'result') ({ result } = event);
-      if (event.kind === 'ground') ({ ground } = event);
+    try {
+      for await (const event of engine.build(request, host, { signal })) {
+        renderer.event(event);
+        if (event.kind === 'result') ({ result } = event);
+        if (event.kind === 'ground') ({ ground } = event);
+      }
+    } catch (error) {
+      // Read now: a context that was made for this build goes with it.
+      markFailure(error, { source: sourceOf(error, context) });
+      throw error;
     }
     if (result) writeFiles(result, ground, { flags, cwd: io.cwd });
     renderer.finish();
@@ -65,7 +72,7 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
       printResult(result, planned, { quiet: mode === 'quiet', talk: mode !== 'json' && mode !== 'rawjson', c });
   } catch (error) {
     renderer.finish(error);
-    markFailure(error, { told: renderer.tellsFailure, source: sourceOf(error, context) });
+    markFailure(error, { told: renderer.tellsFailure });
     throw error;
   }
 }
@@ -155,11 +162,8 @@ function familiar(name: string): string {
 }
 
 /** How the file that an error points into can be read: the Dockerfile. */
-function sourceOf(
-  error: unknown,
-  context: BuildContext | undefined,
-): ((file: string) => string | undefined) | undefined {
-  if (!(error instanceof CodedError) || error.place?.file !== context?.dockerfile.name || !context) return undefined;
+function sourceOf(error: unknown, context: BuildContext): ((file: string) => string | undefined) | undefined {
+  if (!(error instanceof CodedError) || error.place?.file !== context.dockerfile.name) return undefined;
   const path = join(context.dockerfile.folder, context.dockerfile.name);
   let text: string | undefined;
   try {
@@ -169,5 +173,3 @@ function sourceOf(
   }
   return () => text;
 }
-
-export type { BuildEvent };

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { usage } from '../errors.ts';
+import { cliError, usage } from '../errors.ts';
 import type { CliCommand } from '../program.ts';
 import { withProgress } from '../transfer.ts';
 import { engineFor } from '../settings.ts';
@@ -31,6 +31,8 @@ export const command: CliCommand = {
               'read an archive from standard input: it is a terminal',
               'Name the archive, as in "strake load -i app.tar".',
             );
+          if (from !== '-' && !existsSync(resolve(io.cwd, from)))
+            throw cliError('CONTEXT_NOT_FOUND', `read the archive "${from}": no such file or folder`);
           await using engine = await engineFor(settings);
           const { tempFolder } = await import('../../../base/index.ts');
           const { spool } = await import('../build/spool.ts');
@@ -42,8 +44,10 @@ export const command: CliCommand = {
             file = join(stack.use(tempFolder(scratch, io.random)).path, 'archive');
             await spool(io.stdin, { path: file, signal });
           }
-          const loaded = await withProgress(c, { title: 'Loading', name: `load ${from}`, quiet: flags.quiet }, () =>
-            engine.images.load(file, { signal }),
+          const loaded = await withProgress(
+            c,
+            { title: 'Loading', name: `load ${from}`, quiet: flags.quiet, discreet: true },
+            () => engine.images.load(file, { signal }),
           );
           for (const image of loaded) {
             if (flags.quiet || image.names.length === 0) io.stdout.write(`${image.id}\n`);

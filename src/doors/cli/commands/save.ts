@@ -38,11 +38,15 @@ export const command: CliCommand = {
           const { fileSink } = await import('../../../engine/index.ts');
           const { stdoutSink } = await import('../stdout-sink.ts');
           await using engine = await engineFor(settings);
-          await withProgress(c, { title: 'Saving', name: `save ${names.join(' ')}`, quiet: flags.quiet }, async () => {
-            await using sink = toStdout ? stdoutSink() : fileSink(resolve(io.cwd, flags.output ?? ''), io.random);
-            await engine.images.save(names, sink, { format: flags.format, compression, signal });
-            await sink.close();
-          });
+          await withProgress(
+            c,
+            { title: 'Saving', name: `save ${names.join(' ')}`, quiet: flags.quiet, discreet: true },
+            async () => {
+              await using sink = toStdout ? stdoutSink() : fileSink(resolve(io.cwd, flags.output ?? ''), io.random);
+              await engine.images.save(names, sink, { format: flags.format, compression, signal });
+              await sink.close();
+            },
+          );
         }),
       );
   },

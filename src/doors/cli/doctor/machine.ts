@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { release, userInfo } from 'node:os';
 import { findTool, runTool, type Wait } from '../../../base/index.ts';
 import { findIdMaps } from '../../../worker/index.ts';
@@ -90,32 +90,36 @@ export function toolSection(): Section {
   return { title: 'Programs', findings };
 }
 
-/** What a step's network can be. */
-export function networkFindings(): Finding[] {
-  const tools = ['pasta', 'slirp4netns'].flatMap((name) => findTool(name) ?? []);
+/** What a step's network comes to; `used` is what the executors found to work. */
+export function networkFinding(used: string | undefined): Finding {
+  const name = 'network';
   const cni = cniConfiguration();
-  const found = [...(cni === undefined ? [] : [`CNI (${cni})`]), ...tools];
-  if (found.length === 0)
-    return [
-      {
-        name: 'network',
-        state: 'lacking',
-        text: 'neither CNI nor pasta nor slirp4netns',
-        lost: "Steps use the machine's own network, where they reach what listens on its loopback.",
-        remedy: 'Install passt or slirp4netns.',
-      },
-    ];
-  if (!existsSync('/dev/net/tun') && cni === undefined)
-    return [
-      {
-        name: 'network',
-        state: 'lacking',
-        text: `${found.join(', ')}, but no /dev/net/tun`,
-        lost: "Steps use the machine's own network.",
-        remedy: 'Load the module tun.',
-      },
-    ];
-  return [{ name: 'network', state: 'ok', text: found.join(', ') }];
+  const found = [
+    ...(cni === undefined ? [] : [`CNI (${cni})`]),
+    ...['pasta', 'slirp4netns'].flatMap((tool) => findTool(tool) ?? []),
+  ];
+  if (used !== undefined && used !== 'host') return { name, state: 'ok', text: `by ${used}` };
+  return {
+    name,
+    state: 'lacking',
+    text:
+      found.length === 0
+        ? 'neither CNI nor pasta nor slirp4netns'
+        : `${found.join(', ')}: installed, but without effect for this user`,
+    lost: "Steps use the machine's own network, where they reach what listens on its loopback.",
+    remedy: found.length === 0 ? 'Install passt or slirp4netns.' : tunRemedy(),
+  };
+}
+
+function tunRemedy(): string {
+  try {
+    accessSync('/dev/net/tun', constants.R_OK | constants.W_OK);
+    return 'A default route is needed, too.';
+  } catch {
+    return existsSync('/dev/net/tun')
+      ? 'Give this user /dev/net/tun: as root, chmod 666 /dev/net/tun.'
+      : 'As root: modprobe tun.';
+  }
 }
 
 function cniConfiguration(): string | undefined {

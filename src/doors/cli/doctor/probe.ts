@@ -25,7 +25,7 @@ const ROOTLESS: Readonly<Record<IdMaps['kind'], 'range' | 'single' | undefined>>
 export async function probeMain([stateFolder = '', kind = 'none']: readonly string[]): Promise<void> {
   let answer: unknown;
   try {
-    if (kind === 'none') sys.unshareMounts();
+    sys.unshareMounts();
     const rootless = ROOTLESS[kind as IdMaps['kind']];
     answer = { probes: await probeExecutors({ stateFolder, rootless, random: systemRandom, clock: systemClock }) };
   } catch (error) {

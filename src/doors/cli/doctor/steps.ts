@@ -2,7 +2,7 @@ import { messageOf, type Wait } from '../../../base/index.ts';
 import type { Engine } from '../../../engine/index.ts';
 import type { Io } from '../io.ts';
 import type { Finding, Section } from './finding.ts';
-import { networkFindings } from './machine.ts';
+import { networkFinding } from './machine.ts';
 import { probeHere } from './probe.ts';
 
 /** What RUN would get here, and every way of running steps on its own. */
@@ -26,7 +26,8 @@ export async function stepSection(
   }
   if (reason !== undefined && probes.length === 0)
     findings.push({ name: 'executors', state: 'broken', text: reason, lost: 'No step can run.' });
-  return { title: 'Running steps', findings: [...findings, ...networkFindings()] };
+  findings.push(networkFinding(probes.find(({ works }) => works)?.report?.network));
+  return { title: 'Running steps', findings };
 }
 
 const LOST: Readonly<Record<string, string>> = {

@@ -89,7 +89,7 @@ export function plainRenderer(screen: Screen, o: { readonly clock: Clock; readon
   function linesOf(event: BuildEvent, step: Step, item: Item | undefined): string[] {
     switch (event.kind) {
       case 'cached':
-        return event.verdict.hit ? [`CACHED (by ${event.verdict.by})`] : [];
+        return event.verdict.hit ? [`CACHED (${event.verdict.by})`] : [];
       case 'note':
         return [visibleText(event.text)];
       case 'progress':
