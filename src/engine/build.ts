@@ -79,6 +79,8 @@ class Build {
   /** Vertices that need a ground when they run, and of these the ones that do. */
   readonly #grounded = new Set<Digest>();
   readonly #started = new Set<Digest>();
+  /** Vertices that are not told of. */
+  readonly #hidden = new Set<Digest>();
   #groundTold = false;
   #epoch: number | undefined;
 
@@ -235,13 +237,25 @@ class Build {
   }
 
   #forward(event: SolveEvent): void | Promise<void> {
+    // The empty tree is no step that anybody took.
+    if (event.kind === 'vertex' ? isScratch(event.vertex.op) : this.#hidden.has(event.digest)) {
+      if (event.kind === 'vertex') this.#hidden.add(event.vertex.digest);
+      return undefined;
+    }
     if (event.kind === 'vertex') {
       if (needsGround(event.vertex.op)) this.#grounded.add(event.vertex.digest);
     } else if (event.kind === 'started') {
       if (this.#grounded.has(event.digest)) this.#started.add(event.digest);
     } else if (this.#started.has(event.digest)) this.#tellGround();
-    return this.#emit(toBuildEvent(event));
+    const told = toBuildEvent(event);
+    return this.#emit(
+      told.kind === 'vertex' ? { ...told, inputs: told.inputs.filter((id) => !this.#hidden.has(id as Digest)) } : told,
+    );
   }
+}
+
+function isScratch(op: Op): boolean {
+  return op.kind === 'source' && op.source.type === 'scratch';
 }
 
 function needsGround(op: Op): boolean {

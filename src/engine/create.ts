@@ -112,13 +112,30 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
   const scope = opened.move();
   return {
     build: (request, host, w) => runBuild(parts, request, host, w),
-    images: operations,
-    bases: new BaseOperations({ worker, sessionFor, images: operations }),
-    store: new StoreOperations({ folder: o.root, worker, database, leases, clock }),
+    images: explaining(operations, o.root),
+    bases: explaining(new BaseOperations({ worker, sessionFor, images: operations }), o.root),
+    store: explaining(new StoreOperations({ folder: o.root, worker, database, leases, clock }), o.root),
     ground: async (w) => (await worker.stage.ground(w)).report,
     root: (image, options) => openContainerRoot(image, { ...options, worker, sessionFor }),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
+}
+
+/** A service whose methods tell a full disk as what it is. */
+function explaining<T extends object>(service: T, root: string): T {
+  return new Proxy(service, {
+    get: (target, name) => {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => {
+        const result: unknown = Reflect.apply(member, target, args);
+        if (!(result instanceof Promise)) return result;
+        return result.catch((error: unknown) => {
+          throw explainFull(error, root);
+        });
+      };
+    },
+  });
 }
 
 /** Opens a part of the store, and says what is wrong with it where that fails. */

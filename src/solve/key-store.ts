@@ -123,10 +123,14 @@ export class KeyStore {
   }
 }
 
+/** Outputs are read only when somebody asks: most results on record are only needed by their id. */
 function toResult(row: Row): StoredResult {
+  let outputs: readonly ResultRecord[] | undefined;
   return {
     id: row['id'] as Digest,
-    outputs: JSON.parse(row['outputs'] as string) as ResultRecord[],
+    get outputs() {
+      return (outputs ??= JSON.parse(row['outputs'] as string) as ResultRecord[]);
+    },
     createdAt: row['created_at'] as number,
     usedAt: row['used_at'] as number,
   };

@@ -42,7 +42,7 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
     const [first, ...others] = inputs;
     if (!first) throw new TypeError('run a file step: it has no input 0');
     const root = await this.#layers.stacked(first, access);
-    const [base, ...sources] = await Promise.all([root, ...others].map((ref) => this.#layers.viewOf(ref, access)));
+    const [base, ...sources] = await this.#layers.viewsOf([root, ...others], access);
     if (!base) throw new TypeError('run a file step: its input 0 has no view');
     using scratch = tempFolder(this.#scratch, this.#random);
     const changes = await applyFileOp(op, {

@@ -1,4 +1,4 @@
-import { hasCode, mapBounded, type Clock, type Database, type Wait } from '../base/index.ts';
+import { hasCode, type Clock, type Database, type Wait } from '../base/index.ts';
 import type { Descriptor, Digest, DiskBlobStore } from '../blob/index.ts';
 import type { ImageStore } from '../image/index.ts';
 import { SharedWork } from '../solve/index.ts';
@@ -13,6 +13,7 @@ import {
 } from '../tree/index.ts';
 import { workerError } from './errors.ts';
 import { chainId, type FilesRef, type LayersRef, type Ref, type RefLayer } from './ref.ts';
+import { together } from './together.ts';
 
 /** Fetches the blob of a layer that lies elsewhere into the store. */
 export type FetchLayer = (
@@ -83,20 +84,10 @@ export class LayerService {
 
   /** All of these layers in the store, several at once. When one fails the others are given up, and have ended when this throws. */
   async ensure(layers: readonly RefLayer[], access: LayerAccess): Promise<void> {
-    const stop = new AbortController();
-    const signal = access.signal ? AbortSignal.any([access.signal, stop.signal]) : stop.signal;
-    const work: Promise<unknown>[] = [];
-    try {
-      await mapBounded(layers, AT_ONCE, (layer) => {
-        const bringing = this.tarOf(layer, { ...access, signal });
-        work.push(bringing);
-        return bringing;
-      });
-    } catch (error) {
-      stop.abort(error);
-      await Promise.allSettled(work);
-      throw error;
-    }
+    await together(layers, (layer, w) => this.tarOf(layer, { ...access, ...w }), {
+      limit: AT_ONCE,
+      signal: access.signal,
+    });
   }
 
   async treeOf(layer: RefLayer, access: LayerAccess): Promise<FileTree> {
@@ -124,6 +115,11 @@ export class LayerService {
     });
     this.#views.set(chain, view);
     return view;
+  }
+
+  /** `viewOf` of several at once. */
+  async viewsOf(refs: readonly Ref[], access: LayerAccess): Promise<readonly TreeView[]> {
+    return together(refs, (ref, w) => this.viewOf(ref, { ...access, ...w }), { limit: AT_ONCE, signal: access.signal });
   }
 
   /** The same as layers: files of the asking side become one, written when they are first asked for as such. */

@@ -44,15 +44,13 @@ export class DiffRunner implements OpRunner<DiffOp, Ref, Session> {
   }
 
   async run(_op: DiffOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
-    const { layers: lower } = await this.#layers.stacked(inputs[0], context);
-    const { layers: upper } = await this.#layers.stacked(inputs[1], context);
-    if (lower.every((layer, i) => upper[i]?.diffId === layer.diffId))
-      return [{ kind: 'layers', layers: upper.slice(lower.length) }];
+    const lower = await this.#layers.stacked(inputs[0], context);
+    const upper = await this.#layers.stacked(inputs[1], context);
+    if (lower.layers.every((layer, i) => upper.layers[i]?.diffId === layer.diffId))
+      return [{ kind: 'layers', layers: upper.layers.slice(lower.layers.length) }];
     const access = accessOf(context, this.#fetchFor);
-    const [below, above] = await Promise.all([
-      this.#layers.viewOf({ kind: 'layers', layers: lower }, access),
-      this.#layers.viewOf({ kind: 'layers', layers: upper }, access),
-    ]);
+    const [below, above] = await this.#layers.viewsOf([lower, upper], access);
+    if (!below || !above) throw new TypeError('run a diff step: it has no inputs');
     const changes = await changesBetween(below, above, { signal: context.signal });
     const { diffId } = await writeLayer(changes, { store: this.#layers.store, dialect: 'oci', signal: context.signal });
     return [{ kind: 'layers', layers: [{ diffId, createdAt: this.#clock.now() }] }];

@@ -240,10 +240,8 @@ export class Worker implements AsyncDisposable {
     const [only, ...more] = after.slice(before.length);
     if (only && more.length === 0 && before.every((layer, i) => layer.diffId === after[i]?.diffId)) return only;
     const access = this.access(o.session, o);
-    const [below, above] = await Promise.all([
-      this.layers.viewOf({ kind: 'layers', layers: before }, access),
-      this.layers.viewOf({ kind: 'layers', layers: after }, access),
-    ]);
+    const below = await this.layers.viewOf({ kind: 'layers', layers: before }, access);
+    const above = await this.layers.viewOf({ kind: 'layers', layers: after }, access);
     const changes = await changesBetween(below, above, o);
     const { diffId } = await writeLayer(changes, { store: this.store, dialect: 'oci', signal: o.signal });
     o.session.spare(diffId);
