@@ -12,10 +12,7 @@ export const cliError = errorTable({
   OUTPUT_CLOSED: 'cancelled',
   SECRET_UNREADABLE: 'not_found',
   AGENT_UNREACHABLE: 'unavailable',
-  LOGIN_INVALID: 'invalid',
-  NOT_LOGGED_IN: 'not_found',
   STORE_DAMAGED: 'failed',
-  NOTHING_RUNS: 'unsupported',
   INTERRUPTED: 'cancelled',
 });
 
