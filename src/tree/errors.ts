@@ -10,7 +10,7 @@ export const treeError = errorTable(
     PATH_TRAVERSAL: 'denied',
     ENTRY_UNENCODABLE: 'invalid',
     COMPRESSED_CORRUPT: 'invalid',
-    LAYER_CORRUPT: 'failed',
+    LAYER_CORRUPT: 'invalid',
     LAYER_MISMATCH: 'failed',
     CODEC_FAILED: 'internal',
     PATTERN_INVALID: 'invalid',
