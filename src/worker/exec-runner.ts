@@ -78,6 +78,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       throw workerError(
         'STEP_FAILED',
         `process "${op.args.join(' ')}" did not complete successfully: exit code: ${code}`,
+        { remedy: remedyFor(code) },
       );
     const layer = await this.#stage.commit(active, below, {
       codec: context.host.codecFor(context.vertex.digest),
@@ -86,6 +87,16 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     });
     return [{ kind: 'layers', layers: [...below, { diffId: layer, createdAt: this.#clock.now() }] }];
   }
+}
+
+/** By the exit codes that shells and runtimes give a meaning. */
+function remedyFor(code: number): string {
+  if (code === 126)
+    return 'The program is there and cannot be run: look at its mode, and whether it is made for this platform.';
+  if (code === 127)
+    return 'The program is not in the image: install it in a step before this one, or check its name and PATH.';
+  if (code === 137) return 'It was killed: unless it did so itself, this machine was out of memory.';
+  return 'Its output, above, says why. Mend it and build again: the steps before it are kept.';
 }
 
 function mountsOf(op: ExecOp): StepMount[] {
