@@ -22,6 +22,7 @@ export { HttpClient, httpError, redactUrl, type HttpOptions, type HttpRequest, t
 export { Lazy } from './lazy.ts';
 export { escapeOverlayPath, mountAll, mountError, unmount, type MountSpec } from './mounts.ts';
 export { isLoopback, proxyFor, type ProxyEnvironment } from './proxy.ts';
+export { isProcessAlive } from './process-alive.ts';
 export { systemRandom } from './random.ts';
 export { mapBounded, Semaphore } from './semaphore.ts';
 export * as sys from './sys/index.ts';

@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasErrno } from '../base/index.ts';
+import { hasErrno, isProcessAlive } from '../base/index.ts';
 import type { DiskBlobStore, Leases } from '../blob/index.ts';
 
 /** Removes what processes that were killed have left: half-written blobs, temporary folders, leases. Where a process of another pid namespace is at work nothing is touched: its pids mean nothing here. */
@@ -8,22 +8,14 @@ export async function cleanUp(o: { store: DiskBlobStore; leases: Leases; scratch
   if (o.leases.count() > 0) o.leases.expire();
   if (o.leases.strangers() > 0) return;
   try {
-    await o.store.clean(isAlive);
+    await o.store.clean(isProcessAlive);
     for (const name of readdirSync(o.scratch)) {
       const pid = /^tmp-(\d+)-/.exec(name)?.[1];
-      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(o.scratch, name), { recursive: true, force: true });
+      if (pid !== undefined && !isProcessAlive(Number(pid)))
+        rmSync(join(o.scratch, name), { recursive: true, force: true });
     }
   } catch (error) {
     // A store that may only be read still answers; another process may have cleaned up at the same time.
     if (!hasErrno(error, 'EACCES', 'EPERM', 'EROFS', 'ENOENT')) throw error;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !hasErrno(error, 'ESRCH');
   }
 }

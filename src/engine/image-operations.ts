@@ -19,6 +19,7 @@ import type { Compression } from './builder.ts';
 import type { ImageDetails, ImageService, ImageSummary, Location, TransferOptions } from './engine.ts';
 import { codecFor } from './export/context.ts';
 import { openLocation, writeLocation } from './location.ts';
+import { pushProgress } from './push-progress.ts';
 
 export type SessionFor = (host: Pick<BuildHost, 'credentials'>, insecure?: readonly string[]) => Session;
 
@@ -107,13 +108,7 @@ export class ImageOperations implements ImageService {
     await using session = this.#sessionFor(o.host, o.insecure ? [reference.registry] : []);
     return await this.#worker.registry(session).push(this.#open(record, session, o.compression), reference, {
       signal: o.signal,
-      progress: ({ descriptor, bytes, state }) =>
-        o.onProgress?.({
-          item: descriptor.digest,
-          current: bytes,
-          total: descriptor.size,
-          done: state === 'running' ? undefined : state === 'done' ? 'moved' : state,
-        }),
+      progress: pushProgress(o),
     });
   }
 

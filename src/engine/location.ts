@@ -24,6 +24,7 @@ import type { RegistryClient } from '../registry/index.ts';
 import type { Location, TransferProgress } from './engine.ts';
 import { engineError } from './errors.ts';
 import { fileSink } from './file-sink.ts';
+import { pushProgress } from './push-progress.ts';
 
 const TRANSPORTS = ['store', 'docker', 'oci', 'oci-archive', 'docker-archive'] as const;
 type Transport = (typeof TRANSPORTS)[number];
@@ -106,13 +107,7 @@ export async function writeLocation(text: Location, value: Image | Index, o: Pla
     if (!o.client) throw engineError('LOCATION_INVALID', `write "${text}": a registry cannot be written here`);
     return o.client.push(value, parseReference(place), {
       signal: o.signal,
-      progress: ({ descriptor, bytes, state }) =>
-        o.onProgress?.({
-          item: descriptor.digest,
-          current: bytes,
-          total: descriptor.size,
-          done: state === 'running' ? undefined : state === 'done' ? 'moved' : state,
-        }),
+      progress: pushProgress(o),
     });
   }
   if (transport === 'store') {

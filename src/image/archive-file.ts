@@ -1,9 +1,8 @@
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { hasErrno, throwIfCancelled, type Bytes, type Random, type Wait } from '../base/index.ts';
-import { decompressed } from '../tree/index.ts';
+import { decompressed, compressionOf } from '../tree/index.ts';
 import { imageError } from './errors.ts';
-import { sniffCompression } from './sniff-compression.ts';
 import { indexTar, type TarItem } from './tar-scan.ts';
 
 /** A tar archive of which single files can be read: only its headers were looked at. */
@@ -31,7 +30,7 @@ export class ArchiveFile implements Disposable {
     const what = o.what ?? (typeof source === 'string' ? source : 'the archive');
     let fd = typeof source === 'string' ? openArchive(source) : await spool(source, { ...o, what });
     try {
-      if (sniffCompression(readAt(fd, 0, 6)) !== 'none') {
+      if (compressionOf(readAt(fd, 0, 6)) !== 'none') {
         const packed = fdBytes(fd, { offset: 0, length: fstatSync(fd).size });
         const plain = await spool(await decompressed(packed, { what: `open archive "${what}"`, signal: o.signal }), {
           ...o,

@@ -1,5 +1,6 @@
 import { Lazy, type Wait } from '../base/index.ts';
 import { Digester, isDigest, verified, type BlobReader, type Descriptor, type Digest } from '../blob/index.ts';
+import { compressionOf } from '../tree/index.ts';
 import type { ArchiveFile } from './archive-file.ts';
 import { canonicalName, type BundledImage } from './bundle.ts';
 import { CONFIG_LIMIT, parseConfig } from './config-codec.ts';
@@ -8,7 +9,6 @@ import type { Image, Layer } from './image.ts';
 import { layerFromBlob } from './layer-from.ts';
 import { makeImage } from './make-image.ts';
 import { layerType } from './media-types.ts';
-import { sniffCompression } from './sniff-compression.ts';
 import type { TarItem } from './tar-scan.ts';
 
 interface SavedImage {
@@ -74,7 +74,7 @@ async function describe(
 ): Promise<Descriptor> {
   let head: Uint8Array = new Uint8Array();
   for await (const chunk of file.read(item, { length: 6 })) head = chunk;
-  const compression = sniffCompression(head);
+  const compression = compressionOf(head);
   if (compression === 'bzip2' || compression === 'xz')
     throw imageError(
       'LAYER_UNSUPPORTED',

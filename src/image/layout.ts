@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import {
   fileBytes,
   hasErrno,
+  isProcessAlive,
   messageOf,
   sleep,
   sys,
@@ -215,18 +216,9 @@ async function lockIndex(folder: string, w: Wait): Promise<Disposable> {
 function temporaryFolder(folder: string, random: Random): { readonly path: string } & Disposable {
   for (const name of readdirSync(folder)) {
     const pid = /^\.strake-(\d+)-/.exec(name)?.[1];
-    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
+    if (pid !== undefined && !isProcessAlive(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
   }
   const path = join(folder, `.strake-${process.pid}-${random.hex(6)}`);
   mkdirSync(path);
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return !hasErrno(error, 'ESRCH');
-  }
 }

@@ -27,6 +27,6 @@ export { openLayer } from './toc.ts';
 export { changedEntries, whiteoutOf, type NodeChange } from './changes.ts';
 export { archiveTree } from './archive-tree.ts';
 export { compressLayer } from './compress-layer.ts';
-export { decompressed } from './decompress.ts';
+export { compressionOf, decompressed } from './decompress.ts';
 export { importLayer } from './import-layer.ts';
 export type { Names } from './select.ts';
