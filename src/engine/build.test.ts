@@ -3,6 +3,9 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { CodedError, kindOf } from '../base/index.ts';
+import type { Frontend, PlannedImage } from '../frontend/index.ts';
+import { scratch, type State } from '../graph/index.ts';
+import { tarFileTree } from '../tree/index.ts';
 import { EngineRig, type Built } from './engine-rig.suite.ts';
 
 const STAGES = `FROM scratch AS build
@@ -280,4 +283,67 @@ RUN id
     [(unknown.error as CodedError).code, (unknown.error as CodedError).place?.line],
     ['STEP_USER_UNKNOWN', 3],
   );
+});
+
+/** A step in the rig's language. */
+function run(below: State, script: string): State {
+  const op = {
+    args: ['sh', '-c', script],
+    env: [],
+    cwd: '/',
+    user: '',
+    mounts: [{ type: 'bind', target: '/', input: 0, readonly: false, output: 0 }],
+    network: 'default',
+    security: 'sandbox',
+    platform: { os: 'linux', architecture: 'amd64' },
+  } as const;
+  return below.exec(op, [], { name: script });
+}
+
+function planOf(image: Pick<PlannedImage, 'layers' | 'root'>): Frontend {
+  const platform = { os: 'linux', architecture: 'amd64' };
+  const history = image.layers.map((_, i) => ({ created_by: `layer ${i}` }));
+  const config = { ...platform, config: {}, rootfs: { type: 'layers' as const, diff_ids: [] }, history };
+  const result = { ...image, platform, config, baseHistory: 0, attestations: [] };
+  return async () => ({ results: new Map([['linux/amd64', result]]), metadata: new Map() });
+}
+
+test('layers that do not simply lie on each other are made of what is before and after each', async () => {
+  const left = run(scratch, 'write /left 1');
+  const right = run(scratch, 'write /right 1');
+  const two = run(run(scratch, 'write /a 1'), 'write /b 2 && rm /a');
+  const dialect = 'oci' as const;
+  const frontends = {
+    beside: planOf({
+      layers: [
+        { kind: 'step', before: scratch, after: left, dialect },
+        { kind: 'step', before: scratch, after: right, dialect },
+      ],
+      root: left,
+    }),
+    squashed: planOf({ layers: [{ kind: 'step', before: scratch, after: two, dialect }], root: two }),
+    nothing: planOf({ layers: [{ kind: 'step', before: two, after: two, dialect }], root: two }),
+    changed: planOf({ layers: [{ kind: 'step', before: two, after: left, dialect }], root: left }),
+  };
+  await using rig = await EngineRig.open({ frontends });
+  const files: Record<string, string[]> = {};
+  for (const frontend of Object.keys(frontends)) {
+    const exports = [
+      { type: 'store', names: [frontend] },
+      { type: 'tar', sink: frontend },
+    ] as const;
+    done(await rig.build({}, { frontend, exports }));
+    const { layers, config } = await rig.engine.images.inspect(frontend);
+    assert.deepEqual(layers.length, config.history?.length);
+    const seen: string[] = [];
+    for (const { diffId } of layers) {
+      const hex = diffId.slice('sha256:'.length);
+      const tree = await tarFileTree(join(rig.root, 'blobs/sha256', hex.slice(0, 2), hex));
+      seen.push(
+        (await tree.entries()).map((entry) => `${entry.type === 'whiteout' ? '-' : ''}${entry.path}`).join(' '),
+      );
+    }
+    files[frontend] = seen;
+  }
+  assert.deepEqual(files, { beside: ['left', 'right'], squashed: ['b'], nothing: [''], changed: ['-b left'] });
 });

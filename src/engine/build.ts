@@ -166,10 +166,9 @@ class Build {
     const w = { signal: solving.signal };
     const { layers: root } = await this.#layersOf(solving, image.root);
     const steps = image.layers.filter(({ kind }) => kind === 'step').length;
-    const bases = image.layers.length - steps;
     // A base of packages does not know its layers before it is made: it is one.
-    const below = bases === 0 ? 0 : image.config.rootfs.diff_ids.length || 1;
-    const simple = bases <= 1 && root.length === below + steps;
+    const below = steps === image.layers.length ? 0 : image.config.rootfs.diff_ids.length || 1;
+    const simple = isChain(image) && root.length === below + steps;
     const solved = simple ? root : await this.#stacked(solving, image);
     if (this.#started.size > 0) this.#tellGround();
     const epoch = this.#epoch;
@@ -260,6 +259,21 @@ function isScratch(op: Op): boolean {
 
 function needsGround(op: Op): boolean {
   return op.kind === 'exec' || (op.kind === 'source' && op.source.type === 'packages');
+}
+
+/** True when each layer is what a step has put on top of all before, and the root is what the last one left. */
+function isChain({ layers, root }: PlannedImage): boolean {
+  let top: State | undefined;
+  for (const layer of layers) {
+    if (layer.kind === 'base' ? top !== undefined : !isSame(layer.before, top)) return false;
+    top = layer.kind === 'base' ? layer.image : layer.after;
+  }
+  return isSame(root, top);
+}
+
+function isSame(a: State | undefined, b: State | undefined): boolean {
+  const [one, other] = [a?.edge, b?.edge];
+  return one?.vertex.digest === other?.vertex.digest && one?.output === other?.output;
 }
 
 /** The epoch that the frontend read in what it was given to build. */

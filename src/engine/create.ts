@@ -12,6 +12,7 @@ import {
 } from '../base/index.ts';
 import { DiskBlobStore, Leases } from '../blob/index.ts';
 import { dockerfileFrontend } from '../frontend/dockerfile/index.ts';
+import type { Frontend } from '../frontend/index.ts';
 import { ImageStore, type OpenRemote } from '../image/index.ts';
 import { RegistryClient } from '../registry/index.ts';
 import { compressLayer } from '../tree/index.ts';
@@ -45,6 +46,8 @@ export interface EngineOptions {
   readonly executor?: 'runc' | 'crun' | 'builtin' | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
+  /** Further frontends, by the name that a request asks for them. */
+  readonly frontends?: Readonly<Record<string, Frontend>> | undefined;
   /** Where steps run, rather than on the best ground that this machine has. */
   readonly openGround?: (() => Promise<Ground>) | undefined;
 }
@@ -98,7 +101,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
       }),
   });
   opened.use(worker);
-  const parts = { worker, frontends: FRONTENDS, clock, random };
+  const parts = { worker, frontends: { ...FRONTENDS, ...o.frontends }, clock, random };
   /** A build session for what is no build: moving images, making bases. */
   const sessionFor = (host: Pick<BuildHost, 'credentials'>, insecure: readonly string[] = []): Session =>
     worker.openSession({

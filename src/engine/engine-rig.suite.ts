@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cancelled, systemRandom, unlessCancelled, type Clock } from '../base/index.ts';
 import type { Executor, Process } from '../exec/index.ts';
+import type { Frontend } from '../frontend/index.ts';
 import { canonicalReference, parseReference } from '../image/index.ts';
 import { MemorySnapshotter, type MemoryTree } from '../snapshot/index.ts';
 import { folderSource } from '../tree/index.ts';
@@ -28,9 +29,12 @@ export interface RigOptions {
   readonly root?: string | undefined;
   readonly snapshotter?: MemorySnapshotter | undefined;
   readonly credential?: Credential | undefined;
+  readonly frontends?: Readonly<Record<string, Frontend>> | undefined;
 }
 
 export interface BuildOptions {
+  /** `dockerfile` by default. */
+  readonly frontend?: string | undefined;
   readonly exports?: readonly ExportRequest[] | undefined;
   /** Names in the local store, where `exports` are not given. */
   readonly names?: readonly string[] | undefined;
@@ -100,6 +104,7 @@ export class EngineRig implements AsyncDisposable {
       keeper: { command: '/nonexistent', args: [] },
       bases: { apt: () => Promise.reject(new Error('no apt here')), named: new Map() },
       clock,
+      frontends: o.frontends,
       openGround: async () => ground.open(root),
     });
     return new EngineRig({ engine, root, clock, ground, folder, o });
@@ -178,7 +183,7 @@ export class EngineRig implements AsyncDisposable {
 
 function requestOf(o: BuildOptions): BuildRequest & ImageMetadata {
   return {
-    frontend: 'dockerfile',
+    frontend: o.frontend ?? 'dockerfile',
     options: o.options ?? {},
     platforms: [],
     exports: o.exports ?? [

@@ -25,11 +25,15 @@ export interface Session extends SessionInit, AsyncDisposable {
   hold(): AsyncDisposable;
 }
 
-/** A session on a lease; `end` gives back all else that was made for it. */
-export function openSession(init: SessionInit, o: { lease: Lease; end: () => Promise<void> }): Session {
+/** A session on a lease of its own; `end` gives back all else that was made for it. */
+export function openSession(init: SessionInit, o: { lease: () => Lease; end: () => Promise<void> }): Session {
   const spared = new Set<Digest>();
-  let holders = 1;
-  const give = (): AsyncDisposable => {
+  let lease: Lease | undefined;
+  let holders = 0;
+  const hold = (): AsyncDisposable => {
+    // A step that waited for its turn may begin after its build has ended, because another one waits for it.
+    lease ??= o.lease();
+    holders += 1;
     let given = false;
     return {
       [Symbol.asyncDispose]: async () => {
@@ -37,28 +41,28 @@ export function openSession(init: SessionInit, o: { lease: Lease; end: () => Pro
         given = true;
         holders -= 1;
         if (holders > 0) return;
+        const ended = lease;
+        lease = undefined;
+        spared.clear();
         try {
           await o.end();
         } finally {
-          await o.lease[Symbol.asyncDispose]();
+          await ended?.[Symbol.asyncDispose]();
         }
       },
     };
   };
-  const own = give();
+  const own = hold();
   return {
     ...init,
     codecFor: (vertex) => init.codecFor(vertex),
     spare: (...digests) => {
       const more = digests.filter((digest) => !spared.has(digest));
-      if (more.length === 0 || holders === 0) return;
-      o.lease.add(...more);
+      if (more.length === 0 || !lease) return;
+      lease.add(...more);
       for (const digest of more) spared.add(digest);
     },
-    hold: () => {
-      holders += 1;
-      return give();
-    },
+    hold,
     [Symbol.asyncDispose]: () => own[Symbol.asyncDispose](),
   };
 }

@@ -168,7 +168,7 @@ export class Worker implements AsyncDisposable {
   /** A session of a build, or of what is no build; close it when that ends. */
   openSession(init: SessionInit): Session {
     const session = openSession(init, {
-      lease: this.lease(),
+      lease: () => this.lease(),
       end: async () => {
         const client = this.#clients.get(session);
         this.#clients.delete(session);
