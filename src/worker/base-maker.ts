@@ -31,6 +31,8 @@ import type { StepProgress } from '../solve/index.ts';
 import { openLayer, unionOf, viewTree, writeLayer, type FileTree } from '../tree/index.ts';
 import { workerError } from './errors.ts';
 import type { Ground } from './ground/index.ts';
+import { findIdMaps } from './ground/namespaces.ts';
+import { canMount } from './ground/open-ground.ts';
 import type { RefLayer } from './ref.ts';
 import type { Stage } from './stage.ts';
 
@@ -193,7 +195,9 @@ export class BaseMaker {
 
   /** What the layer of a lock depends on, besides the lock. */
   async keyOf(digest: Digest): Promise<Digest> {
-    return digestOf(canonicalJson({ packages: digest, maker: MAKER }));
+    // Where only one id is to be had the base is made without its scripts; once that has changed it is made anew.
+    const hasIds = canMount() || 'kind' in findIdMaps();
+    return digestOf(canonicalJson({ packages: digest, maker: MAKER, ...(hasIds ? {} : { scripts: false }) }));
   }
 
   /** The base as one layer. Packages are fetched, unpacked and configured in the sandbox, and what differs from one making to the next is cleaned away. */
