@@ -44,18 +44,25 @@ async function unit(shard: number): Promise<void> {
 
 async function endToEnd(): Promise<void> {
   const files = await matching('e2e/**/*.test.ts');
-  if (files.length > 0) await tests('e2e', ['--test-concurrency=2', `--test-timeout=${full ? 3_600_000 : 600_000}`, ...files]);
+  if (files.length > 0)
+    await tests('e2e', ['--test-concurrency=2', `--test-timeout=${full ? 3_600_000 : 600_000}`, ...files]);
 }
 
 async function matching(...patterns: string[]): Promise<string[]> {
   const files: string[] = [];
-  for (const pattern of patterns) for await (const file of glob(pattern, { exclude: ['**/node_modules/**'] })) files.push(file);
+  for (const pattern of patterns)
+    for await (const file of glob(pattern, { exclude: ['**/node_modules/**'] })) files.push(file);
   return files.filter((file) => only.length === 0 || only.some((part) => file.includes(part))).sort();
 }
 
 async function tests(name: string, nodeArgs: readonly string[]): Promise<void> {
   const report = join(scratch, `${name.replaceAll(/\W/g, '-')}.tap`);
-  const reporters = ['--test-reporter=dot', '--test-reporter-destination=stdout', '--test-reporter=tap', `--test-reporter-destination=${report}`];
+  const reporters = [
+    '--test-reporter=dot',
+    '--test-reporter-destination=stdout',
+    '--test-reporter=tap',
+    `--test-reporter-destination=${report}`,
+  ];
   const started = Date.now();
   const code = await run(name, 'node', ['--disable-warning=ExperimentalWarning', '--test', ...reporters, ...nodeArgs]);
   const tap = readFileSync(report, 'utf8');
@@ -63,9 +70,12 @@ async function tests(name: string, nodeArgs: readonly string[]): Promise<void> {
   totals.pass += count('pass');
   totals.fail += count('fail') + count('cancelled');
   totals.skipped += count('skipped');
-  for (const match of tap.matchAll(/^\s*ok \d+ - (.*?) # SKIP ?(.*)$/gm)) console.log(`skipped: ${match[1]}: ${match[2]}`);
+  for (const match of tap.matchAll(/^\s*ok \d+ - (.*?) # SKIP ?(.*)$/gm))
+    console.log(`skipped: ${match[1]}: ${match[2]}`);
   const seconds = ((Date.now() - started) / 1000).toFixed(1);
-  console.log(`${name}: ${count('pass')} passed, ${count('fail') + count('cancelled')} failed, ${count('skipped')} skipped, ${seconds} s`);
+  console.log(
+    `${name}: ${count('pass')} passed, ${count('fail') + count('cancelled')} failed, ${count('skipped')} skipped, ${seconds} s`,
+  );
   if (code !== 0 && count('fail') + count('cancelled') === 0) fail(`${name}: the runner ended with ${code}`);
 }
 
@@ -76,7 +86,12 @@ function fail(what: string): void {
 
 function run(name: string, command: string, commandArgs: readonly string[]): Promise<number> {
   console.log(`— ${name}`);
-  const env = { ...process.env, STRAKE_TEST_FULL: full ? '1' : '', STRAKE_TEST_SHARED: join(scratch, 'shared'), NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile') };
+  const env = {
+    ...process.env,
+    STRAKE_TEST_FULL: full ? '1' : '',
+    STRAKE_TEST_SHARED: join(scratch, 'shared'),
+    NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile'),
+  };
   const child = spawn(command, commandArgs, { stdio: ['ignore', 'inherit', 'inherit'], env });
   return new Promise((resolve) => child.on('close', (code) => resolve(code ?? 1)));
 }
