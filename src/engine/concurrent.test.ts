@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { kindOf, type CodedError } from '../base/index.ts';
-import { EngineRig } from './engine-rig.suite.ts';
+import { EngineRig, type BuildOptions, type Built } from './engine-rig.suite.ts';
+import type { BuildEvent } from './index.ts';
 
 const SLOW = { Dockerfile: 'FROM scratch\nCOPY a /a\nRUN wait gate && random /b\nRUN cat /b\n', a: 'a' };
 
@@ -9,10 +10,9 @@ test('two builds of the same at once in one engine run each step once and come t
   await using rig = await EngineRig.open();
   const one = rig.build(SLOW, { names: ['one'] });
   await rig.ground.reached('gate');
-  const two = rig.build(SLOW, { names: ['two'] });
-  await waitFor(two, rig);
+  const two = await joining(rig, SLOW, { names: ['two'] });
   rig.ground.pass('gate');
-  const [first, second] = await Promise.all([one, two]);
+  const [first, second] = await Promise.all([one, two.built]);
   assert.deepEqual([first.error, second.error], [undefined, undefined]);
   assert.equal(first.id, second.id);
   assert.equal(rig.ground.commands.filter((command) => command.startsWith('random')).length, 1);
@@ -29,13 +29,12 @@ test('when the build that began a step is cancelled the one that waits for it st
   const controller = new AbortController();
   const one = rig.build(SLOW, { signal: controller.signal });
   await rig.ground.reached('gate');
-  const two = rig.build(SLOW);
-  await waitFor(two, rig);
+  const two = await joining(rig, SLOW);
   controller.abort();
   const cancelled = await one;
   assert.equal(kindOf(cancelled.error), 'cancelled');
   rig.ground.pass('gate');
-  const built = await two;
+  const built = await two.built;
   assert.equal(built.error, undefined);
   assert.equal(rig.ground.running.size, 0);
 });
@@ -45,10 +44,9 @@ test('a failure of a shared step is told of in both builds', async () => {
   const files = { Dockerfile: 'FROM scratch\nRUN wait gate && exit 3\n' };
   const one = rig.build(files);
   await rig.ground.reached('gate');
-  const two = rig.build(files);
-  await waitFor(two, rig);
+  const two = await joining(rig, files);
   rig.ground.pass('gate');
-  for (const built of await Promise.all([one, two])) {
+  for (const built of await Promise.all([one, two.built])) {
     assert.equal((built.error as CodedError).code, 'STEP_FAILED');
     assert.equal((built.error as CodedError).place?.line, 2);
     assert.equal(built.events.filter((event) => event.kind === 'completed' && event.error !== undefined).length, 1);
@@ -85,9 +83,18 @@ COPY --from=b /b /
   assert.equal((await building).error, undefined);
 });
 
-/** Until this build waits for a step of another one. */
-async function waitFor(building: Promise<unknown>, rig: EngineRig): Promise<void> {
-  const waiting = new Promise((resolve) => setTimeout(resolve, 100, 'waits'));
-  assert.equal(await Promise.race([building, waiting]), 'waits');
+/** A second build, begun and waiting for a step of the first. */
+async function joining(
+  rig: EngineRig,
+  files: Record<string, string>,
+  o: BuildOptions = {},
+): Promise<{ built: Promise<Built> }> {
+  const { promise: waits, resolve } = Promise.withResolvers<void>();
+  const onEvent = (event: BuildEvent): void => {
+    if (event.kind === 'note' && event.text.startsWith('the same step is running')) resolve();
+  };
+  const built = rig.build(files, { ...o, onEvent });
+  await Promise.race([waits, built.then(() => assert.fail('the second build waited for nothing'))]);
   assert.equal(rig.ground.running.size, 1);
+  return { built };
 }
