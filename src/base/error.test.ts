@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { CodedError, errorTable, hasCode, hasErrno, kindOf, messageOf, systemFailure } from './error.ts';
+import { CodedError, errorTable, hasCode, hasErrno, kindOf, messageOf, reasonOf, systemFailure } from './error.ts';
 
 const fail = errorTable({ BLOB_LOST: 'not_found', DISK_FULL: 'exhausted' });
 
@@ -44,10 +44,17 @@ test('what was thrown has a kind and one line', () => {
   assert.equal(messageOf('m'), 'm');
   assert.equal(messageOf(errnoOf('/no such file')), 'no such file or folder (open "/no such file")');
   assert.equal(messageOf(errnoOf('/')), 'it is a folder');
+  assert.equal(reasonOf(errnoOf('/no such file')), 'no such file or folder');
+  assert.equal(reasonOf('m'), 'm');
   assert.equal(messageOf(fail('DISK_FULL', 'm')), 'm');
   const refused = { errno: -111, code: 'ECONNREFUSED', syscall: 'connect', address: '127.0.0.1', port: 9 };
   assert.equal(messageOf(Object.assign(new Error('x'), refused)), 'connection refused (connect 127.0.0.1:9)');
   const spawned = { errno: -2, code: 'ENOENT', syscall: 'spawn a', path: 'a' };
   assert.equal(messageOf(Object.assign(new Error('x'), spawned)), 'no such file or folder (start "a")');
   assert.equal(systemFailure(new Error('x')), undefined);
+  const twice = new SuppressedError(
+    new Error('giving back'),
+    new SuppressedError(undefined, fail('DISK_FULL', 'first')),
+  );
+  assert.deepEqual([kindOf(twice), messageOf(twice)], ['exhausted', 'first']);
 });

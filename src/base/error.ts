@@ -73,8 +73,16 @@ export function errorTable<const T extends Readonly<Record<string, ErrorKind>>>(
   return Object.assign(fail, { table });
 }
 
+/** What went wrong first, where giving things back went wrong after it (`using`). */
+export function firstFailure(error: unknown): unknown {
+  let first = error;
+  while (first instanceof SuppressedError) first = first.suppressed;
+  return first;
+}
+
 /** What an unknown thrown value means. */
-export function kindOf(error: unknown): ErrorKind {
+export function kindOf(thrown: unknown): ErrorKind {
+  const error = firstFailure(thrown);
   if (error instanceof CodedError) return error.kind;
   if (error instanceof Error && error.name === 'AbortError') return 'cancelled';
   const errno = (error as NodeJS.ErrnoException | undefined)?.code;
@@ -93,11 +101,17 @@ export function hasErrno(error: unknown, ...names: string[]): error is NodeJS.Er
 }
 
 /** One line for an unknown thrown value; for a system error words instead of its name: `permission denied (open "/x")`. */
-export function messageOf(error: unknown): string {
+export function messageOf(thrown: unknown): string {
+  const error = firstFailure(thrown);
   if (!(error instanceof Error)) return String(error);
   const system = systemFailure(error);
   if (!system) return error.message;
   return system.action === undefined ? system.words : `${system.words} (${system.action})`;
+}
+
+/** `messageOf` without what was done, for a message that begins with that. */
+export function reasonOf(thrown: unknown): string {
+  return systemFailure(firstFailure(thrown))?.words ?? messageOf(thrown);
 }
 
 /** A system error in words: what was done (`open "/x"`) and what came of it (`permission denied`). Undefined for anything else. */

@@ -3,14 +3,17 @@ export { Channel } from './channel.ts';
 export { canonicalJson, type Json } from './canonical-json.ts';
 export { systemClock, type Clock, type Random } from './clock.ts';
 export { Database, type Row, type SqlValue } from './database.ts';
+export { currentUser } from './current-user.ts';
 export { editDistance } from './edit-distance.ts';
 export {
   CodedError,
   errorTable,
+  firstFailure,
   hasCode,
   hasErrno,
   kindOf,
   messageOf,
+  reasonOf,
   systemFailure,
   type CodedErrorInit,
   type ErrorDetails,

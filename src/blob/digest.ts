@@ -13,6 +13,7 @@ export const blobError = errorTable(
     BLOB_MISMATCH: 'invalid',
   },
   {
+    BLOB_NOT_FOUND: 'Make or fetch the image again: a part of it is missing.',
     BLOB_CORRUPT: 'Make or fetch it again; "strake doctor --check-store" tells whether the store is damaged.',
     BLOB_MISMATCH: 'Fetch it again; if it is the same then, whoever offers it must repair it.',
   },

@@ -126,5 +126,8 @@ test('what cannot be written is named', async (t) => {
     kind: 'failed',
   });
   const deep = memoryTree({ ['n'.repeat(300)]: '' });
-  await assert.rejects(extractTree(deep, root), { code: 'EXTRACT_FAILED', message: /^write "n+": name too long/ });
+  await assert.rejects(extractTree(deep, root), {
+    code: 'EXTRACT_FAILED',
+    message: /^write "\/.*\/n+": name too long/,
+  });
 });

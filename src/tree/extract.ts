@@ -16,8 +16,8 @@ import {
   symlinkSync,
   writeSync,
 } from 'node:fs';
-import { dirname } from 'node:path';
-import { hasErrno, messageOf, sys, throwIfCancelled, type Wait } from '../base/index.ts';
+import { dirname, join } from 'node:path';
+import { hasErrno, reasonOf, sys, throwIfCancelled, type Wait } from '../base/index.ts';
 import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
 import type { FileTree } from './file-tree.ts';
@@ -45,7 +45,7 @@ export async function extractTree(
   const tree = viewTree('walk' in source ? source : await unionOf([source], o));
   const entries = await tree.entries(o);
   const extraction = new Extraction(folder, o.owner === 'keep');
-  let current = folder;
+  let current = '';
   try {
     makeFolder(folder);
     for (const entry of entries) {
@@ -63,7 +63,7 @@ export async function extractTree(
       if (entry.type === 'directory') extraction.finishFolder(entry);
     }
   } catch (error) {
-    throw extractError(current, error);
+    throw extractError(join(folder, current), error);
   }
   const bytes = entries.reduce((sum, entry) => sum + entry.size, 0);
   return { entries: entries.length, bytes, skipped: extraction.skipped };
@@ -226,17 +226,17 @@ function setTime(entry: Entry, path: string | Buffer): void {
 function extractError(path: string, error: unknown): unknown {
   const cause = { cause: error };
   if (hasErrno(error, 'ENOSPC', 'EDQUOT', 'EMFILE'))
-    return treeError('EXTRACT_FULL', `write "${path}": ${messageOf(error)}`, {
+    return treeError('EXTRACT_FULL', `write "${path}": ${reasonOf(error)}`, {
       ...cause,
       remedy: 'Make room and run it again.',
     });
   if (hasErrno(error, 'EACCES', 'EPERM', 'EROFS'))
-    return treeError('EXTRACT_DENIED', `write "${path}": ${messageOf(error)}`, {
+    return treeError('EXTRACT_DENIED', `write "${path}": ${reasonOf(error)}`, {
       ...cause,
       remedy: 'Write to a folder that you may write to; ids and devices can be kept by root only.',
     });
   const { code } = error as { code?: unknown };
   if (typeof code === 'string' && /^E[A-Z]+$/.test(code))
-    return treeError('EXTRACT_FAILED', `write "${path}": ${messageOf(error)}`, cause);
+    return treeError('EXTRACT_FAILED', `write "${path}": ${reasonOf(error)}`, cause);
   return error;
 }
