@@ -176,10 +176,10 @@ test('a file sink writes through links and to devices, and refuses folders', asy
   await write('/dev/null');
   assert.ok(statSync('/dev/null').isCharacterDevice());
   mkdirSync(rig.path('folder'));
-  await assert.rejects(write(rig.path('folder')), { code: 'EXPORT_FAILED' });
+  await assert.rejects(write(rig.path('folder')), { code: 'EXPORT_INVALID' });
   await assert.rejects(
     write(rig.path('none/file')),
-    (error) => error instanceof CodedError && error.code === 'EXPORT_FAILED',
+    (error) => error instanceof CodedError && error.code === 'EXPORT_NO_FOLDER',
   );
   {
     await using left = fileSink(rig.path('left'), systemRandom);

@@ -1,11 +1,11 @@
 import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { hasErrno, messageOf, type Random } from '../base/index.ts';
+import { hasErrno, reasonOf, type Random } from '../base/index.ts';
 import type { ByteSink } from '../worker/index.ts';
 import { engineError } from './errors.ts';
 
 /**
- * A file that appears under its name only when it is whole; "-" is standard output. What is there and no regular file (a device, a pipe) is written to as it is. Throws `EXPORT_FAILED`, `EXPORT_FULL`.
+ * A file that appears under its name only when it is whole; "-" is standard output. What is there and no regular file (a device, a pipe) is written to as it is. Throws `EXPORT_FAILED`, `EXPORT_FULL`, `EXPORT_DENIED`, `EXPORT_NO_FOLDER`.
  */
 export function fileSink(path: string, random: Random): ByteSink {
   if (path === '-') return stdoutSink();
@@ -43,7 +43,7 @@ function targetOf(path: string): { readonly path: string; readonly special: bool
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) return { path, special: false };
   if (stat.isDirectory())
-    throw engineError('EXPORT_FAILED', `write "${path}": it is a folder`, { remedy: 'Name a file in it.' });
+    throw engineError('EXPORT_INVALID', `write "${path}": it is a folder`, { remedy: 'Name a file in it.' });
   return stat.isFile() ? { path: realpathSync(path), special: false } : { path, special: true };
 }
 
@@ -56,7 +56,18 @@ function attempt<T>(path: string, work: () => T): T {
         cause: error,
         remedy: 'Make room there, or write to another file system.',
       });
-    throw engineError('EXPORT_FAILED', `write "${path}": ${messageOf(error)}`, { cause: error });
+    const message = `write "${path}": ${reasonOf(error)}`;
+    if (hasErrno(error, 'EACCES', 'EPERM', 'EROFS'))
+      throw engineError('EXPORT_DENIED', message, {
+        cause: error,
+        remedy: 'Name a place that this user may write to.',
+      });
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR'))
+      throw engineError('EXPORT_NO_FOLDER', message, {
+        cause: error,
+        remedy: 'Make its folder first, or name another.',
+      });
+    throw engineError('EXPORT_FAILED', message, { cause: error });
   }
 }
 

@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { findTool, hasErrno, messageOf, runTool, type Wait } from '../../base/index.ts';
+import { currentUser, findTool, hasErrno, messageOf, runTool, type Wait } from '../../base/index.ts';
 import { groundError } from './errors.ts';
 
 /** A range of ids: `count` of them from `outside` on, which are `inside` on in the namespace. */
@@ -20,16 +19,17 @@ export type IdMaps =
 
 /** The maps that /etc/subuid, /etc/subgid, newuidmap and newgidmap allow this user, or why there are none (subuid(5), newuidmap(1)). */
 export function findIdMaps(): Extract<IdMaps, { kind: 'range' }> | { readonly reason: string } {
-  const user = userInfo();
+  const user = currentUser();
+  if (user.name === undefined) return { reason: `there is no user with the id ${user.uid} in /etc/passwd` };
   for (const tool of ['newuidmap', 'newgidmap'])
     if (findTool(tool) === undefined) return { reason: `${tool} is not installed (package uidmap)` };
-  const uids = subordinate('/etc/subuid', [user.username, `${user.uid}`]);
-  const gids = subordinate('/etc/subgid', [user.username, `${user.uid}`]);
+  const uids = subordinate('/etc/subuid', [user.name, `${user.uid}`]);
+  const gids = subordinate('/etc/subgid', [user.name, `${user.uid}`]);
   for (const [file, ranges] of [
     ['/etc/subuid', uids],
     ['/etc/subgid', gids],
   ] as const)
-    if (ranges.length === 0) return { reason: `${file} has no range for "${user.username}"` };
+    if (ranges.length === 0) return { reason: `${file} has no range for "${user.name}"` };
   return {
     kind: 'range',
     uids: [{ inside: 0, outside: user.uid, count: 1 }, ...uids],
