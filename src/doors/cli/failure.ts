@@ -1,4 +1,12 @@
-import { CodedError, kindOf, messageOf, systemFailure, type ErrorKind, type SourcePlace } from '../../base/index.ts';
+import {
+  CodedError,
+  firstFailure,
+  kindOf,
+  messageOf,
+  systemFailure,
+  type ErrorKind,
+  type SourcePlace,
+} from '../../base/index.ts';
 import { EXIT_CODES } from './exit-code.ts';
 import { styleFor } from './print/style.ts';
 
@@ -9,7 +17,8 @@ export type SourceLookup = (file: string) => string | undefined;
 const AROUND = 2;
 
 /** One clear message for whatever was thrown: what failed, where, how to mend it. A stack trace only for a defect of ours. */
-export function describeFailure(error: unknown, o: { color: boolean; source?: SourceLookup | undefined }): string {
+export function describeFailure(thrown: unknown, o: { color: boolean; source?: SourceLookup | undefined }): string {
+  const error = firstFailure(thrown);
   const style = styleFor(o.color);
   const coded = error instanceof CodedError ? error : undefined;
   const { place } = coded ?? {};

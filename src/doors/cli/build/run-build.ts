@@ -1,12 +1,12 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CodedError, messageOf } from '../../../base/index.ts';
+import { CodedError, hasErrno, reasonOf } from '../../../base/index.ts';
 import type { BuildResult, GroundReport } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
 import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
 import { cliError, usage } from '../errors.ts';
 import { localHost } from '../local-host.ts';
-import { agentOf, secretOf } from '../parse/secret.ts';
+import { agentOf, checkSecret, secretOf } from '../parse/secret.ts';
 import { booleanOf, keyValues } from '../parse/values.ts';
 import type { CliContext } from '../program.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
@@ -22,9 +22,7 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
   const mode = flags.quiet ? 'quiet' : progressMode(flags.progress, io.env);
   const planned = planBuild(flags, { ...io, stdoutIsTerminal: io.stdout.isTerminal, insecure: settings.insecure });
   const secrets = new Map(flags.secret.map((text) => secretOf(text, io)).map(({ id, source }) => [id, source]));
-  for (const [id, source] of secrets)
-    if ('file' in source && !existsSync(source.file))
-      throw cliError('SECRET_UNREADABLE', `read secret "${id}" from "${source.file}": no such file`);
+  for (const [id, source] of secrets) checkSecret(id, source);
   const agents = new Map(flags.ssh.map((text) => agentOf(text, io)).map(({ id, socket }) => [id, socket]));
   using renderer = createRenderer(mode, io.stderr, {
     clock: io.clock,
@@ -128,7 +126,11 @@ function writeFiles(
     try {
       writeFileSync(resolve(o.cwd, path), text);
     } catch (error) {
-      throw cliError('OUTPUT_INVALID', `write ${flag} "${path}": ${messageOf(error)}`, { cause: error });
+      const denied = hasErrno(error, 'EACCES', 'EPERM', 'EROFS');
+      throw cliError(denied ? 'OUTPUT_DENIED' : 'OUTPUT_INVALID', `write ${flag} "${path}": ${reasonOf(error)}`, {
+        cause: error,
+        remedy: 'Name a file in a folder that is there and that this user may write to.',
+      });
     }
   };
   const [image] = result.images;

@@ -32,7 +32,9 @@ export const command: CliCommand = {
               'Name the archive, as in "strake load -i app.tar".',
             );
           if (from !== '-' && !existsSync(resolve(io.cwd, from)))
-            throw cliError('CONTEXT_NOT_FOUND', `read the archive "${from}": no such file or folder`);
+            throw cliError('CONTEXT_NOT_FOUND', `read the archive "${from}": no such file or folder`, {
+              remedy: 'Check the path.',
+            });
           await using engine = await engineFor(settings);
           const { tempFolder } = await import('../../../base/index.ts');
           const { spool } = await import('../build/spool.ts');

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
-import { release, userInfo } from 'node:os';
-import { findTool, runTool, type Wait } from '../../../base/index.ts';
+import { release } from 'node:os';
+import { currentUser, findTool, runTool, type Wait } from '../../../base/index.ts';
 import { findIdMaps } from '../../../worker/index.ts';
 import type { Finding, Section } from './finding.ts';
 
@@ -9,13 +9,13 @@ const TMPFS = 0x01021994;
 
 /** Node, kernel, namespaces, cgroups: what a build stands on. */
 export async function machineSection(w: Wait): Promise<Section> {
-  const { username, uid } = userInfo();
+  const { name = 'without a name', uid } = currentUser();
   return {
     title: 'Machine',
     findings: [
       { name: 'Node', state: 'ok', text: `${process.version} (${process.execPath})` },
       { name: 'kernel', state: 'ok', text: `Linux ${release()} ${process.arch}` },
-      { name: 'user', state: 'ok', text: `${username} (${uid})${uid === 0 ? ', with all rights' : ''}` },
+      { name: 'user', state: 'ok', text: `${name} (${uid})${uid === 0 ? ', with all rights' : ''}` },
       ...(uid === 0 ? [] : [await userNamespaces(w), subordinateIds()]),
       cgroups(),
     ],
@@ -54,7 +54,7 @@ function subordinateIds(): Finding {
     state: 'lacking',
     text: found.reason,
     lost: "Steps have one id: what sets another owner or user fails, and bases are made without their packages' scripts.",
-    remedy: `As root: apt-get install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${userInfo().username}.`,
+    remedy: `As root: apt-get install uidmap; usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${currentUser().name ?? 'USER'}.`,
   };
 }
 

@@ -1,6 +1,8 @@
+import { accessSync, constants, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { usage } from '../errors.ts';
+import { hasErrno, reasonOf } from '../../../base/index.ts';
+import { cliError, usage } from '../errors.ts';
 import { csvPairs } from './csv.ts';
 
 /** Where a secret comes from. */
@@ -34,6 +36,22 @@ export function secretOf(text: string, o: Places): { readonly id: string; readon
   if (file === undefined && env === undefined && type !== 'file' && o.env[id] !== undefined) env = id;
   if (env !== undefined && type !== 'file') return { id, source: { env } };
   return { id, source: { file: resolve(o.cwd, expandHome(file ?? id)) } };
+}
+
+/** Throws for a secret whose file cannot be read, before anything is built; it is read when a step asks. A variable may be unset, as with Docker. */
+export function checkSecret(id: string, source: SecretSource): void {
+  if ('env' in source) return;
+  const fail = (code: 'SECRET_MISSING' | 'SECRET_UNREADABLE', detail: string): Error =>
+    cliError(code, `read secret "${id}" from "${source.file}": ${detail}`, {
+      remedy: 'Name a file that is there and readable: --secret id=NAME,src=FILE.',
+    });
+  try {
+    accessSync(source.file, constants.R_OK);
+  } catch (error) {
+    const missing = hasErrno(error, 'ENOENT', 'ENOTDIR');
+    throw fail(missing ? 'SECRET_MISSING' : 'SECRET_UNREADABLE', reasonOf(error));
+  }
+  if (statSync(source.file).isDirectory()) throw fail('SECRET_MISSING', 'it is a folder');
 }
 
 /** `default`, `ID` or `ID=SOCKET`: the socket of an ssh agent by id. Without a path it is SSH_AUTH_SOCK's. */
