@@ -159,11 +159,16 @@ describe('bad input (must show 8): the Dockerfile', () => {
     );
   });
 
-  test('a secret whose file or variable is not there', async () => {
+  test('a secret whose file is not there', async () => {
     const Dockerfile = 'FROM scratch\nCOPY Dockerfile /\n';
     await fails(
       { Dockerfile },
-      { flags: ['--secret', 'id=a,src=none'], code: notFound, says: ['secret "a"', 'none": no such file'], help: /./ },
+      {
+        flags: ['--secret', 'id=a,src=none'],
+        code: notFound,
+        says: ['secret "a"', 'none": no such file or folder'],
+        help: /./,
+      },
     );
     await fails(
       { Dockerfile },

@@ -59,6 +59,21 @@ export function testUser(): TestUser {
   };
 }
 
+/** An ordinary user whom no file knows, and who so has one id only. */
+export function loneUser(): TestUser {
+  const uid = 54_321;
+  const home = mkdtempSync(join(tmpdir(), 'strake-e2e-home-'));
+  chownSync(home, uid, uid);
+  return {
+    name: String(uid),
+    uid,
+    gid: uid,
+    home,
+    prefix: ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--inh-caps=-all', '--bounding-set=+all'],
+    [Symbol.dispose]: () => rmSync(home, { recursive: true, force: true }),
+  };
+}
+
 /** A folder below the user's home that belongs to it. */
 export function userFolder(user: TestUser, name: string): string {
   const path = join(user.home, name);
