@@ -1,4 +1,3 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   CodedError,
@@ -9,6 +8,7 @@ import {
   systemRandom,
   type Clock,
   type Random,
+  makeFolder,
 } from '../base/index.ts';
 import { DiskBlobStore, Leases } from '../blob/index.ts';
 import { dockerfileFrontend } from '../frontend/dockerfile/index.ts';
@@ -61,7 +61,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
   const scratch = join(o.root, 'tmp');
   await using opened = new AsyncDisposableStack();
   const database = openStore(o.root, () => {
-    mkdirSync(scratch, { recursive: true, mode: 0o700 });
+    makeFolder(scratch, 0o700);
     return opened.use(Database.open(join(o.root, 'strake.db')));
   });
   const store = new DiskBlobStore(join(o.root, 'blobs'), { clock, random });
