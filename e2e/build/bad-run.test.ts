@@ -77,7 +77,7 @@ describe('bad input (must show 8): steps', () => {
 
   test('a COPY whose destination cannot be', async () => {
     await fails(['COPY Dockerfile /bin/sh/in-a-file'], { code: 64, says: ['/bin/sh'], help: /destination|another/ });
-    await fails(['COPY --from=0 /bin/none /x'], { code: 66, says: ['"/bin/none": not found'], help: /path/ });
+    await fails(['COPY --from=0 /bin/none /x'], { code: 64, says: ['circular dependency'], help: /stage/ });
   });
 
   test('as an ordinary user', { skip: userLacking() }, async () => {
