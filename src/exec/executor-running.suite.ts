@@ -56,7 +56,7 @@ export function runningTests(h: Harness, setup: ExecutorSetup): void {
   test('a terminal: its size and name, lines and signals, until the end', async () => {
     const input = new Channel<Uint8Array>();
     const script =
-      'busybox stty size; busybox tty; [ -t 0 ] && [ -t 2 ] && echo all; trap "busybox stty size" WINCH; ' +
+      'busybox stty size; busybox tty; trap "busybox stty size" WINCH; [ -t 0 ] && [ -t 2 ] && echo all; ' +
       'while ! read line; do :; done; echo "<$line>"; trap : INT; sh -c "echo sleeping; sleep 600"; echo "code $?"; echo there >/dev/tty; echo console >/dev/console; exit 7';
     const it = await started(script, {
       until: 'all\r\n',
