@@ -181,6 +181,21 @@ test('a file sink writes through links and to devices, and refuses folders', asy
     write(rig.path('none/file')),
     (error) => error instanceof CodedError && error.code === 'EXPORT_NO_FOLDER',
   );
+  // What a killed command has left of the same file goes, what another one is writing stays.
+  for (const name of ['.file.0123456789ab', '.file.notes', '.other.0123456789ab']) writeFileSync(rig.path(name), '');
+  {
+    await using busy = fileSink(rig.path('file'), systemRandom);
+    await busy.write(Buffer.from('busy'));
+    await write(rig.path('file'));
+    await busy.close();
+  }
+  assert.equal(readFileSync(rig.path('file'), 'utf8'), 'busy');
+  assert.deepEqual(
+    readdirSync(rig.path('.'))
+      .filter((name) => /^\.(file|other)/.test(name))
+      .sort(),
+    ['.file.notes', '.other.0123456789ab'],
+  );
   {
     await using left = fileSink(rig.path('left'), systemRandom);
     await left.write(Buffer.from('half'));

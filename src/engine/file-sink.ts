@@ -1,6 +1,16 @@
-import { closeSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { hasErrno, reasonOf, type Random } from '../base/index.ts';
+import { hasErrno, reasonOf, sys, type Random } from '../base/index.ts';
 import type { ByteSink } from '../worker/index.ts';
 import { engineError } from './errors.ts';
 
@@ -10,10 +20,11 @@ import { engineError } from './errors.ts';
 export function fileSink(path: string, random: Random): ByteSink {
   if (path === '-') return stdoutSink();
   const target = targetOf(path);
-  const temporary = target.special
-    ? undefined
-    : join(dirname(target.path), `.${basename(target.path)}.${random.hex(6)}`);
-  let fd: number | undefined = attempt(path, () => openSync(temporary ?? target.path, temporary ? 'wx' : 'w'));
+  const made = attempt(path, () =>
+    target.special ? { path: undefined, fd: openSync(target.path, 'w') } : openTemporary(target.path, random),
+  );
+  const temporary = made.path;
+  let fd: number | undefined = made.fd;
   const end = (): void => {
     if (fd !== undefined) closeSync(fd);
     fd = undefined;
@@ -28,14 +39,51 @@ export function fileSink(path: string, random: Random): ByteSink {
     },
     close: async () =>
       attempt(path, () => {
-        end();
+        // While it is still locked, so that nobody takes it for a killed command's.
         if (temporary !== undefined) renameSync(temporary, target.path);
+        end();
       }),
     [Symbol.asyncDispose]: async () => {
       end();
       if (temporary !== undefined) rmSync(temporary, { force: true });
     },
   };
+}
+
+/** A new file beside the target, locked as long as it is open. What killed commands have left there of the same target goes. */
+function openTemporary(target: string, random: Random): { readonly path: string; readonly fd: number } {
+  const [folder, start] = [dirname(target), `.${basename(target)}.`];
+  for (const name of namesIn(folder))
+    if (name.startsWith(start) && /^[0-9a-f]{12}$/.test(name.slice(start.length))) removeUnlocked(join(folder, name));
+  for (;;) {
+    const path = join(folder, `${start}${random.hex(6)}`);
+    const fd = openSync(path, 'wx');
+    sys.flock(fd, 'exclusive');
+    // Another command may have come between the two calls.
+    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(fd).ino) return { path, fd };
+    closeSync(fd);
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // One may write to a folder that one may not look into; what else is wrong with it shows when the file is made.
+    return [];
+  }
+}
+
+function removeUnlocked(path: string): void {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r+');
+    if (sys.flock(fd, 'exclusive')) rmSync(path);
+  } catch {
+    // Somebody else's, or gone: no reason not to build.
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }
 
 /** Where a name leads: a link is written through, not replaced. */
