@@ -56,6 +56,8 @@ test(
       data: `lowerdir=/etc,upperdir=${upper}/upper,workdir=${upper}/work`,
     });
     try {
+      // Podman's package brings a configuration, too.
+      rmSync('/etc/cni/net.d', { recursive: true, force: true });
       mkdirSync('/etc/cni/net.d', { recursive: true });
       const plugins = [{ type: 'loopback' }, { type: 'tuning', sysctl: { 'net.core.somaxconn': '517' } }];
       writeFileSync('/etc/cni/net.d/10-e2e.conflist', JSON.stringify({ cniVersion: '0.4.0', name: 'e2e', plugins }));
