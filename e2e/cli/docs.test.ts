@@ -7,5 +7,6 @@ import { generatedDocs } from '../../scripts/docs.ts';
 const root = join(import.meta.dirname, '../..');
 
 test('docs/cli.md and docs/errors.md are what the sources say ("node scripts/docs.ts" writes them)', async () => {
-  for (const [path, text] of await generatedDocs()) assert.equal(readFileSync(join(root, path), 'utf8'), text, path);
+  for (const [path, text] of await generatedDocs())
+    assert.ok(readFileSync(join(root, path), 'utf8') === text, `${path} is out of date`);
 });

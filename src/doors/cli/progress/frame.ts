@@ -104,7 +104,7 @@ function linesOf(block: Block, o: FrameOptions): string[] {
   const { step } = block;
   const lines: string[] = [];
   if (block.head) lines.push(headLine(step, o));
-  for (const item of block.items) lines.push(itemLine(item, o));
+  for (const item of block.items) lines.push(itemLine(item, { ...o, over: isOver(block) }));
   for (const note of block.notes) lines.push(timed(` => => ${visibleText(note)}`, '', o));
   for (const text of block.log) lines.push(o.style.dim(clip(` => => # ${text}`, o.columns)));
   return lines;
@@ -131,11 +131,11 @@ function headLine(step: Step, o: FrameOptions): string {
   }
 }
 
-function itemLine(item: Item, o: FrameOptions): string {
+function itemLine(item: Item, o: FrameOptions & { readonly over: boolean }): string {
   const name = item.name.replace(/^(sha256:[0-9a-f]{12})[0-9a-f]{52}$/, '$1');
   const time = item.at - item.startedAt >= 50 ? secondsText(item.at - item.startedAt) : '';
   const line = timed(` => => ${visibleText(name)} ${amountText(item)}`.trimEnd(), time, o);
-  return item.done ? o.style.blue(line) : line;
+  return item.done || o.over ? o.style.blue(line) : line;
 }
 
 /** `1.05MB / 3.40MB`, `12 / 57 packages`. */
