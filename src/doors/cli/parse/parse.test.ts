@@ -127,16 +127,16 @@ suite('annotations', () => {
 });
 
 suite('secrets and agents', () => {
-  const o = { cwd: '/work', env: { TOKEN: 'x', SSH_AUTH_SOCK: '/run/agent' } };
+  const o = { cwd: '/project', env: { TOKEN: 'x', SSH_AUTH_SOCK: '/run/agent' } };
 
   test('where secrets come from', () => {
-    assert.deepEqual(secretOf('id=a,src=b/c', o), { id: 'a', source: { file: '/work/b/c' } });
+    assert.deepEqual(secretOf('id=a,src=b/c', o), { id: 'a', source: { file: '/project/b/c' } });
     assert.deepEqual(secretOf('id=a,source=/c', o), { id: 'a', source: { file: '/c' } });
     assert.deepEqual(secretOf('id=a,env=TOKEN', o), { id: 'a', source: { env: 'TOKEN' } });
     assert.deepEqual(secretOf('id=TOKEN', o), { id: 'TOKEN', source: { env: 'TOKEN' } });
-    assert.deepEqual(secretOf('id=TOKEN,type=file', o), { id: 'TOKEN', source: { file: '/work/TOKEN' } });
-    assert.deepEqual(secretOf('id=a', o), { id: 'a', source: { file: '/work/a' } });
-    assert.deepEqual(secretOf('src=keys/npm', o), { id: 'npm', source: { file: '/work/keys/npm' } });
+    assert.deepEqual(secretOf('id=TOKEN,type=file', o), { id: 'TOKEN', source: { file: '/project/TOKEN' } });
+    assert.deepEqual(secretOf('id=a', o), { id: 'a', source: { file: '/project/a' } });
+    assert.deepEqual(secretOf('src=keys/npm', o), { id: 'npm', source: { file: '/project/keys/npm' } });
     assert.deepEqual(secretOf('type=env,id=a,src=TOKEN', o), { id: 'a', source: { env: 'TOKEN' } });
     refuses(() => secretOf('id=', o), /the id is missing/);
     refuses(() => secretOf('id=a,type=vault', o), /"type=vault" is not known/);
@@ -145,7 +145,7 @@ suite('secrets and agents', () => {
 
   test('agents by id', () => {
     assert.deepEqual(agentOf('default', o), { id: 'default', socket: '/run/agent' });
-    assert.deepEqual(agentOf('github=sock', o), { id: 'github', socket: '/work/sock' });
+    assert.deepEqual(agentOf('github=sock', o), { id: 'github', socket: '/project/sock' });
     refuses(() => agentOf('default', { ...o, env: {} }), /SSH_AUTH_SOCK is not set/);
     refuses(() => agentOf('a=k1,k2', o), /several keys are not supported/);
   });
