@@ -166,12 +166,11 @@ for (const as of ['root', 'user'] as const) {
     });
 
     test('a first process that cannot hear the signal is ended at once, one that ignores it after the grace', async () => {
-      const deaf = start(['--network', 'none', 'box', 'sh', '-c', 'echo up; exec sleep 600']);
+      // Were it waited for, the test would run into its time limit.
+      const deaf = start(['--stop-timeout', '1h', '--network', 'none', 'box', 'sh', '-c', 'echo up; exec sleep 600']);
       await deaf.says(/up/);
-      const began = performance.now();
       process.kill(deaf.pid, 'SIGTERM');
       assert.equal(await deaf.ended, 128 + 10);
-      const took = performance.now() - began;
       const stubborn = start([
         '--stop-timeout',
         '1',
@@ -186,7 +185,6 @@ for (const as of ['root', 'user'] as const) {
       process.kill(stubborn.pid, 'SIGTERM');
       assert.equal(await stubborn.ended, 137);
       assert.match(stubborn.stdout(), /no/);
-      assert.ok(took < 9000, 'it waited for the grace');
       const twice = start([
         '--network',
         'none',

@@ -174,14 +174,22 @@ function killWhole(child: ChildProcess): void {
   child.kill(inside.length > 0 ? 'SIGCONT' : 'SIGKILL');
 }
 
+/** Bytes of a stream that may wait to be taken. */
+const MOST = 1 << 20;
+
 function drained(socket: Socket, see: See, fail: (error: unknown) => void): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
+  let waiting = 0;
   socket.on('data', (chunk: Buffer) => {
     try {
       const seen = see(chunk);
       if (seen === undefined) return;
-      socket.pause();
-      seen.then(() => socket.resume(), fail);
+      waiting += chunk.length;
+      if (waiting > MOST) socket.pause();
+      seen.then(() => {
+        waiting -= chunk.length;
+        if (waiting <= MOST / 2 && socket.isPaused()) socket.resume();
+      }, fail);
     } catch (error) {
       fail(error);
     }
@@ -197,12 +205,16 @@ function drained(socket: Socket, see: See, fail: (error: unknown) => void): Prom
 async function feed(socket: Socket, bytes: AsyncIterable<Uint8Array>, o: { end: boolean }): Promise<void> {
   // A process that ends without reading all its input closes the pipe: no fault.
   let open = true;
-  socket.once('error', () => (open = false));
-  socket.once('close', () => (open = false));
+  let wake = (): void => undefined;
+  const end = (): void => {
+    open = false;
+    wake();
+  };
+  socket.once('error', end).once('close', end);
+  socket.on('drain', () => wake());
   for await (const chunk of bytes) {
     if (!open) return;
-    if (!socket.write(chunk))
-      await new Promise<void>((resolve) => socket.once('drain', resolve).once('close', () => resolve()));
+    if (!socket.write(chunk)) await new Promise<void>((resolve) => (wake = resolve));
   }
   if (o.end) socket.end();
 }

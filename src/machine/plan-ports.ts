@@ -60,7 +60,10 @@ export async function planPorts(
   }
   const { publishes } = o.report;
   if (asked.length > 0) {
-    if (publishes !== undefined) return publishedPlan(await choosePorts(asked), { publishes, notes: [] });
+    if (publishes !== undefined) {
+      const notes = asked.some(({ protocol }) => protocol === 'udp') ? [UDP_NOTES[publishes]] : [];
+      return publishedPlan(await choosePorts(asked), { publishes, notes });
+    }
     const direct = asked.every(
       ({ hostAddress, hostPort, port }) => hostAddress === undefined && (hostPort ?? port) === port,
     );
@@ -95,6 +98,13 @@ export async function planPorts(
   );
   return publishedPlan(published, { publishes, notes });
 }
+
+/** As seen with the releases of Debian 12: packets arrive, some answers do not. */
+const UDP_NOTES = {
+  pasta:
+    'Older releases of pasta bring answers of UDP ports back only to this machine itself, from a port of the same number.',
+  slirp4netns: 'slirp4netns brings answers of UDP ports back to other machines only.',
+} as const;
 
 const NOTHING: PortPlan = { published: [], watched: [], notes: [] };
 

@@ -10,7 +10,7 @@ export const command: CliCommand = {
   examples: [
     ['strake run hello', 'serves what it exposes, until Ctrl-C'],
     ['strake run -p 9090:8080 hello', 'on port 9090 of all addresses of this machine'],
-    ['strake run -it debian:bookworm bash', 'a shell on a terminal'],
+    ['strake run -it packages.local/debian:bookworm bash', 'a shell on a terminal, in a base made on the spot'],
     ['strake run -v ./src:/src:ro -w /src gcc make', 'with a folder of this machine'],
     ['echo 6*7 | strake run -i alpine bc', 'with input'],
   ],

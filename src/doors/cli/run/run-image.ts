@@ -3,6 +3,7 @@ import { hasCode } from '../../../base/index.ts';
 import type { ContainerRoot, Engine } from '../../../engine/index.ts';
 import { hostPlatform, parsePlatform } from '../../../image/index.ts';
 import { startContainer, userOf, type Container, type ContainerEvent } from '../../../machine/index.ts';
+import { isBaseReference } from '../../../packages/index.ts';
 import { usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
 import { durationOf } from '../parse/values.ts';
@@ -69,6 +70,12 @@ async function rootOf(
   const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform, hostPlatform(process));
   const host = { credentials: hostCredentials(lazyCredentials(io)) };
   const pull = async (): Promise<void> => {
+    if (isBaseReference(image)) {
+      await withProgress(c, { title: 'Making', name: `make ${image}`, ...flags }, (telling) =>
+        engine.bases.create(image, { host, signal, ...telling }),
+      );
+      return;
+    }
     const insecure = await isInsecure(image, settings);
     await withProgress(c, { title: 'Pulling', name: `pull ${image}`, ...flags }, ({ onProgress }) =>
       engine.images.pull(image, { platform, insecure, host, onProgress, signal }),

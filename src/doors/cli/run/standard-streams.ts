@@ -5,11 +5,21 @@ import type { Io } from '../io.ts';
 
 /** Writes to one of this process's descriptors, piece by piece, without holding up anything else when its reader is slow. Throws `OUTPUT_CLOSED` when the reader goes away. */
 export function descriptorWriter(fd: number): (chunk: Uint8Array) => Promise<void> {
+  let waiting: Uint8Array[] = [];
+  let batch: Promise<void> | undefined;
   let last: Promise<void> = Promise.resolve();
   return (chunk) => {
-    const next = last.then(() => writeAll(fd, chunk));
-    last = next.catch(() => undefined);
-    return next;
+    waiting.push(chunk);
+    // What comes while something is being written goes with one call.
+    batch ??= last.then(() => {
+      const chunks = waiting;
+      waiting = [];
+      batch = undefined;
+      last = writeAll(fd, chunks.length === 1 ? chunk : Buffer.concat(chunks));
+      last.catch(() => undefined);
+      return last;
+    });
+    return batch;
   };
 }
 
