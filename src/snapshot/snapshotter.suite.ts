@@ -503,7 +503,10 @@ export function snapshotterSuite(
     await use.step([{ do: 'write', path: 'f', text: 'f' }]);
     for (const id of ['base', 'step']) {
       await using view = await use.s.view(id);
-      await assert.rejects(use.rig.edit(view.mounts, [{ do: 'write', path: 'g', text: 'g' }]), /EROFS|read-only file system/);
+      await assert.rejects(
+        use.rig.edit(view.mounts, [{ do: 'write', path: 'g', text: 'g' }]),
+        /EROFS|read-only file system/,
+      );
     }
   });
 
