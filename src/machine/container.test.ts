@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cancelled, kindOf, systemClock, systemRandom } from '../base/index.ts';
+import { cancelled, hasCode, kindOf, systemClock, systemRandom } from '../base/index.ts';
 import type { Executor, ListeningPort, Process } from '../exec/index.ts';
 import type { ImageConfig, RunConfig } from '../image/index.ts';
 import { startContainer, type Container, type ContainerEvent } from './container.ts';
@@ -47,6 +47,7 @@ async function started(
   executor: Executor,
   o: {
     run?: RunConfig;
+    uid?: number;
     signal?: AbortSignal;
     grace?: number;
     health?: boolean;
@@ -64,7 +65,7 @@ async function started(
     config,
     executor,
     root: [],
-    user: { uid: 0, gid: 0, additionalGids: [] },
+    user: { uid: o.uid ?? 0, gid: 0, additionalGids: [] },
     overrides: {},
     publish: [],
     health: o.health,
@@ -124,6 +125,12 @@ test('a bad STOPSIGNAL and a missing command are told before anything starts', a
   await assert.rejects(started(executor, { run: { StopSignal: 'SIGNONSENSE' } }), /SIGNONSENSE/);
   await assert.rejects(started(executor, { run: { Cmd: [] } }), /neither ENTRYPOINT nor CMD/);
   assert.equal(seen.process, undefined);
+});
+
+test('where there is one id only, another user is refused with what to do', async () => {
+  const { executor } = executorOf({ hears: 'sent' });
+  const single: Executor = { ...executor, report: { ...executor.report, ids: 'single' } };
+  await assert.rejects(started(single, { uid: 5 }), (error) => hasCode(error, 'RUN_UNSUPPORTED'));
 });
 
 test('a port is told of when something listens on it', async () => {

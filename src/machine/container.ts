@@ -3,6 +3,7 @@ import type { Executor, Process, ProcessIo, TerminalSize } from '../exec/index.t
 import type { ImageConfig } from '../image/index.ts';
 import type { Mount } from '../tree/index.ts';
 import { containerProcess, type RunOverrides } from './container-process.ts';
+import { machineError } from './errors.ts';
 import { watchHealth, type Health } from './health.ts';
 import { watchPorts, listeningAt } from './listening.ts';
 import { planPorts } from './plan-ports.ts';
@@ -59,6 +60,12 @@ export async function startContainer(o: ContainerRequest & Wait): Promise<Contai
   const { executor, overrides, signal } = o;
   const config = o.config.config ?? {};
   const stopSignal = signalNumber(config.StopSignal || 'SIGTERM');
+  const { uid, gid } = o.user;
+  if (executor.report.ids === 'single' && (uid !== 0 || gid !== 0))
+    throw machineError('RUN_UNSUPPORTED', `run as user ${uid}:${gid}: only one id is mapped here, which is root's`, {
+      remedy:
+        'Run it as that one with "-u 0", or give this user a range of ids in /etc/subuid and /etc/subgid and install newuidmap (package uidmap).',
+    });
   const id = o.random.hex(6);
   const early = containerProcess(config, overrides, { id, user: o.user, ports: [] });
   const ports = await planPorts(config, {
