@@ -211,6 +211,59 @@ export function snapshotterSuite(
     assert.equal(look['var/new/f'], 'file 0644 0:0 f');
   });
 
+  check('once an entry below a link has taken the place of the link, paths no longer lead through it', async (use) => {
+    const base: readonly Member[] = ['a', 'b', 'c'].map((name) => ({ name, type: 'symlink', link: '..' }));
+    await use.apply(undefined, 'base', base);
+    await use.apply('base', 'next', [
+      { name: 'a/a/', type: 'directory' },
+      { name: 'a/f', text: 'in the folder' },
+      { name: 'b/.wh.b' },
+      { name: 'b/f', text: 'in a folder of its own' },
+      { name: 'c/f', text: 'by the link' },
+    ]);
+    assert.deepEqual(await use.look('next'), {
+      '.': 'folder 0755 0:0',
+      a: 'folder 0755 0:0',
+      'a/f': 'file 0644 0:0 in the folder',
+      b: 'folder 0755 0:0',
+      'b/f': 'file 0644 0:0 in a folder of its own',
+      c: 'link -> ..',
+      f: 'file 0644 0:0 by the link',
+    });
+    const bad: readonly Member[] = [
+      { name: 'c/c', text: 'a file' },
+      { name: 'c/f', text: 'nowhere' },
+    ];
+    await assert.rejects(use.apply('base', 'bad', bad), (error) => hasCode(error, 'LAYER_INVALID'));
+  });
+
+  check('an opaque root shows only what its own layer has in it', async (use) => {
+    await use.apply(undefined, 'base', BASE);
+    await use.apply('base', 'next', [
+      { name: '.wh..wh..opq' },
+      { name: 'etc/', type: 'directory' },
+      { name: 'etc/new', text: 'new' },
+      { name: 'lib', text: 'a file' },
+    ]);
+    const wanted = {
+      '.': 'folder 0755 0:0',
+      etc: 'folder 0755 0:0',
+      'etc/new': 'file 0644 0:0 new',
+      lib: 'file 0644 0:0 a file',
+    };
+    assert.deepEqual(await use.look('next'), wanted);
+    assert.deepEqual(
+      await use.changesOf('next'),
+      ['- bin', '. etc', '- etc/hosts', '- etc/passwd', '. etc/new', '. lib', '- tmp', '- usr'].sort(byPath),
+    );
+    await use.apply('next', 'after', [{ name: 'usr/x', text: 'x' }]);
+    assert.deepEqual(await use.look('after'), {
+      ...wanted,
+      usr: 'folder 0755 0:0',
+      'usr/x': 'file 0644 0:0 x',
+    });
+  });
+
   check('a layer that names something outside, or makes no sense, is refused and leaves nothing', async (use) => {
     await use.apply(undefined, 'base', BASE);
     const bad: readonly (readonly Member[])[] = [

@@ -46,6 +46,8 @@ export class UnpackRoot {
   readonly #folders = new Map<string, Folder>();
   /** Paths of folders as entries write them -> their real paths. */
   readonly #resolved = new Map<string, string>([['', '']]);
+  /** Real paths of the links that `#resolved` went through. */
+  readonly #followed = new Set<string>();
   /** Real paths of the layer's own entries. What else is here was in the whole tree, or was copied up on the way. */
   readonly #placed = new Set<string>();
   #links = 0;
@@ -66,6 +68,11 @@ export class UnpackRoot {
   /** The real path of an entry: its folder resolved and made where it is missing, its own name not followed. */
   place(path: string): string {
     return path === '' ? '' : below(this.folder(parentOf(path)), nameOf(path));
+  }
+
+  /** To be called when something else takes the place of what is at a real path: what was resolved through a link there holds no longer. */
+  giveWay(real: string): void {
+    if (this.#followed.has(real)) this.#forgetPaths();
   }
 
   /** `place` for something that is about to be made. */
@@ -101,6 +108,7 @@ export class UnpackRoot {
       known.finish = finish;
       return;
     }
+    this.giveWay(real);
     const path = this.at(real);
     const stat = statOf(path);
     let replaced = false;
@@ -111,7 +119,7 @@ export class UnpackRoot {
     if (!stat?.isDirectory()) mkdirSync(native(path), 0o700);
     const lower = this.#lower(real);
     const merges = lower?.stat.isDirectory() ?? false;
-    if (replaced && merges) this.#setOpaque(path);
+    if (merges ? replaced : this.#showsInRoot(real)?.stat.isDirectory()) this.#setOpaque(path);
     this.#folders.set(real, { cut: !merges || replaced, finish });
   }
 
@@ -121,7 +129,9 @@ export class UnpackRoot {
     if (!folder) return;
     this.#prune(real);
     if (folder.cut) return;
-    this.#setOpaque(this.at(real));
+    this.#forgetPaths();
+    if (real === '') this.#hideRoot();
+    else this.#setOpaque(this.at(real));
     folder.cut = true;
   }
 
@@ -134,7 +144,9 @@ export class UnpackRoot {
       if (this.#prune(real) || this.#placed.has(real)) return this.makeOpaque(real);
     } else if (this.#placed.has(real)) return;
     this.clear(real);
-    if (this.#lower(real)) sys.mknod(native(this.at(this.place(path))), 0o020000, { major: 0, minor: 0 });
+    if (this.#lower(real) ?? this.#showsInRoot(real))
+      sys.mknod(native(this.at(this.place(path))), 0o020000, { major: 0, minor: 0 });
+    this.giveWay(real);
   }
 
   /** Removes what lies at a real path in this folder, so that an entry can be put there. */
@@ -142,6 +154,7 @@ export class UnpackRoot {
     const path = this.at(real);
     const stat = statOf(path);
     if (!stat) return;
+    this.giveWay(real);
     if (stat.isDirectory()) {
       rmSync(native(path), { recursive: true });
       this.#forget(real);
@@ -181,6 +194,7 @@ export class UnpackRoot {
     }
     this.#links += 1;
     if (this.#links > MAX_LINKS) throw snapshotError('LAYER_UNSAFE', `unpack "${o.asked}": too many links`);
+    this.#followed.add(real);
     const target = linkTarget(found.path);
     let at = target.startsWith('/') ? '' : parent;
     for (const part of target.split('/')) {
@@ -227,6 +241,18 @@ export class UnpackRoot {
     return stays;
   }
 
+  /** overlayfs takes no notice of an opaque mark on the root of a layer, so each name there is hidden by itself. */
+  #hideRoot(): void {
+    for (const name of this.#target.below?.list('').keys() ?? [])
+      if (this.#folders.has(name)) this.makeOpaque(name);
+      else if (!statOf(this.at(name))) sys.mknod(native(this.at(name)), 0o020000, { major: 0, minor: 0 });
+  }
+
+  /** What of an opaque root's lower layers shows as soon as nothing here hides it. */
+  #showsInRoot(real: string): Found | undefined {
+    return parentOf(real) === '' && this.#folders.get('')?.cut ? this.#target.below?.find(real) : undefined;
+  }
+
   #setOpaque(path: string): void {
     sys.setXattr(native(path), opaqueXattr(this.#target.xattrs), Buffer.from('y'));
   }
@@ -234,6 +260,11 @@ export class UnpackRoot {
   #forget(real: string): void {
     const prefix = `${real}/`;
     for (const key of this.#folders.keys()) if (key.startsWith(prefix)) this.#folders.delete(key);
+    this.#forgetPaths();
+  }
+
+  #forgetPaths(): void {
+    this.#followed.clear();
     this.#resolved.clear();
     this.#resolved.set('', '');
   }

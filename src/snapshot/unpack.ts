@@ -221,6 +221,7 @@ class Unpacking {
 
   /** Makes something at a real path; what an earlier entry or the tree has there gives way. */
   #fresh<T>(real: string, make: () => T): T {
+    this.#root.giveWay(real);
     try {
       return make();
     } catch (error) {
