@@ -1,42 +1,86 @@
 /**
- * Bundles the program into dist/: `main.js`, a small entry that turns the compile cache on, chunks that commands load as they need them, and `strake.js`, which npm's `bin` names and which starts `main.js` on the Node that
- * the project pins. Written beside and moved into place, so that whoever runs the old bundle is not hurt.
+ * Bundles the program into dist/: `program.cjs`, all of it; `main.cjs`, which runs it with the compiled code that is kept beside it (src/doors/cli/start.ts); and `strake.js`, which npm's `bin` names and which starts
+ * `main.cjs` on the Node that the project pins. Written beside and moved into place, so that whoever runs the old bundle is not hurt.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build, type Metafile, type PluginBuild } from 'esbuild';
+import { build, type BuildOptions, type Metafile, type PluginBuild } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const out = join(root, 'dist');
 const fresh = join(root, `.dist-${process.pid}`);
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
 rmSync(fresh, { recursive: true, force: true });
+const common: BuildOptions = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node26',
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  loader: { '.wasm': 'binary' },
+  plugins: [{ name: 'own-modules', setup: pureModules }],
+  logLevel: 'warning',
+};
+const versions = { STRAKE_VERSION: JSON.stringify(version), STRAKE_COMMIT: JSON.stringify(commit()) };
 try {
-  const { metafile } = await build({
-    absWorkingDir: root,
-    entryPoints: { main: 'src/doors/cli/main.ts', 'codec-worker': 'src/tree/codec-worker.ts' },
+  await checkLazy();
+  const script: BuildOptions = {
+    ...common,
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    define: { ...versions, 'import.meta.url': '__url', 'import.meta.dirname': '__dirname' },
+    banner: { js: "const __url=require('node:url').pathToFileURL(__filename).href;" },
     outdir: fresh,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node26',
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'none',
-    loader: { '.wasm': 'binary' },
-    chunkNames: 'chunks/[name]-[hash]',
-    define: { STRAKE_VERSION: JSON.stringify(version), STRAKE_COMMIT: JSON.stringify(commit()) },
-    // Packages in CommonJS call for Node's modules by `require`.
-    banner: { js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);" },
-    plugins: [{ name: 'own-modules', setup: pureModules }],
-    metafile: true,
-    logLevel: 'warning',
+    plugins: [
+      { name: 'own-modules', setup: pureModules },
+      { name: 'lazy-builtins', setup: lazyBuiltins },
+    ],
+  };
+  // By itself: it is a third of the program, and most commands ask no registry.
+  const apart = ['undici'];
+  for (const name of apart)
+    await build({
+      ...common,
+      format: 'cjs',
+      entryPoints: { [name]: name },
+      outExtension: { '.js': '.cjs' },
+      outdir: fresh,
+    });
+  await build({
+    ...script,
+    entryPoints: { program: 'src/doors/cli/main.ts' },
+    supported: { 'dynamic-import': false },
+    alias: Object.fromEntries(apart.map((name) => [name, `./${name}.cjs`])),
+    external: apart.map((name) => `./${name}.cjs`),
   });
-  checkLazy(metafile.outputs);
+  const digest = createHash('sha256')
+    .update(readFileSync(join(fresh, 'program.cjs')))
+    .digest('hex');
+  await build({
+    ...script,
+    entryPoints: { main: 'src/doors/cli/start.ts' },
+    define: { ...script.define, STRAKE_PROGRAM: JSON.stringify(digest.slice(0, 16)) },
+  });
+  await build({ ...common, format: 'esm', entryPoints: { 'codec-worker': 'src/tree/codec-worker.ts' }, outdir: fresh });
   cpSync(join(root, 'scripts/strake-shim.js'), join(fresh, 'strake.js'));
   chmodSync(join(fresh, 'strake.js'), 0o755);
+  warmUp();
   replace();
 } catch (error) {
   // What esbuild found wrong it has shown already.
@@ -67,8 +111,47 @@ function pureModules(builder: PluginBuild): void {
   );
 }
 
-/** `version` and help must not load what only builds need. */
-function checkLazy(outputs: Metafile['outputs']): void {
+/**
+ * Node's own modules, a quarter of a small build's time, are loaded by our code when a function of theirs is first called; what is no function (a class by its name) loads its module with ours. Those of `fs` are taken as they
+ * are: they are called often.
+ */
+function lazyBuiltins(builder: PluginBuild): void {
+  const filter = /^node:/;
+  builder.onResolve({ filter }, ({ path, kind, importer }) =>
+    kind === 'import-statement' && !importer.includes('node_modules')
+      ? { path, namespace: 'builtin', sideEffects: false }
+      : undefined,
+  );
+  builder.onLoad({ filter, namespace: 'builtin' }, ({ path }) => {
+    const real = createRequire(import.meta.url)(path) as Readonly<Record<string, unknown>>;
+    const wraps = (name: string): boolean =>
+      !path.startsWith('node:fs') && typeof real[name] === 'function' && /^[a-z]/.test(name);
+    const lines = Object.keys(real)
+      .filter((name) => /^[a-z_$][\w$]*$/i.test(name) && name !== 'default')
+      .map((name) =>
+        wraps(name)
+          ? `export const ${name} = (...args) => load().${name}(...args);`
+          : `export const ${name} = /* @__PURE__ */ (() => load().${name})();`,
+      );
+    return {
+      contents: [`let real; const load = () => (real ??= process.getBuiltinModule("${path}"));`, ...lines].join('\n'),
+    };
+  });
+}
+
+/** Help must not load what only builds need: what is reached without a dynamic import is what would be in its first chunks. */
+async function checkLazy(): Promise<void> {
+  const { metafile } = await build({
+    ...common,
+    define: versions,
+    entryPoints: { main: 'src/doors/cli/main.ts' },
+    splitting: true,
+    format: 'esm',
+    outdir: fresh,
+    write: false,
+    metafile: true,
+  });
+  const outputs: Metafile['outputs'] = metafile?.outputs ?? {};
   const reached = new Set<string>();
   const reach = (path: string): void => {
     if (reached.has(path)) return;
@@ -83,6 +166,41 @@ function checkLazy(outputs: Metafile['outputs']): void {
     for (const input of Object.keys(outputs[path]?.inputs ?? {}))
       if (/undici|src\/(engine|worker|registry|packages|tree|exec|snapshot)\//.test(input))
         throw new Error(`${input} is loaded by every command`);
+}
+
+/** Builds a small image, and finds it again, so that the code that most builds run is compiled and kept. */
+function warmUp(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'strake-warm-up-'));
+  try {
+    mkdirSync(join(folder, 'context/files'), { recursive: true });
+    writeFileSync(
+      join(folder, 'context/Dockerfile'),
+      'FROM scratch\nARG A=b\nCOPY --chmod=755 files /files\nENV C=$A\nCMD ["/x"]\n',
+    );
+    for (const name of ['one', 'two']) writeFileSync(join(folder, 'context/files', name), name);
+    for (const attempt of [1, 2]) {
+      const node = [process.execPath, '--disable-warning=ExperimentalWarning', join(fresh, 'main.cjs')] as const;
+      const args = [
+        'build',
+        'context',
+        '--root',
+        'store',
+        '-t',
+        'a',
+        '-o',
+        `type=oci,dest=${attempt}.tar`,
+        '--progress=plain',
+      ];
+      const { status, stderr } = spawnSync(node[0], [...node.slice(1), ...args], {
+        cwd: folder,
+        env: { ...process.env, STRAKE_KEEP_CODE: '1' },
+        encoding: 'utf8',
+      });
+      if (status !== 0) throw new Error(`the bundle does not build an image: ${stderr}`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Puts the new bundle in the old one's place, also when somebody else is just doing the same. */

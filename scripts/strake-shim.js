@@ -5,7 +5,7 @@ void (async () => {
   const { existsSync, realpathSync } = await load('fs');
   const { dirname, join } = await load('path');
   const here = dirname(realpathSync(process.argv[1]));
-  const main = join(here, 'main.js');
+  const main = join(here, 'main.cjs');
   const name = `node-${process.platform}-${process.arch}`;
   let node;
   for (let folder = here; ; folder = dirname(folder)) {

@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { emptyStore } from '../lib/store.ts';
@@ -27,28 +38,62 @@ suite('starting strake', () => {
     assert.equal(existsSync(store.root), false, 'no store is made for that');
   });
 
-  test('version and help load neither the engine nor undici nor sqlite', () => {
+  test('version and help load neither undici nor sqlite nor what else only builds need', () => {
+    using store = emptyStore();
+    const trace = join(store.work, 'trace.cjs');
+    writeFileSync(
+      trace,
+      'process.on("exit", () => process.stderr.write(`\\nloaded: ${[...process.moduleLoadList, ...Object.keys(require.cache)].join(" ")}\\n`))',
+    );
     for (const args of [['version'], ['--help'], ['build', '--help'], ['help', 'exit-codes']]) {
-      const traced = spawnSync(process.execPath, [join(CHECKOUT, 'dist/main.js'), ...args], {
+      const traced = spawnSync(process.execPath, ['-r', trace, join(CHECKOUT, 'dist/main.cjs'), ...args], {
         encoding: 'utf8',
-        env: { ...process.env, NODE_DEBUG: 'esm' },
-        maxBuffer: 256 << 20,
       });
       assert.equal(traced.status, 0, traced.stderr.slice(-1000));
-      const loaded = new Set(traced.stderr.match(/chunks\/[a-z-]+|node:[a-z_/0-9]+/g));
-      assert.ok(loaded.has('node:module'), 'the trace is there');
-      assert.equal(loaded.has('chunks/run-process-'), args[0] !== 'version');
+      const [, loaded = ''] = /^loaded: (.*)$/m.exec(traced.stderr) ?? [];
+      assert.match(loaded, /NativeModule vm/, 'the trace is there');
       for (const word of [
-        'chunks/engine-',
-        'chunks/undici-',
-        'chunks/run-build-',
-        'node:sqlite',
-        'node:ffi',
-        'node:http2',
-        'node:worker_threads',
+        'undici.cjs',
+        'sqlite',
+        'ffi',
+        'http2',
+        'worker_threads',
+        'child_process',
+        'NativeModule net',
       ])
-        assert.equal(loaded.has(word), false, `"${args.join(' ')}" loads ${word}`);
+        assert.equal(loaded.includes(word), false, `"${args.join(' ')}" loads ${word}`);
     }
+  });
+
+  test('the code kept beside the bundle is taken, and made anew when it is not this one', async () => {
+    using store = emptyStore();
+    await ok(['version'], store);
+    cpSync(join(CHECKOUT, 'dist'), join(store.work, 'dist'), { recursive: true });
+    const [code = ''] = readdirSync(join(store.work, 'dist')).filter((name) => name.endsWith('.code'));
+    const path = join(store.work, 'dist', code);
+    const kept = readFileSync(path);
+    const { mtimeMs } = statSync(path);
+    writeFileSync(join(store.work, 'Dockerfile'), 'FROM scratch\nENV A=b\n');
+    const build = (): void =>
+      void execFileSync(
+        process.execPath,
+        [join(store.work, 'dist/main.cjs'), 'build', store.work, '--root', store.root],
+        {
+          stdio: 'ignore',
+        },
+      );
+    build();
+    assert.equal(statSync(path).mtimeMs, mtimeMs);
+    writeFileSync(path, kept.subarray(0, 1000));
+    build();
+    assert.ok(statSync(path).size > 100_000);
+    rmSync(path);
+    build();
+    assert.ok(statSync(path).size > 100_000);
+    assert.deepEqual(
+      readdirSync(join(store.work, 'dist')).filter((name) => name.includes('.code')),
+      [code],
+    );
   });
 
   test('an ordinary user may use a checkout that he cannot write to', { skip: userLacking() ?? false }, async () => {
@@ -117,10 +162,17 @@ suite('the package', () => {
       }),
     ) as [{ filename: string; files: { path: string }[] }];
     const paths = packed.files.map(({ path }) => path);
-    for (const path of ['dist/strake.js', 'dist/main.js', 'dist/codec-worker.js', 'package.json', 'LICENSE'])
+    for (const path of [
+      'dist/strake.js',
+      'dist/main.cjs',
+      'dist/program.cjs',
+      'dist/codec-worker.js',
+      'package.json',
+      'LICENSE',
+    ])
       assert.ok(paths.includes(path), path);
     assert.deepEqual(
-      paths.filter((path) => /^(src|e2e|scripts|node_modules)\/|\.compile-cache|\.ts$/.test(path)),
+      paths.filter((path) => /^(src|e2e|scripts|node_modules)\/|\.ts$/.test(path)),
       [],
     );
     const modules = join(store.work, 'app/node_modules');

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { messageOf } from '../base/index.ts';
@@ -95,9 +94,7 @@ function start(): Lane {
   return lane;
 }
 
-/** Beside this file in the sources; in the bundle this code is in `main.js` or a chunk, the worker beside `main.js`. */
+/** Beside this file in the sources, beside the bundle otherwise. */
 function workerUrl(): URL {
-  if (import.meta.url.endsWith('.ts')) return new URL('codec-worker.ts', import.meta.url);
-  const beside = new URL('codec-worker.js', import.meta.url);
-  return existsSync(beside) ? beside : new URL('../codec-worker.js', import.meta.url);
+  return new URL(import.meta.url.endsWith('.ts') ? 'codec-worker.ts' : 'codec-worker.js', import.meta.url);
 }

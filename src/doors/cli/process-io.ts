@@ -6,12 +6,15 @@ import type { Screen } from './progress/renderer.ts';
 
 /** This process as commands see it. */
 export function processIo(): Io {
-  const { env, stdin, stdout, stderr } = process;
+  const { env, stdout, stderr } = process;
   return {
     env,
     cwd: process.cwd(),
     home: env['HOME'] || homedir(),
-    stdin,
+    // Opened by who reads it: that takes a while.
+    get stdin() {
+      return process.stdin;
+    },
     stdout: screenOf(stdout, env),
     stderr: screenOf(stderr, env),
     outStyle: styleFor(wantsColor(env, stdout.isTTY)),
