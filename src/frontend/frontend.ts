@@ -23,6 +23,8 @@ export interface Resolved {
   readonly digest?: Digest | undefined;
   /** The bytes of the image's config as they are. */
   readonly config?: Uint8Array | undefined;
+  /** Seconds: of a git source the commit's time, of a web source Last-Modified where the server says it. */
+  readonly time?: number | undefined;
 }
 
 /** Something solved; only the host can look into it. */

@@ -20,6 +20,7 @@ export type {
   PackagesSource,
   PackOp,
   RemoveAction,
+  Resources,
   ScratchSource,
   Source,
   SourceOp,

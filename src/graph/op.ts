@@ -57,20 +57,36 @@ export interface PackagesSource {
   readonly lock?: Digest | undefined;
 }
 
+/** The files of a git repository at a commit. Who may read it is asked of the asking side: secrets GIT_AUTH_TOKEN[.host] and GIT_AUTH_HEADER[.host], the ssh agent "default". */
 export interface GitSource {
   readonly type: 'git';
+  /** The remote, without fragment and query; may be `user@host:path`. */
   readonly url: string;
+  /** All of the commit's digest, once resolved. */
   readonly commit?: string | undefined;
+  /** Branch, tag, full reference or commit; absent: the remote's HEAD. */
   readonly ref?: string | undefined;
+  /** Only this folder, as the root. */
   readonly subdir?: string | undefined;
   readonly keepGitDir?: boolean | undefined;
+  /** How the digest of the commit, or of the tag that led to it, must begin. */
+  readonly checksum?: string | undefined;
+  /** False: submodules are left out. */
+  readonly submodules?: boolean | undefined;
+  /** Times of the files: when they were checked out (absent too), or the commit's. */
+  readonly mtime?: 'checkout' | 'commit' | undefined;
+  /** `checksum` is the commit: fetched by itself, not compared with what `ref` names. */
+  readonly fetchByCommit?: boolean | undefined;
 }
 
+/** A file of the web, alone at the root of its tree, 0:0, its time that of Last-Modified. */
 export interface HttpSource {
   readonly type: 'http';
   readonly url: string;
   readonly checksum?: Digest | undefined;
+  /** Its name in the tree; absent: the last part of the URL's path. */
   readonly filename?: string | undefined;
+  /** Absent: 0600. */
   readonly mode?: number | undefined;
 }
 
@@ -104,11 +120,29 @@ export interface ExecOp {
   readonly ulimits?: readonly { readonly name: string; readonly soft: number; readonly hard: number }[] | undefined;
   /** Bytes of /dev/shm; 64 MiB by default. */
   readonly shmSize?: number | undefined;
+  /** Limits of the step's control group. Part of how it is run, not of what comes out: `keyOf` drops the field, and `cgroupParent`. */
+  readonly resources?: Resources | undefined;
+  readonly cgroupParent?: string | undefined;
   /** Content of files given to the step read-only under their path, outside its root (heredoc scripts). */
   readonly files?: readonly { readonly path: string; readonly content: string; readonly mode: number }[] | undefined;
   /** Proxy variables: given to the process, left out of the key (`keyOf` drops the field). */
   readonly proxyEnv?: readonly string[] | undefined;
   readonly platform: Platform;
+}
+
+/** What a step may take of the machine, by the names and units of BuildKit's LinuxResources. All above zero, but `memorySwap`, where -1 is without a limit. */
+export interface Resources {
+  /** Bytes. */
+  readonly memory?: number | undefined;
+  /** Bytes of memory and swap together. */
+  readonly memorySwap?: number | undefined;
+  readonly cpuShares?: number | undefined;
+  /** Microseconds. */
+  readonly cpuPeriod?: number | undefined;
+  readonly cpuQuota?: number | undefined;
+  /** As "0-2,7". */
+  readonly cpusetCpus?: string | undefined;
+  readonly cpusetMems?: string | undefined;
 }
 
 export type OpMount =
@@ -127,6 +161,7 @@ export type OpMount =
       readonly target: string;
       readonly id: string;
       readonly sharing: 'shared' | 'private' | 'locked';
+      /** What the cache holds at first; absent: an empty folder with this mode and owner. */
       readonly input?: number | undefined;
       readonly source?: string | undefined;
       readonly readonly: boolean;
@@ -135,6 +170,7 @@ export type OpMount =
       readonly gid: number;
     }
   | { readonly type: 'tmpfs'; readonly target: string; readonly size?: number | undefined }
+  /** A file, a variable, or (both given) both. */
   | {
       readonly type: 'secret';
       readonly target?: string | undefined;
@@ -145,6 +181,7 @@ export type OpMount =
       readonly uid: number;
       readonly gid: number;
     }
+  /** The socket of a forwarded agent; SSH_AUTH_SOCK is in the op's `env` already. */
   | {
       readonly type: 'ssh';
       readonly target: string;
@@ -214,7 +251,7 @@ export type CopyFrom =
 export interface CopyAction {
   readonly kind: 'copy';
   readonly from: CopyFrom;
-  /** Cleaned, rooted at the input's root. */
+  /** Cleaned, rooted at the input's root; with `parents` one "/./" may be left as the pivot, and "**" stands for folders at any depth. */
   readonly sources: readonly string[];
   /** Absolute; a trailing "/" means a folder. */
   readonly destination: string;

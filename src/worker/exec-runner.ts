@@ -30,10 +30,10 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     this.#random = o.random;
   }
 
-  /** Everything of the op but the proxies. What is not allowed is refused here, cached or not. The root goes by its recipe; what is only read, by content too. */
+  /** Everything of the op but the proxies and the limits. What is not allowed is refused here, cached or not. The root goes by its recipe; what is only read, by content too. */
   async cacheKey(op: ExecOp, context: StepContext<Session>): Promise<CacheKey> {
     checkEntitled(op, context.host.allow);
-    const { proxyEnv: _left, ...identity } = op;
+    const { proxyEnv: _proxies, resources: _limits, cgroupParent: _parent, ...identity } = op;
     const inputs: InputKey[] = context.vertex.inputs.map((_, input) => {
       const mounts = op.mounts.filter((mount) => 'input' in mount && mount.input === input);
       const readOnly = mounts.length > 0 && mounts.every((mount) => mount.type === 'bind' && mount.readonly);
