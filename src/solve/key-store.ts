@@ -74,6 +74,31 @@ export class KeyStore {
     });
   }
 
+  /** The result of this id, recorded now unless there is one; the keys lead to it. */
+  adopt(result: NewResult): StoredResult {
+    return this.#db.transaction(() => {
+      const parts = JSON.stringify(result.parts);
+      if (this.get(result.id)) for (const key of result.keys) this.#link(key, result.id, parts);
+      else this.save(result);
+      return this.get(result.id) as StoredResult;
+    });
+  }
+
+  get(id: Digest): StoredResult | undefined {
+    const row = this.#db.get('SELECT * FROM results WHERE id = ?', id);
+    return row && toResult(row);
+  }
+
+  /** All keys that lead to a result, sorted. */
+  keysOf(id: Digest): readonly RecordedKey[] {
+    return this.#db.all('SELECT key FROM result_keys WHERE result = ? ORDER BY key', id).map(({ key }) => ({
+      digest: key as Digest,
+      inputs: this.#db
+        .all('SELECT input FROM key_inputs WHERE key = ? ORDER BY input', key as Digest)
+        .map(({ input }) => input as Digest),
+    }));
+  }
+
   /** A further key by which an existing result is found. */
   link(key: RecordedKey, id: Digest, parts: readonly KeyPart[]): void {
     this.#db.transaction(() => this.#link(key, id, JSON.stringify(parts)));

@@ -4,13 +4,31 @@ import type { Edge, Vertex } from '../graph/index.ts';
 import { solveError } from './errors.ts';
 import type { Solver } from './solver.ts';
 import { Step } from './step.ts';
+import type { RecordedKey } from './key-store.ts';
+import { BuildKeys, type RemoteKeys } from './remote-keys.ts';
 import type { SolveEvent, StepContext } from './types.ts';
+
+/** One build's dealings with a solver. */
+export interface SolveOptions<H> extends Wait {
+  readonly host: H;
+  readonly emit: (event: SolveEvent) => void | Promise<void>;
+  /** Caches elsewhere, asked for what this store does not know. */
+  readonly remote?: RemoteKeys | undefined;
+}
+
+/** A step's result as it is on record: its id, and the keys that lead to it. */
+export interface RecordedStep {
+  readonly vertex: Digest;
+  readonly id: Digest;
+  readonly keys: readonly RecordedKey[];
+}
 
 /**
  * The steps of one build. The first failure cancels everything else of the build; it is thrown once all of that has ended, so that nothing runs on, is mounted or half-written when the caller hears of it.
  */
 export class Solve<R, H> implements AsyncDisposable {
   readonly solver: Solver<R, H>;
+  readonly keys: BuildKeys;
   readonly #host: H;
   readonly #emit: (event: SolveEvent) => void | Promise<void>;
   readonly #controller = new AbortController();
@@ -24,8 +42,9 @@ export class Solve<R, H> implements AsyncDisposable {
   readonly told = new WeakSet<object>();
   #failure: unknown;
 
-  constructor(solver: Solver<R, H>, build: { host: H; emit: (event: SolveEvent) => void | Promise<void> } & Wait) {
+  constructor(solver: Solver<R, H>, build: SolveOptions<H>) {
     this.solver = solver;
+    this.keys = new BuildKeys(solver.options.keys, build.remote);
     this.#host = build.host;
     this.#emit = build.emit;
     this.#signal = build.signal ? AbortSignal.any([build.signal, this.#controller.signal]) : this.#controller.signal;
@@ -61,6 +80,18 @@ export class Solve<R, H> implements AsyncDisposable {
     this.#steps.set(vertex.digest, step);
     this.emit({ kind: 'vertex', vertex });
     return step;
+  }
+
+  /** The steps of this build that a later one could find, inputs first, as far as they are identified. */
+  recorded(): readonly RecordedStep[] {
+    const { keys } = this.solver.options;
+    const steps: RecordedStep[] = [];
+    for (const { vertex, known } of this.#steps.values())
+      if (known && known.keys.length > 0) {
+        const byDigest = new Map([...keys.keysOf(known.id), ...known.keys].map((key) => [key.digest, key]));
+        steps.push({ vertex: vertex.digest, id: known.id, keys: [...byDigest.values()] });
+      }
+    return steps;
   }
 
   contextOf(vertex: Vertex, signal: AbortSignal): StepContext<H> {

@@ -2,8 +2,8 @@ import type { Clock, Random, Wait } from '../base/index.ts';
 import type { Op, Vertex } from '../graph/index.ts';
 import type { KeyStore } from './key-store.ts';
 import { SharedWork } from './shared-work.ts';
-import { Solve } from './solve.ts';
-import type { OpRunner, Results, SolveEvent } from './types.ts';
+import { Solve, type SolveOptions } from './solve.ts';
+import type { OpRunner, Results } from './types.ts';
 
 /** Room to run a step in; the ground's to give. Only steps that run ask for one. */
 export interface Slots {
@@ -31,7 +31,7 @@ export class Solver<R, H> {
   }
 
   /** One build's dealings with the solver: vertices are known by digest, so asking twice costs nothing. Close it when the build ends. */
-  open(build: { host: H; emit: (event: SolveEvent) => void | Promise<void> } & Wait): Solve<R, H> {
+  open(build: SolveOptions<H>): Solve<R, H> {
     return new Solve(this, build);
   }
 }

@@ -2,6 +2,7 @@ import { canonicalJson, kindOf, messageOf } from '../base/index.ts';
 import { digestOf, type Digest } from '../blob/index.ts';
 import type { Vertex } from '../graph/index.ts';
 import type { RecordedKey, StoredResult } from './key-store.ts';
+import type { FoundResult } from './remote-keys.ts';
 import { placed, type Solve } from './solve.ts';
 import type { CacheKey, CacheVerdict, InputKey, StepContext } from './types.ts';
 
@@ -33,6 +34,7 @@ export class Step<R, H> {
   #started = false;
   #reported = false;
   #identity: Promise<Identity> | undefined;
+  #known: Identity | undefined;
   #results: Promise<readonly R[]> | undefined;
 
   constructor(solve: Solve<R, H>, vertex: Vertex, inputs: readonly Input<R, H>[]) {
@@ -41,8 +43,13 @@ export class Step<R, H> {
     this.#inputs = inputs;
   }
 
+  /** The identity, once it is known. */
+  get known(): Identity | undefined {
+    return this.#known;
+  }
+
   identity(): Promise<Identity> {
-    this.#identity ??= this.#solve.track(this.#identify());
+    this.#identity ??= this.#solve.track(this.#identify().then((identity) => (this.#known = identity)));
     return this.#identity;
   }
 
@@ -52,7 +59,7 @@ export class Step<R, H> {
    */
   async begin(): Promise<Identity> {
     const identity = await this.identity();
-    if (!identity.found && !this.#solve.solver.options.keys.isInput(identity.id)) this.results().catch(() => undefined);
+    if (!identity.found && !this.#solve.keys.isInput(identity.id)) this.results().catch(() => undefined);
     return identity;
   }
 
@@ -90,9 +97,13 @@ export class Step<R, H> {
         return { id: fast ?? key.digest, volatile: volatileRecipe, key, keys: [], found: undefined, verdict };
       }
       const fastUseful = fast !== undefined && !volatileRecipe;
+      const lookUp = { parts: key.parts, signal: this.#solve.signal };
+      /** What a cache elsewhere calls this step's result, though it has none. */
+      let named: Digest | undefined;
       if (fastUseful && !ignore) {
-        const found = keys.find(fast);
-        if (found) return this.#hit(key, found, { by: 'recipe', keys: fastKey });
+        const found = await this.#solve.keys.find({ digest: fast, inputs: idsOf(() => true) }, lookUp);
+        if (found?.stored) return this.#hit(key, found, { by: 'recipe', keys: fastKey });
+        named = found?.id;
       }
       let slowKey: RecordedKey | undefined;
       const slowUseful =
@@ -100,17 +111,18 @@ export class Step<R, H> {
       if (slowUseful) {
         const slow = await this.#contentKey(key, kinds, recipes);
         slowKey = { digest: slow, inputs: idsOf(({ by }) => by === 'recipe') };
-        const found = ignore ? undefined : keys.find(slow);
-        if (found) {
-          for (const further of fastUseful ? fastKey : []) keys.link(further, found.id, key.parts);
+        const found = ignore ? undefined : await this.#solve.keys.find(slowKey, lookUp);
+        if (found?.stored) {
+          for (const further of fastUseful ? fastKey : []) keys.link(further, found.stored.id, key.parts);
           return this.#hit(key, found, { by: 'content', keys: [slowKey, ...(fastUseful ? fastKey : [])] });
         }
+        named ??= found?.id;
       }
       const record = [...(slowKey ? [slowKey] : []), ...(fastUseful ? fastKey : [])];
       const base = record[0]?.digest ?? fast ?? key.digest;
       return {
         // A step that was told to run anew is another one to all that follow it.
-        id: ignore || record.length === 0 ? digestOf(`${base} ${random.hex(16)}`) : base,
+        id: ignore || record.length === 0 ? digestOf(`${base} ${random.hex(16)}`) : (named ?? base),
         volatile: record.length === 0,
         key,
         keys: record,
@@ -122,8 +134,12 @@ export class Step<R, H> {
     }
   }
 
-  #hit(key: CacheKey, found: StoredResult, o: { by: 'recipe' | 'content'; keys: readonly RecordedKey[] }): Identity {
-    const verdict: CacheVerdict = { hit: true, by: o.by, record: found.id };
+  #hit(
+    key: CacheKey,
+    { stored: found, from }: FoundResult,
+    o: { by: 'recipe' | 'content'; keys: readonly RecordedKey[] },
+  ): Identity {
+    const verdict: CacheVerdict = { hit: true, by: o.by, record: found.id, ...(from === undefined ? {} : { from }) };
     const at = this.#solve.solver.options.clock.now();
     this.#solve.emit({ kind: 'cached', digest: this.vertex.digest, at, verdict });
     this.#solve.use(found.id);
@@ -160,6 +176,13 @@ export class Step<R, H> {
         const loaded = await this.#load(identity.found);
         if (loaded) return loaded;
         keys.forget(identity.found.id);
+        const again = await this.#solve.keys.findAgain(identity.keys, {
+          parts: identity.key.parts,
+          signal: this.#solve.signal,
+        });
+        const reloaded = again && (await this.#load(again));
+        if (reloaded) return reloaded;
+        if (again) keys.forget(again.id);
         this.#context(this.#solve.signal).note('the cached result is gone, running again');
       }
       const outputs = await this.#runOrJoin(identity);

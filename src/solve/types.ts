@@ -71,7 +71,13 @@ export interface Results<R, H = unknown> {
 
 /** Why a step was or was not taken from the cache. */
 export type CacheVerdict =
-  | { readonly hit: true; readonly by: 'recipe' | 'content'; readonly record: Digest }
+  | {
+      readonly hit: true;
+      readonly by: 'recipe' | 'content';
+      readonly record: Digest;
+      /** The cache elsewhere that it was found in; absent for this store's. */
+      readonly from?: string | undefined;
+    }
   | { readonly hit: false; readonly reason: 'no entry' | 'result gone' | 'cache ignored' | 'not cacheable' };
 
 export type SolveEvent =

@@ -1,0 +1,70 @@
+import type { Wait } from '../base/index.ts';
+import type { Digest } from '../blob/index.ts';
+import type { KeyStore, RecordedKey, StoredResult } from './key-store.ts';
+import type { KeyPart, ResultRecord } from './types.ts';
+
+/** What a cache elsewhere has on record for a key. */
+export interface RemoteResult {
+  readonly id: Digest;
+  /** Absent where only the result's id is known: what keys of later steps are made of. */
+  readonly outputs?: readonly ResultRecord[] | undefined;
+  /** What people call the cache. */
+  readonly from: string;
+}
+
+/** Keys and results of caches elsewhere, as one build sees them: the same look-up as a `KeyStore`'s, but that the blobs of its results are not here. */
+export interface RemoteKeys {
+  /** Asks nobody before it is first called. Never throws but when it is cancelled: a cache that cannot be read has nothing. */
+  find(key: Digest, w?: Wait): Promise<RemoteResult | undefined>;
+  /** True when a key on record was made of this result; false before the first `find`. */
+  isInput(id: Digest): boolean;
+}
+
+/** A result on record, and the cache it was taken from, if it was just now. */
+export interface FoundResult {
+  readonly stored: StoredResult;
+  readonly from?: string | undefined;
+}
+
+/** The keys of this store, and after them those of caches elsewhere. What is taken from there is on record here from then on; it never replaces what is. */
+export class BuildKeys {
+  readonly #keys: KeyStore;
+  readonly #remote: RemoteKeys | undefined;
+
+  constructor(keys: KeyStore, remote?: RemoteKeys) {
+    this.#keys = keys;
+    this.#remote = remote;
+  }
+
+  /** The result of a key; or only its id, where that is all that is known. */
+  async find(
+    key: RecordedKey,
+    o: { parts: readonly KeyPart[] } & Wait,
+  ): Promise<FoundResult | { readonly stored?: undefined; readonly id: Digest } | undefined> {
+    const stored = this.#keys.find(key.digest);
+    if (stored) return { stored };
+    const remote = await this.#remote?.find(key.digest, o);
+    if (!remote?.outputs) return remote && { id: remote.id };
+    return { stored: this.#adopt(key, remote, o.parts), from: remote.from };
+  }
+
+  /** What a cache elsewhere has for one of these keys, because what was on record here is gone. */
+  async findAgain(
+    keys: readonly RecordedKey[],
+    o: { parts: readonly KeyPart[] } & Wait,
+  ): Promise<StoredResult | undefined> {
+    for (const key of keys) {
+      const remote = await this.#remote?.find(key.digest, o);
+      if (remote?.outputs) return this.#adopt(key, remote, o.parts);
+    }
+    return undefined;
+  }
+
+  isInput(id: Digest): boolean {
+    return this.#keys.isInput(id) || this.#remote?.isInput(id) === true;
+  }
+
+  #adopt(key: RecordedKey, { id, outputs = [] }: RemoteResult, parts: readonly KeyPart[]): StoredResult {
+    return this.#keys.adopt({ id, keys: [key], parts, outputs });
+  }
+}
