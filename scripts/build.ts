@@ -118,14 +118,14 @@ function pureModules(builder: PluginBuild): void {
 function lazyBuiltins(builder: PluginBuild): void {
   const filter = /^node:/;
   builder.onResolve({ filter }, ({ path, kind, importer }) =>
-    kind === 'import-statement' && !importer.includes('node_modules')
+    (kind === 'import-statement' && !importer.includes('node_modules')) || path === 'node:child_process'
       ? { path, namespace: 'builtin', sideEffects: false }
       : undefined,
   );
   builder.onLoad({ filter, namespace: 'builtin' }, ({ path }) => {
     const real = createRequire(import.meta.url)(path) as Readonly<Record<string, unknown>>;
     const wraps = (name: string): boolean =>
-      !path.startsWith('node:fs') && typeof real[name] === 'function' && /^[a-z]/.test(name);
+      !path.startsWith('node:fs') && typeof real[name] === 'function' && /^[a-z_]|^ChildProcess$/.test(name);
     const lines = Object.keys(real)
       .filter((name) => /^[a-z_$][\w$]*$/i.test(name) && name !== 'default')
       .map((name) =>
