@@ -28,6 +28,7 @@ import {
 import { runBuild } from './build.ts';
 import { cleanUp } from './clean-up.ts';
 import type { Engine } from './engine.ts';
+import { compareLocations } from './compare.ts';
 import { openContainerRoot } from './container-root.ts';
 import { engineError } from './errors.ts';
 import { BaseOperations } from './base-operations.ts';
@@ -119,6 +120,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     bases: explaining(new BaseOperations({ worker, sessionFor, images: operations }), o.root),
     store: explaining(new StoreOperations({ folder: o.root, worker, database, leases, clock }), o.root),
     ground: async (w) => (await worker.stage.ground(w)).report,
+    compare: (a, b, options) => compareLocations(a, b, { ...options, worker, sessionFor, clock, random, scratch }),
     root: (image, options) => openContainerRoot(image, { ...options, worker, sessionFor }),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };

@@ -23,6 +23,7 @@ export type {
   TransferOptions,
   TransferProgress,
 } from './engine.ts';
+export { COMPARED, type Compared, type CompareOptions, type ImageDifference } from './compare.ts';
 export type { ContainerRoot, ContainerRootOptions } from './container-root.ts';
 export { openEngine, type EngineOptions } from './create.ts';
 export { engineError } from './errors.ts';

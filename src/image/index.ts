@@ -3,6 +3,13 @@ export { append, withConfig, type Addition } from './append.ts';
 export { writeDockerArchive, writeOciArchive, type ArchiveOptions, type WriteChunk } from './archive-writer.ts';
 export { selectImage, type Bundle, type BundledImage, type BundleItem } from './bundle.ts';
 export { chooseImage, type ChosenImage } from './choose-image.ts';
+export {
+  compareImages,
+  compareValues,
+  type ImageFacts,
+  type ImagePart,
+  type ValueDifference,
+} from './compare-images.ts';
 export { encodeConfig, parseConfig, platformOf } from './config-codec.ts';
 export type { Healthcheck, History, ImageConfig, RunConfig } from './config.ts';
 export { contentsOf, type Content } from './contents.ts';

@@ -12,6 +12,13 @@ export { folderSource } from './folder-source.ts';
 export { FolderTree } from './folder-tree.ts';
 export { StatCache } from './stat-cache.ts';
 export { isLayerXattr, walkFolder, type WalkOptions } from './walk-folder.ts';
+export {
+  compareTrees,
+  describeEntry,
+  type EntryField,
+  type FieldDifference,
+  type TreeDifference,
+} from './compare-trees.ts';
 export { composeTree, emptyTree, memoryTree, type ComposeItem, type ContentPlace, type MemoryFile } from './compose.ts';
 export { baseOf, joinPath, parentOf, resolvePath, type Lookup, type Resolved } from './safe-path.ts';
 export { linkTo, viewTree, type TreeView, type ViewNode } from './tree-view.ts';

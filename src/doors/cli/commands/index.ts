@@ -27,6 +27,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'show how an image was made, layer by layer',
     load: () => import('./history.ts'),
   },
+  {
+    name: 'diff',
+    group: 'Images',
+    summary: 'say what differs between two images',
+    load: () => import('./diff.ts'),
+  },
   { name: 'tag', group: 'Images', summary: 'give an image one more name', load: () => import('./tag.ts') },
   {
     name: 'rm',
