@@ -123,6 +123,12 @@ class Build {
       this.#tell({ kind: 'result', at: clock.now(), result: { images: [], metadata } });
       return;
     }
+    if (plan.results.size > 1 || plan.metadata.has('multi.platform'))
+      throw engineError(
+        'INDEX_NOT_SUPPORTED_YET',
+        `build for ${[...plan.results.keys()].join(', ')}: an index of several platforms is not supported yet`,
+        { remedy: 'Build for one platform at a time.' },
+      );
     this.#epoch ??= epochOf(plan);
     const built: BuiltImage[] = [];
     for (const image of plan.results.values()) built.push(await this.#solve(solving, image));

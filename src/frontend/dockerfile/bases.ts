@@ -108,6 +108,8 @@ async function fromContext(node: StageNode, context: NamedContext, r: Resolving)
       const local: Local = { name: context.local, label: `${context.label} load from client`, exclude };
       return { ...emptyBase(r.wanted), local, bare: true };
     }
+    case 'remote':
+      return { ...emptyBase(r.wanted), state: sourceState(context.source, { name: context.label }), bare: true };
     default:
       return fromInput(context, r);
   }
@@ -189,16 +191,16 @@ function labelOf(node: StageNode, contextLabel: string | undefined, name: string
   return stepLabel(node, { index: 1, trigger: false, text: `FROM ${name}` });
 }
 
-/** `[build 2/5] text`, as BuildKit numbers steps; a node without steps of its own has the text alone. */
+/** `[build 2/5] text`, as BuildKit numbers steps, with the platform where there are several; a node without steps of its own has the text alone. */
 export function stepLabel(
-  node: Pick<StageNode, 'label' | 'total'>,
+  node: Pick<StageNode, 'label' | 'total' | 'prefix'>,
   step: { readonly index: number; readonly trigger: boolean; readonly text: string },
 ): string {
   const text = (step.trigger ? 'ONBUILD ' : '') + step.text;
   if (node.total === 0) return step.text;
   const width = Math.floor(1 + Math.log10(node.total));
   const prefix = node.label === '' ? '' : `${node.label} `;
-  return `[${prefix}${String(step.index).padStart(width)}/${node.total}] ${text}`;
+  return `[${node.prefix}${prefix}${String(step.index).padStart(width)}/${node.total}] ${text}`;
 }
 
 function withDigest(name: string, digest: string | undefined): string {

@@ -1,6 +1,8 @@
 import { isDigest, type Digest, type Platform } from '../../blob/index.ts';
+import type { GitSource, HttpSource } from '../../graph/index.ts';
 import { canonicalReference, familiarReference, parseReference } from '../../image/index.ts';
-import { dockerfileError, notSupportedYet } from './errors.ts';
+import { dockerfileError } from './errors.ts';
+import { gitSource, parseGitRef, redactedRemote } from './git-ref.ts';
 import { fullPlatform } from './globals.ts';
 
 /** What a name means that `--build-context` gave (facts 1.5). `label` stands before its steps. */
@@ -10,9 +12,10 @@ export type NamedContext = { readonly name: string; readonly label: string } & (
   | { readonly kind: 'layout'; readonly store: string; readonly digest: Digest }
   | { readonly kind: 'local'; readonly local: string }
   | { readonly kind: 'input'; readonly input: string }
+  | { readonly kind: 'remote'; readonly source: GitSource | HttpSource }
 );
 
-/** The context given for a stage's or image's name on a platform; undefined when there is none. Throws `DOCKERFILE_CONTEXT` and `DOCKERFILE_NOT_SUPPORTED_YET` without a place. */
+/** The context given for a stage's or image's name on a platform; undefined when there is none. Throws `DOCKERFILE_CONTEXT` without a place. */
 export function namedContext(
   contexts: ReadonlyMap<string, string>,
   name: string,
@@ -49,20 +52,33 @@ function parseContext(name: string, value: string): NamedContext {
     case 'ssh':
     case 'http':
     case 'https':
-      throw notSupportedYet(
-        `build context "${name}" from "${value}"`,
-        undefined,
-        'Fetch it first and give the folder as the build context.',
-      );
+      return { ...common, ...remoteOf(name, value) };
     case '':
       throw dockerfileError('DOCKERFILE_CONTEXT', `invalid context specifier ${value} for ${name}`, {
-        remedy: 'Give docker-image://name, oci-layout://store@sha256:…, or a folder.',
+        remedy: REMEDY,
       });
     default:
       throw dockerfileError('DOCKERFILE_CONTEXT', `unsupported context source ${scheme} for ${name}`, {
-        remedy: 'Give docker-image://name, oci-layout://store@sha256:…, or a folder.',
+        remedy: REMEDY,
       });
   }
+}
+
+const REMEDY =
+  'Give docker-image://name, oci-layout://store@sha256:…, a repository, an address of the web, or a folder.';
+
+/** A repository, or one file of the web. */
+function remoteOf(
+  name: string,
+  value: string,
+): { readonly label: string; readonly kind: 'remote'; readonly source: GitSource | HttpSource } {
+  const git = parseGitRef(value);
+  if (git !== undefined)
+    return { kind: 'remote', label: `[internal] load git source ${redactedRemote(value)}`, source: gitSource(git) };
+  if (!/^https?:/.test(value))
+    throw dockerfileError('DOCKERFILE_CONTEXT', `invalid git context ${value} for ${name}`, { remedy: REMEDY });
+  const label = `[context ${name}] ${redactedRemote(value)}`;
+  return { kind: 'remote', label, source: { type: 'http', url: value, filename: 'context' } };
 }
 
 function layoutOf(name: string, text: string): { readonly store: string; readonly digest: Digest } {

@@ -8,7 +8,7 @@ import { quote } from './go-text.ts';
 import type { Linter } from './lint.ts';
 import { Locals, type Local } from './locals.ts';
 import { ignoresCache, type Options } from './options.ts';
-import { startStage, type StageState, type StepScope } from './stage-state.ts';
+import { startStage, type StageState, type StepScope, type StepSource } from './stage-state.ts';
 import type { StageNode, StageStep } from './stages.ts';
 import * as config from './step-config.ts';
 import { copy } from './step-copy.ts';
@@ -122,13 +122,33 @@ class StageConverter {
       ignorePatterns: this.#ignorePatterns,
       epoch,
       source: this.#source(node, step),
+      mountSource: (index) => this.#mountSource(node, step, index),
     };
   }
 
-  /** What a step copies from. Its tree is looked up only when the step asks. */
-  #source(node: StageNode, { instruction, source }: StageStep): StepScope['source'] {
+  #source(node: StageNode, { instruction, source }: StageStep): StepSource {
     if (source === undefined) return this.#contextSource();
     const from = instruction.kind === 'copy' ? instruction.from : '';
+    return this.#sourceOf(
+      source,
+      node,
+      () => `cannot copy from stage ${quote(from)}, it needs to be defined before current stage ${quote(node.label)}`,
+    );
+  }
+
+  #mountSource(node: StageNode, { instruction, mounts = [] }: StageStep, index: number): StepSource {
+    const source = mounts[index];
+    if (source === undefined) return this.#contextSource();
+    const from = instruction.kind === 'run' ? (instruction.mounts[index]?.from ?? '') : '';
+    return this.#sourceOf(
+      source,
+      node,
+      () => `cannot mount from stage ${quote(from)}, stage needs to be defined before current command`,
+    );
+  }
+
+  /** What a step reads of another node. Its tree is looked up only when the step asks. */
+  #sourceOf(source: StageNode, node: StageNode, tooLate: () => string): StepSource {
     const base = this.#c.bases.get(source);
     if (base !== undefined && (source.implicit || source.context !== undefined)) {
       const { local } = base;
@@ -141,15 +161,11 @@ class StageConverter {
       };
     }
     if (this.#c.nodes.indexOf(source) >= this.#c.nodes.indexOf(node))
-      throw dockerfileError(
-        'DOCKERFILE_STAGE_ORDER',
-        `cannot copy from stage ${quote(from)}, it needs to be defined before current stage ${quote(node.label)}`,
-        { remedy: 'Move that stage above this one.' },
-      );
+      throw dockerfileError('DOCKERFILE_STAGE_ORDER', tooLate(), { remedy: 'Move that stage above this one.' });
     return { state: this.#stage(source).state, use: () => undefined };
   }
 
-  #contextSource(): StepScope['source'] {
+  #contextSource(): StepSource {
     const { context } = this.#c;
     if (!('exclude' in context)) return { state: context, use: () => undefined };
     const locals = this.#locals;

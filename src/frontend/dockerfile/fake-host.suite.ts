@@ -11,6 +11,8 @@ export interface FakeWorld {
   /** Configs of images and layouts, by canonical reference or digest. */
   readonly images?: Readonly<Record<string, object>> | undefined;
   readonly inputs?: Readonly<Record<string, State>> | undefined;
+  /** Times of remote sources, in seconds, by address. */
+  readonly times?: Readonly<Record<string, number>> | undefined;
 }
 
 /** A FrontendHost over a `FakeWorld` that keeps what was asked. */
@@ -27,6 +29,7 @@ export class FakeHost implements FrontendHost {
   async resolve(op: SourceOp): ReturnType<FrontendHost['resolve']> {
     this.resolved.push(op);
     const { source } = op;
+    if (source.type === 'git' || source.type === 'http') return { source: op, time: this.#world.times?.[source.url] };
     const name = 'reference' in source ? source.reference : 'digest' in source ? (source.digest ?? '') : '';
     const images = this.#world.images ?? {};
     if (!Object.hasOwn(images, name)) throw fault('not_found', `${name}: not found`);
@@ -41,6 +44,10 @@ export class FakeHost implements FrontendHost {
 
   async solve(state: State): ReturnType<FrontendHost['solve']> {
     const op = state.edge?.vertex.op;
+    // An archive that is unpacked: what it holds is looked up by its address, too.
+    const below = op?.kind === 'file' ? state.edge?.vertex.inputs[1]?.vertex.op : undefined;
+    if (below?.kind === 'source' && below.source.type === 'http') return { id: `unpacked ${below.source.url}` };
+    if (op?.kind === 'source' && (op.source.type === 'git' || op.source.type === 'http')) return { id: op.source.url };
     if (op?.kind !== 'source') throw fault('internal', 'the fake host solves sources only');
     if (op.source.type !== 'local') return { id: op.source.type };
     if (!Object.hasOwn(this.#world.files, op.source.name)) throw fault('not_found', `no source "${op.source.name}"`);
@@ -119,6 +126,7 @@ export async function planText(
   } = {},
 ): Promise<Planned> {
   const host = new FakeHost({
+    times: o.world?.times,
     images: { 'docker.io/library/debian:latest': imageConfig(), ...o.world?.images },
     inputs: o.world?.inputs,
     files: {

@@ -4,6 +4,7 @@ import { sourceState, type LocalSource, type State } from '../../graph/index.ts'
 import { PatternMatcher, readIgnoreFile } from '../../tree/index.ts';
 import type { FrontendHost, Ref } from '../index.ts';
 import { dockerfileError, located } from './errors.ts';
+import type { MainContext } from './main-context.ts';
 import { SourceText } from './text.ts';
 
 const DEFAULT_NAME = 'Dockerfile';
@@ -18,16 +19,18 @@ export interface DockerfileInput {
   readonly ignore: readonly string[] | undefined;
 }
 
-/** Reads the Dockerfile from the source named `dockerfile`, or from an input of that name or `context`. Throws `DOCKERFILE_NOT_FOUND`, `DOCKERFILE_EMPTY` and `DOCKERFILE_NOT_TEXT`. */
-export async function readDockerfile(host: FrontendHost, filename: string, w: Wait): Promise<DockerfileInput> {
+/** Reads the Dockerfile from the tree or the local source that holds it. Throws `DOCKERFILE_NOT_FOUND`, `DOCKERFILE_EMPTY` and `DOCKERFILE_NOT_TEXT`. */
+export async function readDockerfile(
+  host: FrontendHost,
+  { dockerfile, dockerfileName, filename }: Pick<MainContext, 'dockerfile' | 'dockerfileName' | 'filename'>,
+  w: Wait,
+): Promise<DockerfileInput> {
   const folder = filename.slice(0, filename.lastIndexOf('/') + 1);
   const isDefault = filename === folder + DEFAULT_NAME;
   const lower = folder + DEFAULT_NAME.toLowerCase();
   const wanted = [filename, `${filename}${IGNORE_FILE}`, ...(isDefault ? [lower] : [])];
   const state =
-    host.input('dockerfile') ??
-    host.input('context') ??
-    localState('dockerfile', `[internal] load build definition from ${filename}`, { paths: wanted });
+    dockerfile ?? localState(dockerfileName, `[internal] load build definition from ${filename}`, { paths: wanted });
   const ref = await host.solve(state, w);
   const found =
     (await readOptional(host, ref, filename, w)) ?? (isDefault ? await readOptional(host, ref, lower, w) : undefined);

@@ -85,6 +85,8 @@ export interface AddInstruction extends Common, FileSources {
 export interface MountFlag {
   readonly written: string;
   readonly from: string;
+  /** It is a bind mount, or may be one once variables have values. */
+  readonly bind: boolean;
 }
 
 export interface DeviceFlag {

@@ -1,17 +1,27 @@
 import { isIP } from 'node:net';
 import type { Platform } from '../../blob/index.ts';
-import type { ExecOp, ImageSource } from '../../graph/index.ts';
+import type { ExecOp, ImageSource, Resources } from '../../graph/index.ts';
 import { normalizePlatform, parsePlatform } from '../../image/index.ts';
 import type { FrontendRequest } from '../index.ts';
 import { csvFields } from './csv.ts';
 import { dockerfileError, located, notSupportedYet } from './errors.ts';
-import { quote } from './go-text.ts';
+import { parseBool, quote } from './go-text.ts';
+import { readResources } from './resources.ts';
 import { parseLintConfig, type LintConfig } from './lint.ts';
 
 /** The frontend's options, checked (dockerui's names). */
 export interface Options {
   /** Where the Dockerfile is in the source named `dockerfile`. */
   readonly filename: string;
+  /** Where the build context is, if not in the local source `context`. */
+  readonly context: {
+    /** A repository or an address of the web; anything else says nothing. */
+    readonly address: string;
+    readonly subdir: string | undefined;
+    readonly keepGitDir: boolean;
+    /** Name of the local source that holds the Dockerfile, wherever the context is. */
+    readonly dockerfileKey: string | undefined;
+  };
   /** "" is the last stage. */
   readonly target: string;
   readonly buildArgs: ReadonlyMap<string, string>;
@@ -19,6 +29,8 @@ export interface Options {
   /** Stages that are not taken from the cache; `all`; or none. */
   readonly noCache: 'all' | readonly string[];
   readonly platforms: readonly Platform[];
+  /** The result is an index, also when it is for one platform. */
+  readonly multiPlatform: boolean;
   readonly buildPlatform: Platform;
   /** Nobody asked for a platform: the base image may decide. */
   readonly implicitPlatform: boolean;
@@ -27,6 +39,10 @@ export interface Options {
   readonly shmSize: number | undefined;
   readonly ulimits: NonNullable<ExecOp['ulimits']>;
   readonly hostname: string | undefined;
+  readonly resources: Resources | undefined;
+  readonly cgroupParent: string | undefined;
+  /** Goes before the names of cache mounts. */
+  readonly cacheNamespace: string;
   readonly pull: ImageSource['pull'];
   /** By name, maybe with `::platform`: what `FROM name` and `--from=name` mean instead. */
   readonly contexts: ReadonlyMap<string, string>;
@@ -38,16 +54,6 @@ export interface Options {
   readonly syntax: string | undefined;
 }
 
-const RESOURCES = [
-  'memory',
-  'memswap',
-  'cpushares',
-  'cpuperiod',
-  'cpuquota',
-  'cpusetcpus',
-  'cpusetmems',
-  'cgroup-parent',
-];
 const ULIMITS: ReadonlySet<string> = new Set(
   'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(' '),
 );
@@ -63,11 +69,18 @@ export function readOptions(request: FrontendRequest): Options {
   const check = buildArgs.get('BUILDKIT_DOCKERFILE_CHECK');
   return {
     filename: options['filename'] || 'Dockerfile',
+    context: {
+      address: options[options['contextkey'] ?? 'context'] ?? '',
+      subdir: options['contextsubdir'] || undefined,
+      keepGitDir: parseBool(buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR') ?? '') === true,
+      dockerfileKey: options['dockerfilekey'] || undefined,
+    },
     target: options['target'] ?? '',
     buildArgs,
     labels: withPrefix(options, 'label:'),
     noCache: readNoCache(options['no-cache']),
     platforms: platforms.length === 0 ? [request.buildPlatform] : platforms,
+    multiPlatform: readMultiPlatform(options, platforms.length),
     buildPlatform: request.buildPlatform,
     implicitPlatform: platforms.length === 0,
     extraHosts: readHosts(options['add-hosts'] ?? ''),
@@ -75,12 +88,31 @@ export function readOptions(request: FrontendRequest): Options {
     shmSize: readShmSize(options['shm-size'] ?? ''),
     ulimits: fields('ulimit', options['ulimit'] ?? '').map(readUlimit),
     hostname: buildArgs.get('BUILDKIT_SANDBOX_HOSTNAME') || options['hostname'] || undefined,
+    resources: readResources(options),
+    cgroupParent: options['cgroup-parent'] || undefined,
+    cacheNamespace: buildArgs.get('BUILDKIT_CACHE_MOUNT_NS') ?? '',
     pull: readPull(options['image-resolve-mode'] ?? ''),
     contexts: new Map(withPrefix(options, 'context:')),
     inputMetadata: new Map(withPrefix(options, 'input-metadata:')),
     lint: check === undefined ? undefined : parseLintConfig(check),
     syntax: buildArgs.get('BUILDKIT_SYNTAX')?.trim() || undefined,
   };
+}
+
+/** An index was asked for, or there are several platforms. */
+function readMultiPlatform(options: FrontendRequest['options'], platforms: number): boolean {
+  const text = options['build-arg:BUILDKIT_MULTI_PLATFORM'] || options['multi-platform'] || '';
+  if (text === '') return platforms > 1;
+  const asked = parseBool(text);
+  if (asked === undefined)
+    throw wrong('multi-platform', `invalid boolean value for multi-platform: ${text}`, 'Use true or false.');
+  if (!asked && platforms > 1)
+    throw wrong(
+      'multi-platform',
+      'conflicting config: returning multiple target platforms is not allowed',
+      'Build for one platform, or leave the option out.',
+    );
+  return asked;
 }
 
 /** True when the stage of this name (as written, maybe "") is not to be taken from the cache. */
@@ -90,17 +122,8 @@ export function ignoresCache(options: Options, stage: string): boolean {
 }
 
 function refuseLater(options: FrontendRequest['options']): void {
-  for (const name of RESOURCES)
-    if ((options[name] ?? '') !== '')
-      throw notSupportedYet(`option "${name}"`, undefined, 'Leave the resource limit out of the build.');
   if ((options['requestid'] ?? '') !== '')
     throw notSupportedYet(`subrequest "${options['requestid']}"`, undefined, 'Build without --call.');
-  if (
-    ['1', 'true', 't'].includes(
-      (options['multi-platform'] ?? options['build-arg:BUILDKIT_MULTI_PLATFORM'] ?? '').toLowerCase(),
-    )
-  )
-    throw notSupportedYet('option "multi-platform"', undefined, 'Leave it out: the result is then one image.');
 }
 
 function readPlatforms(request: FrontendRequest): readonly Platform[] {

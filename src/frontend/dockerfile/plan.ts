@@ -9,7 +9,7 @@ import { imageName } from './contexts.ts';
 import { convertStages } from './convert.ts';
 import type { Environment } from './environment.ts';
 import { readEpoch } from './epoch.ts';
-import { dockerfileError, located, notSupportedYet } from './errors.ts';
+import { dockerfileError, located } from './errors.ts';
 import { expand } from './expand.ts';
 import { globalScope, predefined } from './globals.ts';
 import { configOf, withConfig, type ImageDraft } from './image-draft.ts';
@@ -19,11 +19,11 @@ import { programOf } from './instructions.ts';
 import { defaultLintConfig, Linter, parseLintConfig, type LintConfig } from './lint.ts';
 import { lintProgram } from './lint-program.ts';
 import type { Local } from './locals.ts';
+import { openMainContext, type MainContext } from './main-context.ts';
 import { readOptions, type Options } from './options.ts';
 import { parseDockerfile } from './parser.ts';
 import { StageGraph, type StageNode, type StageSettings } from './stages.ts';
 import { sorted } from './step-config.ts';
-import { refuseCopyFlags } from './step-copy.ts';
 import { refuseRunFlags } from './step-run.ts';
 import { checkSyntax } from './syntax.ts';
 import type { SourceText } from './text.ts';
@@ -32,13 +32,8 @@ import { parseTriggers } from './triggers.ts';
 /** Turns a Dockerfile into a plan, as BuildKit's frontend dockerfile.v0 does (facts 1). */
 export const dockerfileFrontend: Frontend = async (request, host, w = {}) => {
   const options = readOptions(request);
-  if (options.platforms.length > 1)
-    throw notSupportedYet(
-      `a build for ${options.platforms.length} platforms (${options.platforms.map(formatPlatform).join(', ')})`,
-      undefined,
-      'Build for one platform at a time.',
-    );
-  const input = await readDockerfile(host, options.filename, w);
+  const main = await openMainContext(options, host, w);
+  const input = await readDockerfile(host, main, w);
   const { source } = input;
   checkSyntax(source, options.syntax);
   const file = parseDockerfile(source);
@@ -49,16 +44,18 @@ export const dockerfileFrontend: Frontend = async (request, host, w = {}) => {
   const results = new Map<string, PlannedImage>();
   const metadata = new Map<string, Uint8Array>();
   for (const platform of options.platforms) {
-    const planner = new Planner({ options, input, file, program, lint, platform, host, wait: w });
+    const planner = await Planner.open({ options, main, input, file, program, lint, platform, host, wait: w });
     results.set(formatPlatform(platform), await planner.plan());
     if (planner.epoch !== undefined) metadata.set('source.date.epoch', Buffer.from(String(planner.epoch)));
   }
+  if (options.multiPlatform) metadata.set('multi.platform', Buffer.from('true'));
   lint.finish();
   return { results, metadata } satisfies Plan;
 };
 
 interface PlannerInit {
   readonly options: Options;
+  readonly main: MainContext;
   readonly input: DockerfileInput;
   readonly file: DockerfileNode;
   readonly program: Program;
@@ -78,9 +75,16 @@ class Planner {
   readonly #target: StageNode;
   readonly #bases = new Map<StageNode, Base>();
 
-  constructor(p: PlannerInit) {
+  constructor(p: PlannerInit, settings: StageSettings, epoch: number | undefined) {
     this.#p = p;
-    const { options, file, program, lint, platform } = p;
+    this.epoch = epoch;
+    this.#settings = settings;
+    this.#graph = new StageGraph(p.program, settings);
+    this.#target = this.#graph.target(p.options.target);
+  }
+
+  static async open(p: PlannerInit): Promise<Planner> {
+    const { options, file, program, lint, platform, main, host } = p;
     const places = p.input.source;
     const { escape } = file;
     const { buildArgs } = options;
@@ -88,13 +92,10 @@ class Planner {
     const start = predefined(options.buildPlatform, platform, { stage, buildArgs });
     lintDefaults(start, { program, lint, escape, places });
     const { values, declared } = globalScope(start, program.globals, { buildArgs, escape, places });
-    const names = program.stages.map(({ from }) => from.alias ?? '');
-    this.epoch = readEpoch(buildArgs, values, names);
-    const { globals, args } = withEpoch(values, buildArgs, this.epoch);
-    const settled = { ...options, buildArgs: args };
-    this.#settings = { options: settled, platform, globals, declared, escape, places, lint };
-    this.#graph = new StageGraph(program, this.#settings);
-    this.#target = this.#graph.target(options.target);
+    const settings = { options, platform, globals: values, declared, escape, places, lint };
+    const epoch = await readEpoch({ ...settings, program, main, host, ...p.wait });
+    const { globals, args } = withEpoch(values, buildArgs, epoch);
+    return new Planner(p, { ...settings, globals, options: { ...options, buildArgs: args } }, epoch);
   }
 
   async plan(): Promise<PlannedImage> {
@@ -114,7 +115,7 @@ class Planner {
       places,
       lint,
       epoch: this.epoch,
-      context: await contextOf(host, { input, used: usesContext(reachable), wait }),
+      context: await contextOf(host, { main: this.#p.main, input, used: usesContext(reachable), wait }),
     });
     const draft = this.#finished(stage.draft);
     return {
@@ -274,26 +275,29 @@ function withEpoch(
 
 function refuseFlags(nodes: Iterable<StageNode>, { places }: StageSettings): void {
   for (const node of nodes)
-    for (const { instruction } of node.steps) {
-      if (instruction.kind === 'run') refuseRunFlags(instruction, places);
-      if (instruction.kind === 'copy' || instruction.kind === 'add') refuseCopyFlags(instruction, places);
-    }
+    for (const { instruction } of node.steps) if (instruction.kind === 'run') refuseRunFlags(instruction, places);
 }
 
 function usesContext(nodes: Iterable<StageNode>): boolean {
   for (const node of nodes)
-    for (const { instruction } of node.steps)
+    for (const { instruction } of node.steps) {
       if (instruction.kind === 'add' || (instruction.kind === 'copy' && instruction.from === '')) return true;
+      if (instruction.kind === 'run' && instruction.mounts.some(({ from, bind }) => bind && from === '')) return true;
+    }
   return false;
 }
 
-/** The build context: a tree that the asking side gave, or its local files without what the ignore file names. */
+/** The build context: a tree that the asking side gave or that was fetched, or its local files without what the ignore file names. */
 async function contextOf(
   host: FrontendHost,
-  o: { readonly input: DockerfileInput; readonly used: boolean; readonly wait: Wait },
+  o: {
+    readonly main: MainContext;
+    readonly input: DockerfileInput;
+    readonly used: boolean;
+    readonly wait: Wait;
+  },
 ): Promise<Local | State> {
-  const given = host.input('context');
-  if (given !== undefined) return given;
+  if (o.main.state !== undefined) return o.main.state;
   const local = { name: 'context', label: '[internal] load build context' };
   if (!o.used) return { ...local, exclude: [] };
   return { ...local, exclude: o.input.ignore ?? (await readIgnore(host, 'context', '[internal]', o.wait)) };

@@ -38,6 +38,12 @@ export interface StageState {
   readonly seen: { readonly [K in 'cmd' | 'entrypoint' | 'healthcheck']?: Range | undefined };
 }
 
+/** A tree that a step reads, and the note that it reads this path of it. */
+export interface StepSource {
+  readonly state: State;
+  use(path: string): void;
+}
+
 /** What an instruction is converted in. */
 export interface StepScope {
   readonly node: StageNode;
@@ -53,8 +59,10 @@ export interface StepScope {
   readonly ignorePatterns: readonly string[];
   /** Seconds; absent when no epoch is set. */
   readonly epoch: number | undefined;
-  /** The tree that COPY and ADD read, and the note that they read this path. */
-  readonly source: { readonly state: State; use(path: string): void };
+  /** What COPY and ADD read. */
+  readonly source: StepSource;
+  /** What RUN's mount of this number reads. Throws `DOCKERFILE_STAGE_ORDER`. */
+  readonly mountSource: (index: number) => StepSource;
 }
 
 /** Build arguments that never become variables (facts 1.4). */

@@ -4,6 +4,7 @@ import { namedContext, type NamedContext } from './contexts.ts';
 import type { Environment } from './environment.ts';
 import { dockerfileError, located } from './errors.ts';
 import { expand, noVariables, type Expansion } from './expand.ts';
+import { fullPlatform } from './globals.ts';
 import { quote } from './go-text.ts';
 import type { FromInstruction, Program, StageInstruction, StageText } from './instruction.ts';
 import type { Linter } from './lint.ts';
@@ -19,6 +20,13 @@ export interface StageStep {
   readonly trigger: boolean;
   /** The stage, image or context that it copies from; undefined for the build context. */
   readonly source?: StageNode | undefined;
+  /** Those that RUN's mounts show, in their order. */
+  readonly mounts?: readonly (StageNode | undefined)[] | undefined;
+}
+
+/** Everything a step reads but the build context. */
+export function sourcesOf({ source, mounts = [] }: StageStep): readonly StageNode[] {
+  return [source, ...mounts].filter((node) => node !== undefined);
 }
 
 /** A stage, or (`implicit`) an image or context that an instruction reads from. */
@@ -39,6 +47,8 @@ export interface StageNode {
   readonly steps: StageStep[];
   /** Name in progress: `build`, `stage-1`; "" when the file has but one. */
   label: string;
+  /** Before the label in progress: the platform, and what it is built for, where there are several. */
+  readonly prefix: string;
   /** Steps in progress's `2/5`. */
   total: number;
 }
@@ -102,7 +112,7 @@ export class StageGraph {
       if (found.has(node)) continue;
       found.add(node);
       if (node.base !== undefined) queue.push(node.base);
-      for (const { source } of node.steps) if (source !== undefined) queue.push(source);
+      for (const step of node.steps) queue.push(...sourcesOf(step));
     }
     return found;
   }
@@ -138,6 +148,7 @@ export class StageGraph {
         code: from.code,
         steps: [],
         label: name || `stage-${index}`,
+        prefix: this.#prefix(platform),
         total: context === undefined ? own + counted : 0,
       };
       this.nodes.push(node);
@@ -156,9 +167,12 @@ export class StageGraph {
   }
 
   #step(instruction: StageInstruction, trigger: boolean, place: ReturnType<Places['place']>): StageStep {
-    if (instruction.kind !== 'copy' || instruction.from === '') return { instruction, trigger };
+    const source = (from: string): StageNode | undefined =>
+      from === '' ? undefined : this.#source(from, instruction.range);
     try {
-      return { instruction, trigger, source: this.#source(instruction.from, instruction.range) };
+      if (instruction.kind === 'run')
+        return { instruction, trigger, mounts: instruction.mounts.map(({ from }) => source(from)) };
+      return { instruction, trigger, source: instruction.kind === 'copy' ? source(instruction.from) : undefined };
     } catch (error) {
       throw located(error, place);
     }
@@ -195,10 +209,22 @@ export class StageGraph {
       code: '',
       steps: [],
       label: '',
+      prefix: '',
       total: 0,
     };
     this.nodes.push(node);
     return node;
+  }
+
+  #prefix(own: Platform | undefined): string {
+    const { options, platform } = this.#settings;
+    if (!options.multiPlatform) return '';
+    const on = own ?? platform;
+    const native = { ...platform, variant: platform.variant ?? undefined };
+    if (on.os !== native.os) return `${fullPlatform(on)}->${fullPlatform(native)} `;
+    if (on.architecture === native.architecture) return `${fullPlatform(on)} `;
+    const { architecture, variant } = native;
+    return `${fullPlatform(on)}->${architecture}${variant === undefined ? '' : `/${variant}`} `;
   }
 
   #baseName(from: FromInstruction, lint: Linter): string {
@@ -250,31 +276,31 @@ export class StageGraph {
     const done = new Set<StageNode>();
     for (const start of this.nodes) {
       const path = new Set([start]);
-      const stack = [{ node: start, steps: start.steps.values() }];
+      const stack = [{ node: start, needs: needsOf(start).values() }];
       for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-        const next = done.has(top.node) ? undefined : top.steps.next().value;
-        const source = next?.source;
+        const next = done.has(top.node) ? undefined : top.needs.next().value;
         if (next === undefined) {
           done.add(top.node);
           path.delete(top.node);
           stack.pop();
-        } else if (source !== undefined) {
-          if (path.has(source)) throw this.#circle(next, top.node);
+        } else {
+          const { source } = next;
+          if (path.has(source)) throw this.#circle(next.step, source);
           path.add(source);
-          stack.push({ node: source, steps: source.steps.values() });
+          stack.push({ node: source, needs: needsOf(source).values() });
         }
       }
     }
   }
 
-  #circle({ source, instruction }: StageStep, node: StageNode): Error {
-    return dockerfileError(
-      'DOCKERFILE_CIRCULAR',
-      `circular dependency detected on stage: ${source?.label || node.label}`,
-      {
-        place: this.#settings.places.place(instruction.range),
-        remedy: 'Move what both stages need into a stage of its own.',
-      },
-    );
+  #circle({ instruction }: StageStep, source: StageNode): Error {
+    return dockerfileError('DOCKERFILE_CIRCULAR', `circular dependency detected on stage: ${source.label}`, {
+      place: this.#settings.places.place(instruction.range),
+      remedy: 'Move what both stages need into a stage of its own.',
+    });
   }
+}
+
+function needsOf(node: StageNode): readonly { readonly step: StageStep; readonly source: StageNode }[] {
+  return node.steps.flatMap((step) => sourcesOf(step).map((source) => ({ step, source })));
 }

@@ -1,54 +1,53 @@
-import type { CopyAction, FileAction, Owner } from '../../graph/index.ts';
+import { scratch, sourceState, State, type CopyAction, type Owner, type VertexLabel } from '../../graph/index.ts';
 import { cleanPath, hasWildcards } from '../../tree/index.ts';
-import { dockerfileError, notSupportedYet } from './errors.ts';
+import { originsOf, type Origin } from './copy-origins.ts';
+import { dockerfileError } from './errors.ts';
 import { quote } from './go-text.ts';
 import type { AddInstruction, CopyInstruction, InlineFile } from './instruction.ts';
-import { expandIn, folderOf, nextLabel, shown, withLayer, type StageState, type StepScope } from './stage-state.ts';
+import {
+  expandIn,
+  folderOf,
+  nextLabel,
+  shown,
+  withLayer,
+  type StageState,
+  type StepScope,
+  type StepSource,
+} from './stage-state.ts';
 
 /** COPY and ADD (facts 1.6). */
 export function copy(stage: StageState, instruction: CopyInstruction | AddInstruction, scope: StepScope): StageState {
   const word = (text: string): string => expandIn(stage, scope, { instruction, text }).text;
   const chown = word(instruction.chown);
   const chmod = word(instruction.chmod);
+  const checksum = instruction.kind === 'add' ? word(instruction.checksum) : '';
   const sources = instruction.sources.map(word);
   const written = word(instruction.destination);
   const files = instruction.files.map((file) => ({ ...file, content: contentOf(stage, file, { instruction, scope }) }));
-  const add = instruction.kind === 'add';
-  checkSources(sources, instruction, scope);
-  const shared = {
-    destination: destinationPath(folderOf(stage), written),
-    owner: chown === '' ? undefined : parseOwner(chown),
-    mode: chmod === '' ? undefined : parseMode(chmod),
-    parents: false,
-    followDestination: true,
-  };
-  const actions: FileAction[] = [];
-  if (sources.length > 0) {
-    for (const source of sources) scope.source.use(source);
-    const copied: CopyAction = {
-      ...shared,
-      kind: 'copy',
-      from: { input: 1 },
-      sources: sources.map((source) => cleanPath(`/${source}`)),
-      wildcard: sources.some(hasWildcards),
-      unpack: add,
-    };
-    actions.push(copied);
-  }
-  if (files.length > 0)
-    actions.push({
-      ...shared,
-      kind: 'copy',
-      from: { files: files.map(({ name, content }) => ({ name, content, mode: 0o644 })) },
-      sources: files.map(({ name }) => cleanPath(`/${name}`)),
-      wildcard: false,
-      unpack: false,
-    });
+  const origins = originsOf(sources, checksum, instruction);
+  for (const origin of origins) if (origin.kind === 'path') lintIgnored(origin.path, instruction, scope);
+  const parents = instruction.kind === 'copy' && instruction.parents;
   const text = shown(stage, instruction.code, { escape: scope.escape });
   const { label, index } = nextLabel(stage, scope, { instruction, text, mayIgnoreCache: true });
-  const after = stage.state.file(actions, sources.length > 0 ? [scope.source.state] : [], label);
+  const plan = actionsOf(origins, files, {
+    shared: {
+      destination: destinationPath(folderOf(stage), written),
+      owner: chown === '' ? undefined : parseOwner(chown),
+      mode: chmod === '' ? undefined : parseMode(chmod),
+      exclude: instruction.exclude.length === 0 ? undefined : instruction.exclude,
+      followDestination: true,
+    },
+    parents,
+    unpackPaths: (instruction.kind === 'add' ? instruction.unpack : undefined) ?? instruction.kind === 'add',
+    source: scope.source,
+    label,
+  });
+  // As BuildKit does it: a mode that was asked for makes it an ordinary copy.
+  const linked = instruction.link && chmod === '';
+  const after = linked ? link(stage.state, plan, label) : stage.state.file(plan.actions, plan.inputs, label);
   const createdBy = [
-    add ? 'ADD' : 'COPY',
+    instruction.kind.toUpperCase(),
+    ...(parents ? ['--parents'] : []),
     ...(chown === '' ? [] : [`--chown=${chown}`]),
     ...(chmod === '' ? [] : [`--chmod=${chmod}`]),
     ...sources,
@@ -59,24 +58,88 @@ export function copy(stage: StageState, instruction: CopyInstruction | AddInstru
   return withLayer(stage, after, { index, createdBy: createdBy.join(' ') });
 }
 
-/** Throws `DOCKERFILE_NOT_SUPPORTED_YET` for the flags that come later. */
-export function refuseCopyFlags(instruction: CopyInstruction | AddInstruction, places: StepScope['places']): void {
-  const name = instruction.kind.toUpperCase();
-  const refuse = (flag: string, remedy: string): Error =>
-    notSupportedYet(`${name} ${flag}`, places.place(instruction.range), remedy);
-  if (instruction.link) throw refuse('--link', 'Leave the flag out: the copied files are the same.');
-  if (instruction.exclude.length > 0)
-    throw refuse('--exclude', 'Name the files in .dockerignore, or copy a narrower source.');
-  if (instruction.kind === 'copy') {
-    if (instruction.parents) throw refuse('--parents', 'Copy each folder to its own destination.');
-    return;
+interface CopyPlan {
+  readonly actions: readonly CopyAction[];
+  readonly inputs: readonly State[];
+}
+
+/** One action for each origin, paths that stand together in one; inline files come last. */
+function actionsOf(
+  origins: readonly Origin[],
+  files: readonly InlineFile[],
+  o: {
+    readonly shared: Pick<CopyAction, 'destination' | 'owner' | 'mode' | 'exclude' | 'followDestination'>;
+    readonly parents: boolean;
+    readonly unpackPaths: boolean;
+    readonly source: StepSource;
+    readonly label: VertexLabel;
+  },
+): CopyPlan {
+  const { shared, parents, source } = o;
+  const actions: CopyAction[] = [];
+  const inputs: State[] = [];
+  const once = { ...shared, kind: 'copy', wildcard: false, parents: false, unpack: false } as const;
+  let context = 0;
+  let run: string[] = [];
+  const flush = (): void => {
+    if (run.length === 0) return;
+    for (const path of run) source.use(parents ? readPath(path) : path);
+    context ||= inputs.push(source.state);
+    const sources = run.map((path) => (parents ? pivoted(path) : cleanPath(`/${path}`)));
+    const wildcard = sources.some(hasWildcards);
+    actions.push({ ...once, from: { input: context }, sources, wildcard, parents, unpack: o.unpackPaths });
+    run = [];
+  };
+  for (const origin of origins) {
+    if (origin.kind === 'path') {
+      run.push(origin.path);
+      continue;
+    }
+    flush();
+    const input = inputs.push(sourceState(origin.source, o.label));
+    const sources = [origin.source.type === 'git' ? '/' : `/${origin.source.filename ?? ''}`];
+    actions.push({ ...once, from: { input }, sources, unpack: origin.unpack });
   }
-  if (instruction.keepGitDir !== undefined) throw refuse('--keep-git-dir', 'Clone the repository in a RUN.');
-  if (instruction.unpack !== undefined)
-    throw refuse(
-      '--unpack',
-      'Use COPY for an archive that is not to be unpacked, and ADD without the flag for one that is.',
-    );
+  flush();
+  if (files.length > 0)
+    actions.push({
+      ...once,
+      from: { files: files.map(({ name, content }) => ({ name, content, mode: 0o644 })) },
+      sources: files.map(({ name }) => cleanPath(`/${name}`)),
+    });
+  return { actions, inputs };
+}
+
+/** `--link`: copied onto nothing and laid over what is there, so that the copy does not depend on it. */
+function link(below: State, { actions, inputs }: CopyPlan, label: VertexLabel): State {
+  const { owner } = actions[0] ?? {};
+  for (const name of [owner?.user, owner?.group])
+    if (typeof name === 'string')
+      throw dockerfileError(
+        'DOCKERFILE_INSTRUCTION',
+        `invalid user index: -1: --link knows no user or group "${name}"`,
+        {
+          remedy: 'Give --chown numbers, or leave --link out: a linked copy does not see the passwd file below it.',
+        },
+      );
+  const detached = actions.map((action) => ({ ...action, followDestination: false }));
+  const copied = scratch.file(detached, inputs, label);
+  return State.merge([below, copied], { ...label, name: label.name.replace(/^(\[[^\]]*\] )?/, '$1LINK ') });
+}
+
+/** The source of `--parents`, with the pivot kept. */
+function pivoted(path: string): string {
+  const pivot = path.indexOf('/./');
+  if (pivot < 0) return cleanPath(`/${path}`);
+  const [before, after] = [cleanPath(`/${path.slice(0, pivot)}`), cleanPath(`/${path.slice(pivot + 3)}`)];
+  return `${before === '/' ? '' : before}/.${after}`;
+}
+
+/** What has to be there for a source of `--parents` to be found: all up to the first folder of any depth. */
+function readPath(path: string): string {
+  const parts = path.split('/');
+  const any = parts.findIndex((part) => part.includes('**'));
+  return (any < 0 ? parts : parts.slice(0, any)).join('/');
 }
 
 /** Where copied files go: absolute; a trailing "/" for a folder. */
@@ -125,44 +188,6 @@ function contentOf(
   if (!file.expand) return file.content;
   const how = { escape: '\\', skipQuotes: true } as const;
   return expandIn(stage, o.scope, { instruction: o.instruction, text: file.content, how }).text;
-}
-
-function checkSources(
-  sources: readonly string[],
-  instruction: CopyInstruction | AddInstruction,
-  scope: StepScope,
-): void {
-  const add = instruction.kind === 'add';
-  const checksum = add ? instruction.checksum : '';
-  const wrong = (message: string, remedy: string): Error =>
-    dockerfileError('DOCKERFILE_INSTRUCTION', message, { remedy });
-  if (checksum !== '' && sources.length !== 1)
-    throw wrong("checksum can't be specified for multiple sources", 'Write one ADD for each source.');
-  for (const source of sources) {
-    const remote = isGitSource(source) ? 'git' : /^https?:\/\//.test(source) ? 'http' : undefined;
-    if (remote === undefined) {
-      if (checksum !== '')
-        throw wrong('checksum requires HTTP(S) or Git sources', 'Leave --checksum out for files of the build context.');
-      lintIgnored(source, instruction, scope);
-    } else if (!add)
-      throw wrong(
-        remote === 'git' ? "source can't be a git ref for COPY" : "source can't be a URL for COPY",
-        'Use ADD for remote sources.',
-      );
-    else
-      throw notSupportedYet(
-        `ADD of the ${remote === 'git' ? 'git repository' : 'URL'} ${quote(source)}`,
-        undefined,
-        'Fetch it in a RUN, or put it into the build context.',
-      );
-  }
-}
-
-/** As BuildKit tells git repositories from web addresses and paths. */
-export function isGitSource(source: string): boolean {
-  if (/^(?:ssh|git):\/\//i.test(source)) return true;
-  if (/^https?:\/\//i.test(source)) return /^[^?#]*\.git$/.test(source.replace(/[?#][^]*$/, ''));
-  return /^[a-zA-Z0-9-_]+@[a-zA-Z0-9-.]+:./.test(source);
 }
 
 function lintIgnored(source: string, instruction: CopyInstruction | AddInstruction, scope: StepScope): void {

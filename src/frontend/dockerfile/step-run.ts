@@ -3,7 +3,10 @@ import { notSupportedYet } from './errors.ts';
 import { chompTabs, heredocWord } from './heredoc.ts';
 import { shellOf } from './image-draft.ts';
 import type { RunInstruction } from './instruction.ts';
+import { mountsOf } from './step-mounts.ts';
 import { folderOf, nextLabel, shown, withLayer, type StageState, type StepScope } from './stage-state.ts';
+
+const AGENT = 'SSH_AUTH_SOCK';
 
 /** What RUN starts, and the files it is given. */
 interface Command {
@@ -17,7 +20,10 @@ interface Command {
 export function run(stage: StageState, instruction: RunInstruction, scope: StepScope): StageState {
   const { options } = scope;
   const command = commandOf(stage, instruction);
-  const text = shown(stage, instruction.code + command.summary, {
+  const { mounts, inputs, agent, secretNames } = mountsOf(stage, instruction, scope);
+  // The words of progress show that a variable comes from a secret, not what an ARG of the same name holds.
+  const masked = secretNames.reduce((env, name) => env.with(name, '****'), stage.env);
+  const text = shown({ ...stage, env: masked }, instruction.code + command.summary, {
     escape: scope.escape,
     rawQuotes: true,
     skipUnset: true,
@@ -27,21 +33,26 @@ export function run(stage: StageState, instruction: RunInstruction, scope: StepS
   const after = stage.state.exec(
     {
       args: command.args,
-      env: stage.env.list(),
+      env: (agent === undefined || stage.env.get(AGENT) !== undefined
+        ? stage.env
+        : stage.env.with(AGENT, agent)
+      ).list(),
       cwd: folderOf(stage),
       user: stage.draft.config.User ?? '',
-      mounts: [{ type: 'bind', target: '/', input: 0, readonly: false, output: 0 }],
+      mounts: [{ type: 'bind', target: '/', input: 0, readonly: false, output: 0 }, ...mounts],
       network: instruction.network === 'default' ? options.network : instruction.network,
       security: instruction.security,
       hostname: options.hostname,
       extraHosts: options.extraHosts.length === 0 ? undefined : options.extraHosts,
       ulimits: options.ulimits.length === 0 ? undefined : options.ulimits,
       shmSize: options.shmSize,
+      resources: options.resources,
+      cgroupParent: options.cgroupParent,
       files: command.files,
       proxyEnv: proxyEnv.length === 0 ? undefined : proxyEnv,
       platform: stage.platform,
     },
-    [],
+    inputs,
     label,
   );
   return withLayer(stage, after, { index, createdBy: `RUN ${historyText(stage, command.args)} # buildkit` });
@@ -50,8 +61,6 @@ export function run(stage: StageState, instruction: RunInstruction, scope: StepS
 /** Throws `DOCKERFILE_NOT_SUPPORTED_YET` for the flags that come later. */
 export function refuseRunFlags(instruction: RunInstruction, places: StepScope['places']): void {
   const place = places.place(instruction.range);
-  if (instruction.mounts.length > 0)
-    throw notSupportedYet('RUN --mount', place, 'Copy what the step needs with COPY, and remove it in the same RUN.');
   if (instruction.devices.length > 0) throw notSupportedYet('RUN --device', place, 'Leave the flag out.');
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CopyAction, ExecOp, FileOp, MkdirAction } from '../../graph/index.ts';
 import { chain, history, imageConfig, planText, type Planned } from './fake-host.suite.ts';
-import { destinationPath, isGitSource, parseOwner } from './step-copy.ts';
+import { destinationPath, parseOwner } from './step-copy.ts';
 
 const lastExec = ({ image }: Planned): ExecOp => image.root.edge?.vertex.op as ExecOp;
 const lastFile = ({ image }: Planned): FileOp => image.root.edge?.vertex.op as FileOp;
@@ -110,6 +110,7 @@ test('COPY: sources are rooted and cleaned, one action for all', async () => {
     wildcard: true,
     owner: undefined,
     mode: undefined,
+    exclude: undefined,
     parents: false,
     unpack: false,
     followDestination: true,
@@ -178,20 +179,6 @@ test('a COPY of inline files alone reads no source', async () => {
 
 test('ADD unpacks', async () => {
   assert.equal((await copies('ADD a.tar.gz /b/'))[0]?.unpack, true);
-});
-
-test('remote sources are told from paths', () => {
-  for (const source of [
-    'git@h:x/y',
-    'ssh://h/x',
-    'git://h/x',
-    'https://h/x.git',
-    'https://h/x.git#ref:dir',
-    'http://h/x.git?ref=a',
-  ])
-    assert.ok(isGitSource(source), source);
-  for (const source of ['https://h/x.tgz', 'a@b', './git@h:x', 'github.com/a/b', 'x.git', 'https://h/x#a.git'])
-    assert.ok(!isGitSource(source), source);
 });
 
 test('the history of COPY and ADD has owners, modes and names, and no other flag', async () => {
