@@ -100,7 +100,8 @@ class Build {
       ),
       notice: (text) => this.#notices.tell(text),
       // Compressing while a layer is written is free only where it will be needed as it is: an epoch may rewrite it first.
-      codecFor: (vertex) => (this.#wanted.has(vertex) && this.#epoch === undefined ? codec : undefined),
+      codecFor: (vertex) =>
+        this.#wanted.has(vertex) && this.#epoch === undefined && !request.squash ? codec : undefined,
     });
   }
 
@@ -178,9 +179,11 @@ class Build {
     const solved = simple ? root : await this.#stacked(solving, image);
     if (this.#started.size > 0) this.#tellGround();
     const epoch = this.#epoch;
+    const shaped = await this.#shape(image, solved, w);
     const clamps = epoch !== undefined && this.#request.rewriteTimestamp !== false;
-    const layers = clamps ? await this.#clamp(solved, epoch, w) : solved;
-    const config = finishConfig(image, {
+    const layers = clamps ? await this.#clamp(shaped, epoch, w) : shaped;
+    const told = this.#request.squash ? oneStep(image) : image;
+    const config = finishConfig(told, {
       diffIds: layers.map((layer) => layer.diffId),
       layerTimes: layers.map((layer) => layer.createdAt),
       epoch,
@@ -207,6 +210,28 @@ class Build {
   async #layersOf(solving: Solving, state: State): Promise<LayersRef> {
     const { layers } = this.#parts.worker;
     return layers.stacked(state.edge && (await solving.result(state.edge)), { signal: solving.signal });
+  }
+
+  /** The layers as the request wants them: one for all steps, and without what is to be left out. */
+  async #shape(
+    image: PlannedImage,
+    layers: readonly RefLayer[],
+    w: { signal: AbortSignal },
+  ): Promise<readonly RefLayer[]> {
+    const { worker } = this.#parts;
+    const { squash, leaveOut = [] } = this.#request;
+    const o = { session: this.#session, ...w };
+    const steps = image.layers.filter(({ kind }) => kind === 'step').length;
+    let shaped = layers;
+    if (squash && steps > 1) {
+      const base = layers.slice(0, layers.length - steps);
+      shaped = [...base, await worker.layerBetween(base, layers, o)];
+    }
+    if (leaveOut.length === 0 || steps === 0) return shaped;
+    const from = layers.length - steps;
+    const kept = shaped.slice(0, from);
+    for (const layer of shaped.slice(from)) kept.push(await worker.without(layer, leaveOut, o));
+    return kept;
   }
 
   /** New layers with no time later than the epoch; a base's stay as they are. */
@@ -257,6 +282,16 @@ class Build {
       told.kind === 'vertex' ? { ...told, inputs: told.inputs.filter((id) => !this.#hidden.has(id as Digest)) } : told,
     );
   }
+}
+
+/** The image with a history in which only the last of the new entries that had a layer has one. */
+function oneStep(image: PlannedImage): PlannedImage {
+  const { history = [] } = image.config;
+  const last = history.findLastIndex((entry, at) => at >= image.baseHistory && !entry.empty_layer);
+  const told = history.map((entry, at) =>
+    at >= image.baseHistory && at !== last && !entry.empty_layer ? { ...entry, empty_layer: true } : entry,
+  );
+  return { ...image, config: { ...image.config, history: told } };
 }
 
 function isScratch(op: Op): boolean {

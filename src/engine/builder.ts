@@ -17,6 +17,10 @@ export interface BuildRequest {
   readonly allow: readonly string[];
   readonly epoch?: number | undefined;
   readonly noCache?: boolean | undefined;
+  /** What all steps put on the base becomes one layer. */
+  readonly squash?: boolean | undefined;
+  /** Absolute paths that no new layer holds, with all that is below them. */
+  readonly leaveOut?: readonly string[] | undefined;
 }
 
 export type Compression = { readonly name: 'gzip' | 'zstd' | 'none'; readonly level?: number | undefined };
@@ -30,6 +34,8 @@ export type ExportRequest =
       readonly insecure?: boolean | undefined;
       readonly compression?: Compression | undefined;
       readonly docker?: boolean | undefined;
+      /** A registry's word that a tag is there and may not change is no failure. */
+      readonly acceptImmutable?: boolean | undefined;
     }
   /** An archive to the sink, or (`tar: false`) a layout folder. */
   | {

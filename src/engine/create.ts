@@ -14,7 +14,7 @@ import { DiskBlobStore, Leases } from '../blob/index.ts';
 import { dockerfileFrontend } from '../frontend/dockerfile/index.ts';
 import type { Frontend } from '../frontend/index.ts';
 import { ImageStore, type OpenRemote } from '../image/index.ts';
-import { RegistryClient } from '../registry/index.ts';
+import { RegistryClient, type RegistrySettings } from '../registry/index.ts';
 import { compressLayer } from '../tree/index.ts';
 import {
   explainFull,
@@ -43,6 +43,8 @@ export interface EngineOptions {
   readonly bases: Omit<BaseSettings, 'cache'>;
   /** Registries that may be spoken to without TLS. */
   readonly insecure?: readonly string[] | undefined;
+  /** How registries are reached: mirrors, certificates, attempts. */
+  readonly registries?: RegistrySettings | undefined;
   /** Run steps with this executor rather than the best. */
   readonly executor?: 'runc' | 'crun' | 'builtin' | undefined;
   readonly clock?: Clock | undefined;
@@ -89,9 +91,10 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
       (() => openGround({ folder: groundFolder, database, clock, random, keeper: o.keeper, executor: o.executor })),
     connect: (session: Session) =>
       new RegistryClient({
+        ...o.registries,
         clock,
         random,
-        insecure: [...session.insecure, ...(o.insecure ?? [])],
+        insecure: [...session.insecure, ...(o.insecure ?? []), ...(o.registries?.insecure ?? [])],
         notice: ({ message }) => session.notice?.(message),
         credentials: (target, w) =>
           session.host.credentials(

@@ -16,6 +16,7 @@ import { Endpoints, type EndpointsOptions } from './endpoints.ts';
 import { registryError } from './errors.ts';
 import { failureOf, notRegistry } from './failure.ts';
 import { HttpClients, type HttpClientsOptions } from './http-clients.ts';
+import { checkPush } from './check-push.ts';
 import { pushContents, putManifest } from './push.ts';
 import { RemoteBlobs } from './remote-blobs.ts';
 import { getManifest, headManifest, type FetchedManifest } from './remote-manifest.ts';
@@ -26,6 +27,12 @@ import { uploadBlob, type BlobContent } from './upload.ts';
 
 /** Credentials, clock and randomness are handed in; nothing is read from the environment but proxies and SSL_CERT_FILE (`env`). */
 export interface RegistryClientOptions extends EndpointsOptions, HttpClientsOptions {}
+
+/** How registries are reached, apart from who asks. */
+export type RegistrySettings = Pick<
+  RegistryClientOptions,
+  'insecure' | 'skipVerify' | 'certificates' | 'ca' | 'mirrors' | 'mirrorsOnly' | 'retry'
+>;
 
 export interface PushOptions extends Wait {
   /** Repositories whose blobs may be mounted where they are of the same registry. The origin of pulled layers is known without. */
@@ -143,6 +150,11 @@ export class RegistryClient implements AsyncDisposable {
       .filter(({ registry }) => registry === name.registry)
       .map(({ repository }) => repository);
     return uploadBlob(this.#endpoints.origin(name), content, { ...options, mountFrom });
+  }
+
+  /** Throws unless this login may push to the repository: opens an upload and takes it back. */
+  async checkPush(name: RepositoryName, w: Wait = {}): Promise<void> {
+    return checkPush(this.#endpoints.origin(name), w);
   }
 
   /** The tags of a repository, page after page. */

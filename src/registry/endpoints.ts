@@ -1,4 +1,5 @@
 import { CodedError, kindOf, messageOf, type Clock, type Wait } from '../base/index.ts';
+import { registryError } from './errors.ts';
 import type { HttpClients } from './http-clients.ts';
 import { HUB_ALIASES, type RepositoryName } from './repository.ts';
 import { Transport, type TransportOptions } from './transport.ts';
@@ -26,6 +27,8 @@ export interface EndpointsOptions extends TransportOptions {
   readonly clock: Clock;
   /** The mirrors of a registry, the first to be asked first. */
   readonly mirrors?: ((registry: string) => readonly Mirror[]) | undefined;
+  /** Registries that are not asked themselves for what none of their mirrors has. */
+  readonly mirrorsOnly?: ((registry: string) => boolean) | undefined;
 }
 
 /** Milliseconds for which a mirror that could not be reached is left alone. */
@@ -64,22 +67,33 @@ export class Endpoints {
     };
   }
 
-  /** Asks the mirrors that may be asked, then the registry. A mirror's failure is a notice; only what the registry says is thrown. */
+  /** Asks the mirrors that may be asked, then the registry. A mirror's failure is a notice; only what the registry says is thrown, or the last mirror where the registry is not asked. */
   async ask<T>(
     name: RepositoryName,
     o: { need: 'pull' | 'resolve' } & Wait,
     ask: (endpoint: Endpoint) => Promise<T>,
   ): Promise<T> {
-    for (const mirror of this.#o.mirrors?.(name.registry) ?? []) {
+    const mirrors = this.#o.mirrors?.(name.registry) ?? [];
+    let failure: unknown;
+    for (const mirror of mirrors) {
       if (!mirror.capabilities.includes(o.need)) continue;
       if ((this.#shunned.get(mirror.host) ?? 0) > this.#o.clock.now()) continue;
       try {
         return await ask(this.#mirrored(mirror, name));
       } catch (error) {
         if (o.signal?.aborted || !(error instanceof CodedError)) throw error;
+        failure = error;
         if (kindOf(error) === 'unavailable' || kindOf(error) === 'exhausted') this.shun(mirror.host);
         this.transport(name.registry).notice('mirror', `mirror "${mirror.host}" did not help: ${messageOf(error)}`);
       }
+    }
+    if (mirrors.length > 0 && this.#o.mirrorsOnly?.(name.registry)) {
+      const what = `read "${name.registry}/${name.repository}" from its mirrors`;
+      const detail = failure === undefined ? 'none of them can be asked now' : messageOf(failure);
+      throw registryError('MIRRORS_FAILED', `${what}: ${detail}`, {
+        cause: failure,
+        remedy: 'Check the mirrors; the registry itself was not asked, as was wished.',
+      });
     }
     return ask(this.origin(name));
   }

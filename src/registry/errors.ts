@@ -16,6 +16,7 @@ export const registryError = errorTable(
     NOT_A_REGISTRY: 'invalid',
     REPOSITORY_NOT_FOUND: 'not_found',
     MANIFEST_NOT_FOUND: 'not_found',
+    MIRRORS_FAILED: 'not_found',
     MANIFEST_CORRUPT: 'failed',
     UPLOAD_LOST: 'unavailable',
     CREDENTIALS_INVALID: 'invalid',

@@ -5,7 +5,12 @@ import { isNamed } from './repository.ts';
 export interface HttpClientsOptions {
   /** Folders as `/etc/docker/certs.d`. */
   readonly certificateFolders?: readonly string[] | undefined;
+  /** Hosts whose certificate is not checked and that may be spoken to without TLS; `*` is every host. */
   readonly insecure?: readonly string[] | undefined;
+  /** Hosts whose certificate is not checked; TLS is spoken all the same. `*` is every host. */
+  readonly skipVerify?: readonly string[] | undefined;
+  /** Further certificates for a host, beside those of the folders. */
+  readonly certificates?: ((host: string) => Pick<HttpOptions, 'ca' | 'clientCertificate'>) | undefined;
   /** PEM authorities trusted for every host, beside the system's. */
   readonly ca?: readonly string[] | undefined;
   readonly env?: HttpOptions['env'];
@@ -26,10 +31,11 @@ export class HttpClients implements AsyncDisposable {
     let client = this.#clients.get(host);
     if (!client) {
       const { ca = [], clientCertificate } = certificatesFor(host, this.#o.certificateFolders ?? CERTIFICATE_FOLDERS);
+      const own = this.#o.certificates?.(host);
       client = new HttpClient({
-        ca: [...ca, ...(this.#o.ca ?? [])],
-        clientCertificate,
-        skipVerify: isNamed(host, this.#o.insecure ?? []),
+        ca: [...ca, ...(own?.ca ?? []), ...(this.#o.ca ?? [])],
+        clientCertificate: own?.clientCertificate ?? clientCertificate,
+        skipVerify: isNamed(host, this.#o.insecure ?? []) || isNamed(host, this.#o.skipVerify ?? []),
         env: this.#o.env,
       });
       this.#clients.set(host, client);

@@ -10,7 +10,7 @@ export type { AccessRules } from './server/access.ts';
 export { DiskManifestStore } from './server/disk-manifest-store.ts';
 export { MemoryManifestStore, type ManifestStore, type StoredManifest } from './server/manifest-store.ts';
 export { RegistryServer, type RegistryServerOptions } from './server/registry-server.ts';
-export { RegistryClient, type PushOptions, type RegistryClientOptions } from './client.ts';
+export { RegistryClient, type PushOptions, type RegistryClientOptions, type RegistrySettings } from './client.ts';
 export type { Mirror } from './endpoints.ts';
 export type { FetchedManifest } from './remote-manifest.ts';
 export type { RemoteBlobs } from './remote-blobs.ts';

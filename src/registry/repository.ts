@@ -15,11 +15,11 @@ export function apiHost(registry: string): string {
   return HUB_ALIASES.includes(registry) ? 'registry-1.docker.io' : registry;
 }
 
-/** True when `registry` (host[:port]) is named by one of `hosts`: exactly, or without a port for all ports. */
+/** True when `registry` (host[:port]) is named by one of `hosts`: exactly, without a port for all ports, or by `*`. */
 export function isNamed(registry: string, hosts: readonly string[]): boolean {
   const host = bareHost(registry);
   const hasNoPort = (name: string): boolean => bareHost(name) === name.replace(/^\[(.*)\]$/, '$1');
-  return hosts.some((name) => name === registry || (hasNoPort(name) && bareHost(name) === host));
+  return hosts.some((name) => name === '*' || name === registry || (hasNoPort(name) && bareHost(name) === host));
 }
 
 /** What a token allows, as `repository:team/app:pull,push` (distribution docs, spec/auth/scope.md). */

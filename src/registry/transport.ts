@@ -33,7 +33,7 @@ export interface TransportOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly credentials?: CredentialLookup | undefined;
-  /** Hosts (with or without port) whose certificate is not checked and that may be spoken to without TLS. */
+  /** Hosts (with or without port; `*` is every host) whose certificate is not checked and that may be spoken to without TLS. */
   readonly insecure?: readonly string[] | undefined;
   readonly retry?: Partial<RetryPolicy> | undefined;
   readonly sleep?: ((ms: number, w?: Wait) => Promise<void>) | undefined;

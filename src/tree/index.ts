@@ -31,6 +31,7 @@ export { closeCodecs } from './codec-pool.ts';
 export { GZIP, layerMediaType, NONE, ZSTD } from './codec.ts';
 export { writeLayer, type LayerOptions } from './layer-writer.ts';
 export { openLayer } from './toc.ts';
+export { withoutPaths } from './without-paths.ts';
 export { changedEntries, whiteoutOf, type NodeChange } from './changes.ts';
 export { archiveTree } from './archive-tree.ts';
 export { compressLayer } from './compress-layer.ts';

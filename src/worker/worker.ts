@@ -21,7 +21,7 @@ import {
   type StepContext,
   type StepProgress,
 } from '../solve/index.ts';
-import { changesBetween, openLayer, writeLayer, type TreeView } from '../tree/index.ts';
+import { changesBetween, openLayer, withoutPaths, writeLayer, type TreeView } from '../tree/index.ts';
 import { BaseMaker, type BaseLog, type BaseSettings } from './base-maker.ts';
 import { workerError } from './errors.ts';
 import { ExecRunner } from './exec-runner.ts';
@@ -229,6 +229,17 @@ export class Worker implements AsyncDisposable {
     o.session.spare(diffId);
     database.run('INSERT OR REPLACE INTO clamped VALUES (?, ?, ?)', layer.diffId, epoch, diffId);
     return late ? { diffId, createdAt } : layer;
+  }
+
+  /** The layer without these absolute paths and what is below them; the same one where it holds none. */
+  async without(layer: RefLayer, paths: readonly string[], o: { session: Session } & Wait): Promise<RefLayer> {
+    const w = { signal: o.signal };
+    const tree = await openLayer(this.store, layer.diffId, w);
+    const kept = await withoutPaths(tree, paths, w);
+    if (!kept) return layer;
+    const { diffId } = await writeLayer(kept, { store: this.store, dialect: 'oci', ...w });
+    o.session.spare(diffId);
+    return { diffId, createdAt: layer.createdAt };
   }
 
   /** What one stack of layers has and another has not, as one layer: the one on top of the other where there is just that. */

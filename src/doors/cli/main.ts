@@ -4,16 +4,29 @@ import { join } from 'node:path';
 /** The program: what each first word starts. The bundle runs it by `start.ts`. */
 async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
+  // A link of kaniko's name to the program is called with kaniko's flags.
+  const called = /(?:^|\/)(executor|warmer)$/.exec(process.argv0)?.[1];
   if (first === '__keeper') {
     const { keeperMain } = await import('../../worker/index.ts');
     await keeperMain(rest);
   } else if (first === '__probe') {
     const { probeMain } = await import('./doctor/probe.ts');
     await probeMain(rest);
+  } else if (called !== undefined) {
+    await kaniko(called, process.argv.slice(2));
+  } else if (first === 'executor' || first === 'warmer') {
+    await kaniko(first, rest);
   } else {
     const { runProcess } = await import('./run-process.ts');
     process.exit(await runProcess(process.argv.slice(2)));
   }
+}
+
+/** The programs with kaniko's command lines. */
+async function kaniko(name: string, argv: readonly string[]): Promise<never> {
+  const { runProcess } = await import('./run-process.ts');
+  const { runExecutor, runWarmer } = await import('../executor/index.ts');
+  process.exit(await runProcess(argv, name === 'executor' ? runExecutor : runWarmer));
 }
 
 // From the sources: what has been compiled is kept by Node.

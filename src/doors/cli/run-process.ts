@@ -3,6 +3,7 @@ import { hasErrno, type CodedError } from '../../base/index.ts';
 import { cliError } from './errors.ts';
 import { PIPE_CODE } from './exit-code.ts';
 import { describeFailure, exitCodeOf } from './failure.ts';
+import type { Io } from './io.ts';
 import { processIo } from './process-io.ts';
 import { runCli } from './run-cli.ts';
 
@@ -12,8 +13,14 @@ const ECHO_MS = 100;
 const SHOW_CURSOR = '\x1b[?25h';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
+/** What runs a command line to its exit code. */
+export type RunLine = (
+  argv: readonly string[],
+  o: { readonly io: Io; readonly signal: AbortSignal },
+) => Promise<number>;
+
 /** Runs a command line in this process to its exit code: signals, a reader that goes away and defects are dealt with here. */
-export async function runProcess(argv: readonly string[]): Promise<number> {
+export async function runProcess(argv: readonly string[], run: RunLine = runCli): Promise<number> {
   const io = processIo();
   const controller = new AbortController();
   let forced: number | undefined;
@@ -50,6 +57,6 @@ export async function runProcess(argv: readonly string[]): Promise<number> {
   };
   process.on('uncaughtException', defect);
   process.on('unhandledRejection', defect);
-  const code = await runCli(argv, { io, signal: controller.signal });
+  const code = await run(argv, { io, signal: controller.signal });
   return forced ?? code;
 }

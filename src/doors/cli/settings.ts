@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Engine } from '../../engine/index.ts';
 import type { BaseRequest } from '../../packages/index.ts';
-import type { CredentialLookup, Credentials } from '../../registry/index.ts';
+import type { CredentialLookup, Credentials, RegistrySettings } from '../../registry/index.ts';
 import type { Io } from './io.ts';
 
 export const EXECUTORS = ['runc', 'crun', 'builtin'] as const;
@@ -20,6 +20,8 @@ export interface Settings {
   readonly keyring?: string | undefined;
   /** Registries that may be spoken to without TLS. */
   readonly insecure: readonly string[];
+  /** How registries are reached: mirrors, certificates, attempts. */
+  readonly registries?: RegistrySettings | undefined;
 }
 
 /** The store's folder: --root, STRAKE_ROOT, $XDG_DATA_HOME/strake, ~/.local/share/strake. */
@@ -38,6 +40,7 @@ export async function engineFor(settings: Settings): Promise<Engine> {
     keeper: keeperCommand(),
     executor: settings.executor,
     insecure: settings.insecure,
+    registries: settings.registries,
     bases: {
       apt: async () => (await import('../../packages/index.ts')).readAptConfig(),
       named: await namedBases(settings.project),

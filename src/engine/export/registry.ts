@@ -1,4 +1,6 @@
-import { parseReference } from '../../image/index.ts';
+import { messageOf } from '../../base/index.ts';
+import { digestOf } from '../../blob/index.ts';
+import { parseManifest, parseReference } from '../../image/index.ts';
 import type { BuiltImage } from '../build.ts';
 import type { ExportRequest } from '../builder.ts';
 import { codecFor, idOf, told, valueOf, type Exported, type ExportContext } from './context.ts';
@@ -18,7 +20,7 @@ export async function exportToRegistry(
     const client = c.worker.registry(c.session);
     let descriptor: Exported['descriptor'];
     for (const name of e.names) {
-      descriptor = await client.push(image, parseReference(name), {
+      const pushed = client.push(image, parseReference(name), {
         signal: c.signal,
         progress: ({ descriptor: { digest, size }, bytes, state }) => {
           const progress = {
@@ -31,8 +33,24 @@ export async function exportToRegistry(
           c.emit({ kind: 'progress', id, at: c.clock.now(), progress });
         },
       });
+      try {
+        descriptor = await pushed;
+      } catch (error) {
+        if (!e.acceptImmutable || !isImmutableTag(error)) throw error;
+        const content = await image.manifest({ signal: c.signal });
+        descriptor = { mediaType: parseManifest(content).mediaType, digest: digestOf(content), size: content.length };
+        note(`the tag of ${name} is there and may not change`);
+        continue;
+      }
       note(`pushing manifest for ${name}@${descriptor.digest}`);
     }
     return { descriptor, names: e.names };
   });
+}
+
+/** What Google's Artifact Registry and Amazon's ECR say of a tag that is there and may not change. */
+const IMMUTABLE = ['The repository has enabled tag immutability', 'cannot be overwritten because the tag is immutable'];
+
+function isImmutableTag(error: unknown): boolean {
+  return IMMUTABLE.some((words) => messageOf(error).includes(words));
 }

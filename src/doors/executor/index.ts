@@ -1,0 +1,2 @@
+export { runExecutor } from './executor-program.ts';
+export { runWarmer } from './warmer-program.ts';
