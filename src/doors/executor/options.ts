@@ -106,6 +106,7 @@ export function executorOptions(parsed: ParsedFlags, o: Surroundings): ExecutorO
   for (const destination of destinations)
     if (parseReference(destination).digest !== undefined)
       throw bad('--destination', destination, 'a digest cannot be given, it comes of the content');
+  checkRest(values);
   const bucket = values.text('bucket');
   return {
     context: bucket === undefined ? (values.text('context') ?? '') : bucket.includes('://') ? bucket : `gs://${bucket}`,
@@ -141,12 +142,11 @@ export function executorOptions(parsed: ParsedFlags, o: Surroundings): ExecutorO
     force: values.bool('force'),
     dryRun: values.bool('dryrun'),
     registries: registryOptions(values, { ...o, destinations }),
-    ...checked(values),
   };
 }
 
 /** Throws for values that have no part in what is built but can still be wrong. */
-function checked(values: Values): Record<never, never> {
+function checkRest(values: Values): void {
   const mode = values.text('snapshot-mode') ?? 'full';
   if (!['full', 'redo', 'time'].includes(mode)) throw bad('--snapshot-mode', mode, 'use full, redo or time');
   for (const name of [
@@ -161,7 +161,6 @@ function checked(values: Values): Record<never, never> {
   ])
     values.bool(name);
   values.int('image-fs-extract-retry');
-  return {};
 }
 
 /** KANIKO_NO_PUSH wins over the flag, and must be a bool. */
