@@ -23,6 +23,8 @@ import {
   type BaseSettings,
   type BuildHost,
   type Ground,
+  type GroundName,
+  type PlainSettings,
   type Session,
 } from '../worker/index.ts';
 import { runBuild } from './build.ts';
@@ -47,6 +49,10 @@ export interface EngineOptions {
   readonly registries?: RegistrySettings | undefined;
   /** Run steps with this executor rather than the best. */
   readonly executor?: 'runc' | 'crun' | 'builtin' | undefined;
+  /** Run steps on this kind of ground rather than the best: with namespaces, in this machine's own root, or by chroot alone. */
+  readonly ground?: GroundName | undefined;
+  /** For grounds without namespaces; the store is guarded anyway. */
+  readonly plainGround?: PlainSettings | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
   /** Further frontends, by the name that a request asks for them. */
@@ -88,7 +94,17 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     groundFolder,
     openGround:
       o.openGround ??
-      (() => openGround({ folder: groundFolder, database, clock, random, keeper: o.keeper, executor: o.executor })),
+      (() =>
+        openGround({
+          folder: groundFolder,
+          database,
+          clock,
+          random,
+          keeper: o.keeper,
+          executor: o.executor,
+          ground: o.ground,
+          plain: o.plainGround && { ...o.plainGround, guarded: [o.root, ...(o.plainGround.guarded ?? [])] },
+        })),
     connect: (session: Session) =>
       new RegistryClient({
         ...o.registries,

@@ -2,6 +2,7 @@ import { chownSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, 
 import { join } from 'node:path';
 import { mountAll, sys, type MountSpec } from '../base/index.ts';
 import { STEP_CAPABILITIES } from './capabilities.ts';
+import { environment } from './environment.ts';
 import { execError } from './errors.ts';
 import { fstab, type FstabEntry } from './fstab.ts';
 import { makeFolders, resolveInRoot } from './in-root.ts';
@@ -211,7 +212,7 @@ export class BuiltinDriver implements Driver {
       ...privileges,
       '/bin/env',
       '-i',
-      ...environment(step),
+      ...environment(step.process, step.rootfs),
       '/bin/unshare',
       '--root=/rootfs',
       `--wd=${cwd}`,
@@ -308,23 +309,4 @@ function makePoint(root: string, point: MountPoint): void {
     const parent = makeFolders(root, { exists: place.exists, missing: place.missing.slice(0, -1) });
     writeFileSync(join(parent, place.missing.at(-1)!), '');
   }
-}
-
-/** The step's variables, with HOME from its /etc/passwd when it has none, as the runtimes set it. */
-function environment(step: Step): string[] {
-  const env = step.process.env.filter((entry) => entry.indexOf('=') > 0);
-  if (env.some((entry) => entry.startsWith('HOME='))) return env;
-  return [...env, `HOME=${homeOf(step)}`];
-}
-
-function homeOf(step: Step): string {
-  const place = resolveInRoot(step.rootfs, '/etc/passwd');
-  if (place.missing.length > 0) return '/';
-  const file = join(step.rootfs, ...place.exists);
-  if (!statSync(file).isFile()) return '/';
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
-    const fields = line.split(':');
-    if (fields[2] === String(step.process.user.uid)) return fields[5] || '/';
-  }
-  return '/';
 }

@@ -1,5 +1,7 @@
 export { createExecutor, probeExecutors, recoverExecutors } from './create-executor.ts';
 export type { ExecutorName, ExecutorOptions, ExecutorProbe, OpenExecutor } from './create-executor.ts';
+export { createInPlaceExecutor, inPlaceHindrance, type InPlaceExecutorOptions } from './in-place-executor.ts';
+export { stepMain } from './in-place-step.ts';
 export type {
   Executor,
   ExecutorReport,

@@ -46,6 +46,8 @@ export async function launch(
     readonly io: ProcessIo;
     /** Called with the process's number when it is started. */
     readonly onStart?: ((pid: number) => void) | undefined;
+    /** Called when it has ended, before the rest of its output is read: whatever else holds that open can be ended here. */
+    readonly onEnd?: (() => void | Promise<void>) | undefined;
     /** Kills the command; by default as `enclosed` wants it. */
     readonly kill?: ((child: ChildProcess) => void) | undefined;
   } & Wait,
@@ -77,6 +79,7 @@ export async function launch(
     void feed(stdio.input, o.io.stdin, { end: command.terminal === undefined }).catch(fail);
   try {
     const code = await exit;
+    await o.onEnd?.();
     // Whoever takes no more of what it said is not waited for.
     if (o.signal?.aborted === true || fault !== undefined) for (const { socket } of stdio.outputs) socket.destroy();
     await Promise.all(read);

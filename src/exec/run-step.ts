@@ -167,7 +167,7 @@ function writeReadable(path: string, text: string): void {
 }
 
 /** Undoes all, whatever fails on the way, and throws the first failure. */
-function undoAll(undo: readonly (() => void)[]): void {
+export function undoAll(undo: readonly (() => void)[]): void {
   const failures: unknown[] = [];
   for (const step of undo.toReversed()) {
     try {
@@ -195,7 +195,8 @@ function badId(id: string): Error {
   return execError('STEP_INVALID', `run a process: "${id}" is no id of letters, digits and "-"`);
 }
 
-function check(process: Process, runner: StepRunner): void {
+/** Throws for what no executor can run. */
+export function check(process: Process, runner: Pick<StepRunner, 'rootless'>): void {
   if (!ID.test(process.id)) throw badId(process.id);
   if (process.args.length === 0) throw execError('STEP_INVALID', 'run a process: no command is given');
   if (!process.cwd.startsWith('/'))

@@ -107,10 +107,11 @@ function removeStub(path: string, was: BigIntStats): void {
   });
 }
 
-function keepingTimes(folder: string, change: () => void): void {
+/** A change in a folder that leaves its times as they were. */
+export function keepingTimes<T>(folder: string, change: () => T): T {
   const stats = lstatIfThere(folder)!;
   try {
-    change();
+    return change();
   } finally {
     sys.utimes(folder, stats.atimeNs, stats.mtimeNs);
   }

@@ -146,7 +146,7 @@ export function whiteout(path: string): Entry {
 }
 
 /** The entry that a file on disk is, and the names of all its attributes. */
-function describe(path: string, { path: at, stat }: Found): { entry: Entry; names: readonly string[] } {
+export function describe(path: string, { path: at, stat }: Found): { entry: Entry; names: readonly string[] } {
   const type = typeOf(stat);
   const names = sys.listXattrs(native(at)).toSorted();
   let owner: readonly number[] | undefined;
@@ -183,15 +183,20 @@ function describe(path: string, { path: at, stat }: Found): { entry: Entry; name
 /** Whether a file is what it was: `after` describes `upper`. */
 function isSame(after: Entry, upper: Found, lower: Found & { readonly sameContent: boolean }): boolean {
   if (upper.stat.ino === lower.stat.ino && upper.stat.dev === lower.stat.dev) return true;
-  const before = describe(after.path, lower).entry;
+  const same = sameEntry(after, describe(after.path, lower).entry);
+  return same === 'unless content' ? lower.sameContent || sameContent(upper.path, lower.path) : same;
+}
+
+/** Whether something is what it was, by all that its entries say; where times are whole seconds that is not enough, and the content decides. */
+export function sameEntry(after: Entry, before: Entry): boolean | 'unless content' {
   if (after.type !== before.type || after.mode !== before.mode) return false;
   if (after.uid !== before.uid || after.gid !== before.gid) return false;
   if (!sameXattrs(after.xattrs, before.xattrs)) return false;
   if (after.type === 'directory') return true;
-  if (upper.stat.rdev !== lower.stat.rdev || after.link !== before.link || after.size !== before.size) return false;
+  if (after.device?.major !== before.device?.major || after.device?.minor !== before.device?.minor) return false;
+  if (after.link !== before.link || after.size !== before.size) return false;
   if (after.mtime !== before.mtime || after.mtimeNs !== before.mtimeNs) return false;
-  if (after.type !== 'file' || after.size === 0 || after.mtimeNs !== 0 || lower.sameContent) return true;
-  return sameContent(upper.path, lower.path);
+  return after.type !== 'file' || after.size === 0 || after.mtimeNs !== 0 ? true : 'unless content';
 }
 
 const NS = 1_000_000_000n;

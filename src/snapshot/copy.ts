@@ -85,7 +85,7 @@ async function treeChanges(lower: string | undefined, upper: string, w?: Wait): 
 const TURN = 512;
 
 /** A file whose change time is not before any made so far and before any made later: waits for the next tick of the file system's clock. */
-function makeMark(path: string): void {
+export function makeMark(path: string, o: { keep: boolean } = { keep: true }): void {
   const fd = openSync(path, 'wx', 0o600);
   try {
     const later = openSync(`${path}-later`, 'wx', 0o600);
@@ -98,5 +98,6 @@ function makeMark(path: string): void {
     }
   } finally {
     closeSync(fd);
+    if (!o.keep) unlinkSync(path);
   }
 }

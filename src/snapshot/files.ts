@@ -13,6 +13,7 @@ import {
   readdirSync,
   readlinkSync,
   readSync,
+  realpathSync,
   symlinkSync,
   writeSync,
   type BigIntStats,
@@ -48,6 +49,16 @@ export function namesIn(path: string): string[] {
 export function linkTarget(path: string): string {
   const target = readlinkSync(native(path));
   return target.includes('\u{fffd}') ? decodePath(readlinkSync(native(path), 'buffer')) : target;
+}
+
+/** Where a path leads; undefined where there is nothing. */
+export function realpathIfThere(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    throw error;
+  }
 }
 
 export function below(folder: string, name: string): string {

@@ -1,4 +1,6 @@
 export { CopySnapshotter, type CopyOptions } from './copy.ts';
+export { guardedHere, type GuardedPaths } from './guarded-paths.ts';
+export { InPlaceSnapshotter, type InPlaceOptions } from './in-place.ts';
 export { MemorySnapshotter } from './memory.ts';
 export { MemoryTree, type MemoryFile } from './memory-tree.ts';
 export { snapshotError } from './errors.ts';

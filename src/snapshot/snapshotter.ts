@@ -45,6 +45,8 @@ export interface Snapshotter {
   view(id: SnapshotId, w?: Wait): Promise<View>;
   /** What `id` changes on its parent, as a layer's entries: `whiteout` entries for what is gone, never `opaque` ones; a folder merely copied up is left out. */
   changes(id: SnapshotId, w?: Wait): Promise<FileTree>;
+  /** Told when what `changes` gave was written as a layer: for a snapshotter that keeps no tree of its own. */
+  keepLayer?(id: SnapshotId, layer: LayerTar, w?: Wait): Promise<void>;
   remove(id: SnapshotId, w?: Wait): Promise<void>;
   list(w?: Wait): Promise<readonly SnapshotInfo[]>;
   /** Bytes and inodes that the snapshot itself takes. */

@@ -245,7 +245,8 @@ function setTimes(entry: Entry, path: string): void {
 
 const UNSAFE = /(?:^|\/)\.{0,2}(?:\/|$)|\0/;
 
-function checkPath(path: string, entry: string): void {
+/** Throws `LAYER_UNSAFE` for a path of `entry` that names no place inside the root. */
+export function checkPath(path: string, entry: string): void {
   if (path !== '' && UNSAFE.test(path))
     throw snapshotError('LAYER_UNSAFE', `unpack "${entry}": "${path}" does not name a place inside the root`);
 }

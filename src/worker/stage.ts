@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { hasCode, Lazy, Semaphore, type Database, type Random, type Wait } from '../base/index.ts';
+import { hasCode, Lazy, type Database, type Random, type Wait } from '../base/index.ts';
 import { ownProcess, stateOfProcess, type Digest, type ProcessId } from '../blob/index.ts';
 import type { Vertex } from '../graph/index.ts';
 import type { ActiveSnapshot, SnapshotId, Snapshotter } from '../snapshot/index.ts';
@@ -8,6 +8,7 @@ import { writeLayer, type Codec } from '../tree/index.ts';
 import type { Ground } from './ground/index.ts';
 import type { LayerAccess, LayerService } from './layer-service.ts';
 import { chainIds, type RefLayer } from './ref.ts';
+import { StepSlots } from './step-slots.ts';
 
 const MIGRATIONS = [
   'CREATE TABLE chains (chain TEXT PRIMARY KEY, snapshot TEXT NOT NULL) STRICT, WITHOUT ROWID;',
@@ -15,8 +16,6 @@ const MIGRATIONS = [
    CREATE TABLE temporary_snapshots (snapshot TEXT PRIMARY KEY, pid INTEGER NOT NULL, started_at TEXT NOT NULL, boot_id TEXT NOT NULL, namespace TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
 
-/** Steps that run at once. They mostly wait (for the network, for a compiler's own processes), so more than there are cores. */
-const STEPS_AT_ONCE = 16;
 /** How often a snapshot may be swept away between being found and being used. */
 const TRIES = 3;
 
@@ -35,7 +34,7 @@ export class Stage implements AsyncDisposable, Slots {
   readonly #random: Random;
   readonly #ground: Lazy<Ground>;
   readonly #folder: string | undefined;
-  readonly #slots = new Semaphore(STEPS_AT_ONCE);
+  readonly #slots = new StepSlots();
   readonly #unpacking = new SharedWork<SnapshotId>();
   #opening: Promise<Ground> | undefined;
   #opened: Ground | undefined;
@@ -67,7 +66,9 @@ export class Stage implements AsyncDisposable, Slots {
 
   /** Only processes take a slot; reading and writing files is bounded where it is done. */
   async take(vertex: Vertex, w?: Wait): Promise<Disposable> {
-    return vertex.op.kind === 'exec' ? this.#slots.take(w) : { [Symbol.dispose]: () => undefined };
+    if (vertex.op.kind !== 'exec') return { [Symbol.dispose]: () => undefined };
+    const { oneRoot = false } = await this.#ground.get(w);
+    return this.#slots.take(vertex, { oneRoot, ...w });
   }
 
   /** A writable snapshot on top of these layers. */
@@ -100,6 +101,7 @@ export class Stage implements AsyncDisposable, Slots {
       onProgress: o.onProgress,
     });
     if (compressed) this.#layers.rememberCompressed(diffId, compressed);
+    await snapshotter.keepLayer?.(snapshot.id, { path: this.#layers.store.pathOf(diffId) }, o);
     const chain = chainIds([...below, { diffId }]).at(-1) ?? diffId;
     this.#db.transaction(() => {
       this.#db.run(

@@ -1,6 +1,6 @@
 /**
  * System calls that Node lacks, by `node:ffi`: the only module that may use it. All calls are synchronous and act on the calling
- * thread or on what their arguments name; none changes the whole process. A failure throws an Error with `code` (as `ENOENT`), `errno`, `syscall` and `path`, as
+ * thread or on what their arguments name; what changes the whole process says so. A failure throws an Error with `code` (as `ENOENT`), `errno`, `syscall` and `path`, as
  * Node's own do. Paths are strings (UTF-8) or Buffers (any bytes). Constants are those of Linux (x86-64 and arm64 agree).
  */
 import { constants as os } from 'node:os';
@@ -16,6 +16,8 @@ import {
   type Pty,
   type WindowSize,
 } from './pty.ts';
+
+import * as own from './process.ts';
 
 export type { Pty, WindowSize } from './pty.ts';
 
@@ -194,6 +196,46 @@ export function syncfs(fd: number): void {
  */
 export function setParentDeathSignal(signal: number): void {
   check(call('prctl', 1, signal, 0, 0, 0), 'prctl');
+}
+
+/** Makes this process the one that processes below it fall to when their own parent ends (PR_SET_CHILD_SUBREAPER). */
+export function adoptOrphans(): void {
+  check(call('prctl', 36, 1, 0, 0, 0), 'prctl');
+}
+
+/** Takes note of the end of a child that Node does not know of (waitpid(2), WNOHANG): false while it runs, or when there is none. */
+export function reap(pid: number): boolean {
+  return call('waitpid', pid, Buffer.alloc(4), 1) === pid;
+}
+
+/** Lets a file descriptor live on in what this process becomes (FD_CLOEXEC off): Node closes its own three. */
+export function keepAcrossExec(fd: number): void {
+  check(call('fcntl', fd, 2, 0), 'fcntl');
+}
+
+/** dup2(2). */
+export function duplicate(from: number, to: number): void {
+  check(call('dup2', from, to), 'dup2');
+}
+
+/** chroot(2), and the new root as the working folder, of the whole process. */
+export function chroot(path: string): void {
+  own.chroot(check, path);
+}
+
+/** Default actions for all signals and none blocked, of the whole process. */
+export function resetSignals(): void {
+  own.resetSignals();
+}
+
+/** setrlimit(2) of the whole process; -1 is no limit. */
+export function setLimit(resource: number, limit: { soft: bigint; hard: bigint }): void {
+  own.setLimit(check, resource, limit);
+}
+
+/** execve(2): this process becomes another program. Only comes back to throw. */
+export function exec(path: string, o: { args: readonly string[]; env: readonly string[] }): never {
+  return own.exec(check, path, o);
 }
 
 /** openat2(2) with RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS: opens `path` with `rootFd` as "/", so that no link or ".." leads outside. */

@@ -9,6 +9,9 @@ async function main(): Promise<void> {
   if (first === '__keeper') {
     const { keeperMain } = await import('../../worker/index.ts');
     await keeperMain(rest);
+  } else if (first === '__step') {
+    const { stepMain } = await import('../../exec/index.ts');
+    stepMain(rest);
   } else if (first === '__probe') {
     const { probeMain } = await import('./doctor/probe.ts');
     await probeMain(rest);

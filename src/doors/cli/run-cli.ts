@@ -7,7 +7,7 @@ import { PIPE_CODE } from './exit-code.ts';
 import { describeFailure, exitCodeOf } from './failure.ts';
 import type { Io } from './io.ts';
 import { oneOf } from './parse/values.ts';
-import { EXECUTORS, storeFolder, type Settings } from './settings.ts';
+import { EXECUTORS, GROUNDS, pathsNamed, storeFolder, type Settings } from './settings.ts';
 
 /** Runs one command line to its exit code; what goes wrong is told on standard error. */
 export async function runCli(
@@ -72,6 +72,7 @@ function settingsOf(command: Command, io: Io): Settings {
   const options = command.optsWithGlobals<{
     root?: string;
     executor?: string;
+    ground?: string;
     mirror?: string;
     keyring?: string;
     insecureRegistry?: readonly string[];
@@ -80,8 +81,14 @@ function settingsOf(command: Command, io: Io): Settings {
     root: storeFolder({ root: options.root, ...io }),
     project: io.cwd,
     executor: options.executor === undefined ? undefined : oneOf(EXECUTORS, '--executor')(options.executor),
+    ground: groundOf(options.ground ?? io.env['STRAKE_GROUND']),
+    guarded: [io.cwd, ...pathsNamed([...command.args, ...Object.values(options).flat().map(String)], io.cwd)],
     mirror: options.mirror,
     keyring: options.keyring,
     insecure: options.insecureRegistry ?? [],
   };
+}
+
+function groundOf(name: string | undefined): Settings['ground'] {
+  return name === undefined || name === '' ? undefined : oneOf(GROUNDS, '--ground')(name);
 }

@@ -1,11 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Engine } from '../../engine/index.ts';
 import type { BaseRequest } from '../../packages/index.ts';
 import type { CredentialLookup, Credentials, RegistrySettings } from '../../registry/index.ts';
 import type { Io } from './io.ts';
 
 export const EXECUTORS = ['runc', 'crun', 'builtin'] as const;
+/** `auto`: the best, and where nothing can be isolated one that does not isolate. */
+export const GROUNDS = ['auto', 'sandbox', 'in-place', 'chroot'] as const;
 
 /** What the command line and the environment say about where things are; handed to commands. */
 export interface Settings {
@@ -14,6 +16,10 @@ export interface Settings {
   /** Folder of strake.toml, where bases are named. */
   readonly project: string;
   readonly executor?: (typeof EXECUTORS)[number] | undefined;
+  /** Where steps run; the best that isolates them by default. */
+  readonly ground?: (typeof GROUNDS)[number] | undefined;
+  /** Paths that steps in place must neither remove nor put into layers. */
+  readonly guarded?: readonly string[] | undefined;
   /** URL of the mirror that packages come from. */
   readonly mirror?: string | undefined;
   /** File with the keys that sign it. */
@@ -39,6 +45,12 @@ export async function engineFor(settings: Settings): Promise<Engine> {
     root: settings.root,
     keeper: keeperCommand(),
     executor: settings.executor,
+    ground: settings.ground === 'auto' ? undefined : settings.ground,
+    plainGround: {
+      allowed: settings.ground === 'auto',
+      guarded: settings.guarded,
+      step: keeperCommand('__step'),
+    },
     insecure: settings.insecure,
     registries: settings.registries,
     bases: {
@@ -48,6 +60,15 @@ export async function engineFor(settings: Settings): Promise<Engine> {
       keyring: settings.keyring,
     },
   });
+}
+
+/** What of a command line is a path, or the folder of one, that is there. */
+export function pathsNamed(words: readonly string[], cwd: string): readonly string[] {
+  return words
+    .flatMap((word) => word.split(/[=,]/))
+    .filter((word) => word !== '' && !word.includes('\0') && !word.includes('://'))
+    .map((word) => resolve(cwd, word))
+    .flatMap((path) => [path, dirname(path)].find((one) => existsSync(one)) ?? []);
 }
 
 /** How this program is started again as a keeper. */

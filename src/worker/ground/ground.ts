@@ -21,6 +21,8 @@ export interface Ground extends AsyncDisposable {
   readonly snapshotter: Snapshotter;
   readonly executor: Executor;
   readonly report: GroundReport;
+  /** There is one root for all steps: one runs at a time, and it costs less when those of one stage follow each other. */
+  readonly oneRoot?: boolean | undefined;
   /** Puts right what killed processes left; done by `openGround` already. Returns how many snapshots and folders were given up. */
   recover(w?: Wait): Promise<number>;
 }

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import {
+  hasCode,
   messageOf,
   sys,
   throwIfCancelled,
@@ -12,6 +13,7 @@ import type { ExecutorName } from '../../exec/index.ts';
 import { Asker } from './asker.ts';
 import { groundError } from './errors.ts';
 import type { Ground } from './ground.ts';
+import type { PlainGround, PlainSettings } from './in-place-ground.ts';
 import type { OpenAnswer, OpenParams } from './keeper.ts';
 import { openLocalGround } from './local-ground.ts';
 import { findIdMaps, startInNamespaces, type IdMaps } from './namespaces.ts';
@@ -30,15 +32,42 @@ export interface GroundOptions extends Wait {
   /** Tried first; the others follow. */
   readonly executor?: ExecutorName | undefined;
   readonly snapshotter?: 'overlay' | 'copy' | undefined;
+  /** This one, rather than the best. `sandbox`: any with namespaces. */
+  readonly ground?: GroundName | undefined;
+  /** For grounds without namespaces. */
+  readonly plain?: PlainSettings | undefined;
 }
 
+export type GroundName = 'sandbox' | PlainGround;
+
 /**
- * The best ground here: in this process as root (which takes it to a mount namespace of its own), else in a keeper, as root of a user namespace with this user's subordinate ids, or with its one id. Throws `GROUND_UNAVAILABLE` with every
+ * The ground that is asked for, else the best here: in this process as root (which takes it to a mount namespace of its own), else in a keeper, as root of a user namespace with this user's subordinate ids, or with its one id, else, where `plain` allows it, one without namespaces. Throws `GROUND_UNAVAILABLE` with every
  * reason when none works.
  */
 export async function openGround(o: GroundOptions): Promise<Ground> {
   throwIfCancelled(o);
   mkdirSync(o.folder, { recursive: true, mode: 0o711 });
+  const { plain, ground } = o;
+  if (ground === 'in-place' || ground === 'chroot') {
+    if (!plain) throw new TypeError(`open ground "${ground}": how a step is started is not said`);
+    const { openPlainGround } = await import('./in-place-ground.ts');
+    return openPlainGround(ground, { ...o, ...plain });
+  }
+  try {
+    return await openSandbox(o);
+  } catch (error) {
+    if (plain?.allowed !== true || ground === 'sandbox' || !hasCode(error, 'GROUND_UNAVAILABLE')) throw error;
+    const { choosePlain, openPlainGround } = await import('./in-place-ground.ts');
+    const choice = choosePlain({ ...o, ...plain });
+    if ('reason' in choice) throw groundError('GROUND_UNAVAILABLE', `${error.message}; ${choice.reason}`, error);
+    const opened = await openPlainGround(choice.use, { ...o, ...plain });
+    const why = `Nothing is isolated here (${error.message.replace(/^[^:]*: /, '')}); ${choice.why}.`;
+    return { ...opened, report: { ...opened.report, lacks: [why, ...opened.report.lacks] } };
+  }
+}
+
+/** A ground with namespaces. */
+async function openSandbox(o: GroundOptions): Promise<Ground> {
   if (canMount()) {
     try {
       sys.unshareMounts();

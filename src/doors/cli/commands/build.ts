@@ -3,7 +3,7 @@ import type { BuildFlags } from '../build/flags.ts';
 import { collectValues as list } from '../parse/values.ts';
 import { registryOptions, type CliCommand } from '../program.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
-import { EXECUTORS } from '../settings.ts';
+import { EXECUTORS, GROUNDS } from '../settings.ts';
 
 const GROUPS = {
   what: 'What is built:',
@@ -54,6 +54,9 @@ export const command: CliCommand = {
       .option('--shm-size <size>', 'of /dev/shm in RUN lines, as 128m')
       .option('--ulimit <name=soft[:hard]>', 'a limit for RUN lines', list, [])
       .addOption(new Option('--executor <name>', 'what runs RUN lines; the best by default').choices(EXECUTORS))
+      .addOption(
+        new Option('--ground <name>', 'where RUN lines run; in-place and chroot isolate nothing').choices(GROUNDS),
+      )
       .optionsGroup(GROUPS.offer)
       .option('--secret <id=name,src=file>', 'a secret for RUN --mount=type=secret; or env=VARIABLE', list, [])
       .option('--ssh <id[=socket]>', 'an ssh agent for RUN --mount=type=ssh', list, [])

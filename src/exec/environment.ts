@@ -1,0 +1,23 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { resolveInRoot } from './in-root.ts';
+import type { Process } from './executor.ts';
+
+/** A step's variables, with HOME from its /etc/passwd when it has none, as the runtimes set it. */
+export function environment(process: Pick<Process, 'env' | 'user'>, rootfs: string): string[] {
+  const env = process.env.filter((entry) => entry.indexOf('=') > 0);
+  if (env.some((entry) => entry.startsWith('HOME='))) return env;
+  return [...env, `HOME=${homeOf(process.user.uid, rootfs)}`];
+}
+
+function homeOf(uid: number, rootfs: string): string {
+  const place = resolveInRoot(rootfs, '/etc/passwd');
+  if (place.missing.length > 0) return '/';
+  const file = join(rootfs, ...place.exists);
+  if (!statSync(file).isFile()) return '/';
+  for (const line of readFileSync(file, 'utf8').split('\n')) {
+    const fields = line.split(':');
+    if (fields[2] === String(uid)) return fields[5] || '/';
+  }
+  return '/';
+}
