@@ -280,7 +280,7 @@ async function tried(
   await s.commit(active, id);
   const tree = await s.changes(id);
   const entries = await tree.entries();
-  const changes = entries.map(({ mtime: _, mtimeNs: __, ...rest }) => rest);
+  const changes = entries.map((entry) => ({ ...entry, mtime: 0, mtimeNs: 0 }));
   return { look, changes, members: await membersOf(tree) };
 }
 

@@ -90,7 +90,7 @@ function bound(
     chmodSync(place, stats.mode & 0o7777);
     return () => rmSync(place, { force: true });
   }
-  if (stats.isDirectory() && !mount.readonly && moved(source, place)) return () => void renameSync(place, source);
+  if (stats.isDirectory() && !mount.readonly && moved(source, place)) return () => renameSync(place, source);
   symlinkSync(source, place);
   return () => rmSync(place, { force: true });
 }
