@@ -1,3 +1,5 @@
+export { graphError } from './errors.ts';
+export { parseGitRef, type GitRef } from './git-ref.ts';
 export type {
   ArchiveSource,
   CopyAction,

@@ -73,7 +73,7 @@ export interface GitSource {
   readonly checksum?: string | undefined;
   /** False: submodules are left out. */
   readonly submodules?: boolean | undefined;
-  /** Times of the files: when they were checked out (absent too), or the commit's. */
+  /** Times of the files: the commit's (absent too), so that a commit is always the same bytes, or when they were checked out. */
   readonly mtime?: 'checkout' | 'commit' | undefined;
   /** `checksum` is the commit: fetched by itself, not compared with what `ref` names. */
   readonly fetchByCommit?: boolean | undefined;
@@ -84,7 +84,7 @@ export interface HttpSource {
   readonly type: 'http';
   readonly url: string;
   readonly checksum?: Digest | undefined;
-  /** Its name in the tree; absent: the last part of the URL's path. */
+  /** Its name in the tree; absent: as the server says, or the last part of the URL's path. */
   readonly filename?: string | undefined;
   /** Absent: 0600. */
   readonly mode?: number | undefined;
@@ -264,7 +264,7 @@ export interface CopyAction {
   /** Keep the source's path below the destination (from the `/./` pivot on). */
   readonly parents: boolean;
   readonly exclude?: readonly string[] | undefined;
-  /** Unpack sources that are local tar archives, by content. */
+  /** Unpack sources that are tar archives, by content. */
   readonly unpack: boolean;
   /** Destination symlinks are followed inside the root (always, but for --link). */
   readonly followDestination: boolean;
