@@ -21,6 +21,8 @@ export interface ToolOptions extends Wait {
   readonly cwd?: string | undefined;
   /** Throw `TOOL_FAILED` with the end of stderr when the exit code is not 0. On by default. */
   readonly check?: boolean | undefined;
+  /** Lead a process group of its own, so that what the program starts is killed with it. */
+  readonly group?: boolean | undefined;
 }
 
 /** Runs a program to its end and collects what it prints. Killed with SIGKILL when the signal fires. */
@@ -34,7 +36,16 @@ export async function runTool(
     env: options.env ?? process.env,
     cwd: options.cwd,
     stdio: ['pipe', 'pipe', 'pipe'],
+    detached: options.group === true,
   });
+  const kill = (): void => {
+    try {
+      if (options.group === true && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      else child.kill('SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  };
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -51,14 +62,14 @@ export async function runTool(
     ),
   );
   child.on('close', (code, signal) => ended.resolve(code ?? 128 + (signalNumber(signal) ?? 0)));
-  const onAbort = (): void => void child.kill('SIGKILL');
+  const onAbort = kill;
   options.signal?.addEventListener('abort', onAbort, { once: true });
   child.stdin.on('error', () => undefined);
   try {
     let broken: { readonly error: unknown } | undefined;
     feed(child.stdin, options.input).catch((error: unknown) => {
       broken = { error };
-      child.kill('SIGKILL');
+      kill();
     });
     const code = await ended.promise;
     if (options.signal?.aborted) throw cancelled(options.signal.reason);

@@ -76,7 +76,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
   const store = new DiskBlobStore(join(o.root, 'blobs'), { clock, random });
   await store.recover();
   const leases = openStore(o.root, () => new Leases(database, { clock }));
-  await cleanUp({ store, leases, scratch });
+  await cleanUp({ store, leases, scratch, mirrors: join(o.root, 'git') });
   const imagesWith = (remote?: OpenRemote): ImageStore =>
     new ImageStore({ db: database, blobs: store, leases, clock, compress: compressLayer, remote });
   const images = imagesWith();
@@ -91,6 +91,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     random,
     scratch,
     bases: { ...o.bases, cache: join(o.root, 'packages') },
+    mirrors: join(o.root, 'git'),
     groundFolder,
     openGround:
       o.openGround ??

@@ -46,6 +46,7 @@ export interface BuildOptions {
   /** Further folders that are offered. */
   readonly folders?: Readonly<Record<string, Files>> | undefined;
   readonly credential?: Credential | undefined;
+  readonly secrets?: Readonly<Record<string, string>> | undefined;
   readonly onEvent?: ((event: BuildEvent) => void) | undefined;
 }
 
@@ -140,7 +141,7 @@ export class EngineRig implements AsyncDisposable {
     return summary(events, error);
   }
 
-  host(files: Files, o: Pick<BuildOptions, 'folders' | 'credential'> = {}): BuildHost {
+  host(files: Files, o: Pick<BuildOptions, 'folders' | 'credential' | 'secrets'> = {}): BuildHost {
     const folder = this.folder(files);
     const folders = new Map([
       ['context', folder],
@@ -152,7 +153,10 @@ export class EngineRig implements AsyncDisposable {
     };
     return {
       files: (name) => folderSource(folders.get(name) ?? refuse()),
-      secret: async () => undefined,
+      secret: async (id) => {
+        const value = o.secrets?.[id];
+        return value === undefined ? undefined : Buffer.from(value);
+      },
       agent: refuse,
       credentials: async () => o.credential ?? this.#o.credential,
       blobs: refuse,

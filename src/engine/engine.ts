@@ -145,6 +145,8 @@ export interface PruneReport {
   readonly results: number;
   readonly blobs: number;
   readonly snapshots: number;
+  /** Mirrors of git repositories. */
+  readonly repositories: number;
   readonly images: readonly Digest[];
   /** Bytes given back. */
   readonly bytes: number;
@@ -163,6 +165,8 @@ export interface StoreService {
     readonly blobBytes: number;
     readonly snapshots: number;
     readonly snapshotBytes: number;
+    readonly repositories: number;
+    readonly repositoryBytes: number;
     readonly images: number;
   }>;
   /** Reads every blob, layer, image and snapshot record; yields what is wrong. */

@@ -70,6 +70,8 @@ test('pruning all leaves what named images need, and nothing else', async () => 
     blobs: 0,
     blobBytes: 0,
     snapshots: 0,
+    repositories: 0,
+    repositoryBytes: 0,
     snapshotBytes: 0,
     images: 0,
   });

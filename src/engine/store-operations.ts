@@ -32,7 +32,7 @@ export class StoreOperations implements StoreService {
   async prune(o: PruneOptions): Promise<PruneReport> {
     const { keys, images } = this.#worker;
     this.#leases.expire();
-    const forgotten = await this.#choose(o);
+    const { forgotten, left } = await this.#choose(o);
     let unreachable = 0;
     if (!o.dryRun) {
       for (const id of forgotten) keys.forget(id);
@@ -57,23 +57,43 @@ export class StoreOperations implements StoreService {
       dryRun: o.dryRun,
       signal: o.signal,
     });
+    const repositories = await this.#pruneMirrors(o, left);
     const snapshots = await this.#worker.stage.prune({ keep: kept.stacks(), dryRun: o.dryRun, signal: o.signal });
     return {
       results: forgotten.size + unreachable,
       blobs: swept.digests.length,
       snapshots: snapshots.removed,
       images: removed,
-      bytes: swept.freed + snapshots.bytes,
+      repositories: repositories.removed,
+      bytes: swept.freed + snapshots.bytes + repositories.bytes,
     };
   }
 
-  /** The results to be forgotten: by age; then, the least recently used first, until what the rest and the images need takes no more than `keepBytes`. */
-  async #choose(o: PruneOptions): Promise<ReadonlySet<Digest>> {
+  /** Mirrors of git repositories: by age, then, the least recently used first, until they take no more than `room` bytes. One that is at work stays. */
+  async #pruneMirrors(o: PruneOptions, room: number): Promise<{ removed: number; bytes: number }> {
+    const { mirrors } = this.#worker;
+    const limit = o.all ? Infinity : o.olderThan === undefined ? -Infinity : this.#clock.now() - o.olderThan;
+    const found = await mirrors.list(o);
+    let rest = found.reduce((sum, { bytes }) => sum + bytes, 0);
+    let removed = 0;
+    let bytes = 0;
+    for (const mirror of found) {
+      if (mirror.usedAt >= limit && rest <= room) continue;
+      if (!o.dryRun && !mirrors.remove(mirror.name)) continue;
+      removed += 1;
+      bytes += mirror.bytes;
+      rest -= mirror.bytes;
+    }
+    return { removed, bytes };
+  }
+
+  /** The results to be forgotten: by age; then, the least recently used first, until what the rest and the images need takes no more than `keepBytes`; `left` is what there is room for besides. */
+  async #choose(o: PruneOptions): Promise<{ forgotten: ReadonlySet<Digest>; left: number }> {
     const { keys, images, store } = this.#worker;
     const results = keys.list();
     const limit = o.all ? Infinity : o.olderThan === undefined ? -Infinity : this.#clock.now() - o.olderThan;
     const forgotten = new Set(results.filter(({ usedAt }) => usedAt < limit).map(({ id }) => id));
-    if (o.keepBytes === undefined) return forgotten;
+    if (o.keepBytes === undefined) return { forgotten, left: Infinity };
     const users = new Map<Digest, number>();
     for (const { id, outputs } of results)
       if (!forgotten.has(id))
@@ -95,12 +115,18 @@ export class StoreOperations implements StoreService {
         if (others === 0) bytes -= sizes.get(digest) ?? 0;
       }
     }
-    return forgotten;
+    return { forgotten, left: o.keepBytes - bytes };
   }
 
-  async usage(
-    w: Wait = {},
-  ): Promise<{ blobs: number; blobBytes: number; snapshots: number; snapshotBytes: number; images: number }> {
+  async usage(w: Wait = {}): Promise<{
+    blobs: number;
+    blobBytes: number;
+    snapshots: number;
+    snapshotBytes: number;
+    repositories: number;
+    repositoryBytes: number;
+    images: number;
+  }> {
     let blobs = 0;
     let blobBytes = 0;
     for await (const { size } of this.#worker.store.list(w)) {
@@ -108,7 +134,16 @@ export class StoreOperations implements StoreService {
       blobBytes += size;
     }
     const { snapshots, bytes } = await this.#worker.stage.usage(w);
-    return { blobs, blobBytes, snapshots, snapshotBytes: bytes, images: this.#worker.images.list().length };
+    const mirrors = await this.#worker.mirrors.list(w);
+    return {
+      blobs,
+      blobBytes,
+      snapshots,
+      snapshotBytes: bytes,
+      repositories: mirrors.length,
+      repositoryBytes: mirrors.reduce((sum, mirror) => sum + mirror.bytes, 0),
+      images: this.#worker.images.list().length,
+    };
   }
 
   async *check(o: { onProgress?: (done: number, total: number) => void } & Wait = {}): AsyncIterable<StoreProblem> {

@@ -26,6 +26,8 @@ import { BaseMaker, type BaseLog, type BaseSettings } from './base-maker.ts';
 import { workerError } from './errors.ts';
 import { ExecRunner } from './exec-runner.ts';
 import { FileRunner } from './file-runner.ts';
+import type { GitRunner } from './git/git-runner.ts';
+import { Mirrors } from './git/mirrors.ts';
 import type { Ground, GroundReport } from './ground/index.ts';
 import { ImageFinder, type FoundImage } from './image-source.ts';
 import { LayerService, type FetchLayer, type FetchProgress, type LayerAccess } from './layer-service.ts';
@@ -49,6 +51,8 @@ export interface WorkerOptions {
   /** A folder for temporary files, on the store's file system. */
   readonly scratch: string;
   readonly openGround: () => Promise<Ground>;
+  /** Where mirrors of git repositories are kept. */
+  readonly mirrors: string;
   /** Where the ground keeps its snapshots. */
   readonly groundFolder?: string | undefined;
   /** The image store as one that fetches layers from registries by the given reader. */
@@ -80,10 +84,13 @@ export class Worker implements AsyncDisposable {
   readonly finder: ImageFinder;
   readonly solver: Solver<Ref, Session>;
   readonly keys: KeyStore;
+  /** What is kept of git repositories. */
+  readonly mirrors: Mirrors;
   readonly #o: WorkerOptions;
   /** What a session's image sources were found to be, by reference and platform. */
   readonly #found = new WeakMap<Session, Map<string, FoundImage>>();
   readonly #clients = new Map<Session, RegistryClient>();
+  #git: Promise<GitRunner> | undefined;
 
   constructor(o: WorkerOptions) {
     this.#o = o;
@@ -95,6 +102,7 @@ export class Worker implements AsyncDisposable {
     this.stage = new Stage({ ...o, layers: this.layers });
     this.bases = new BaseMaker({ ...o, settings: o.bases, stage: this.stage });
     this.finder = new ImageFinder(o);
+    this.mirrors = new Mirrors(o.mirrors, o);
     this.keys = new KeyStore(o.database, o.clock);
     const shared = {
       ...o,
@@ -130,7 +138,7 @@ export class Worker implements AsyncDisposable {
   async resolve(
     op: SourceOp,
     o: ResolveOptions,
-  ): Promise<{ source: SourceOp; digest?: `${string}:${string}`; config?: Uint8Array }> {
+  ): Promise<{ source: SourceOp; digest?: `${string}:${string}`; config?: Uint8Array; time?: number }> {
     const { source } = op;
     if (source.type === 'image') {
       const found = await this.finder.find(source, {
@@ -161,6 +169,10 @@ export class Worker implements AsyncDisposable {
         digest,
         config: encodeConfig(this.bases.configOf(lock, { platform, reference })),
       };
+    }
+    if (source.type === 'git') {
+      const { time, ...pinned } = await (await this.#gitRunner()).resolve(source, o);
+      return { source: { kind: 'source', source: pinned.source }, time };
     }
     return { source: op };
   }
@@ -319,6 +331,8 @@ export class Worker implements AsyncDisposable {
           unrecorded: true,
         };
       }
+      case 'git':
+        return (await this.#gitRunner()).cacheKey(source, context);
       default:
         throw notSupported(source);
     }
@@ -343,9 +357,18 @@ export class Worker implements AsyncDisposable {
       }
       case 'image':
         return [{ kind: 'layers', layers: (await this.#image(source, context)).layers }];
+      case 'git':
+        return (await this.#gitRunner()).run(source, context);
       default:
         throw notSupported(source);
     }
+  }
+
+  /** Loaded once a step asks for it. */
+  #gitRunner(): Promise<GitRunner> {
+    return (this.#git ??= import('./git/git-runner.ts').then(
+      ({ GitRunner }) => new GitRunner({ ...this.#o, mirrors: this.mirrors }),
+    ));
   }
 
   async #image(source: Extract<Source, { type: 'image' }>, context: StepContext<Session>): Promise<FoundImage> {

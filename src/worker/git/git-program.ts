@@ -30,14 +30,17 @@ const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((
  */
 export class Git {
   readonly #o: GitOptions;
+  readonly #program: string;
   readonly #env: Readonly<Record<string, string>>;
 
   constructor(o: GitOptions) {
-    if (findTool('git', o.env['PATH'] ?? '') === undefined)
+    const program = findTool('git', o.env['PATH'] ?? '');
+    if (program === undefined)
       throw gitError('GIT_NOT_INSTALLED', 'fetch a git repository: the program git is not installed', {
         remedy: 'Install it: apt-get install git.',
       });
     this.#o = o;
+    this.#program = program;
     this.#env = environmentOf(o);
   }
 
@@ -47,7 +50,7 @@ export class Git {
       ...(o.gitDir === undefined ? [] : ['--git-dir', o.gitDir]),
     ];
     try {
-      const { stdout } = await runTool('git', [...place, ...args], {
+      const { stdout } = await runTool(this.#program, [...place, ...args], {
         env: { ...this.#env, ...o.env },
         cwd: o.workTree ?? o.gitDir ?? this.#o.folder,
         group: true,
@@ -61,7 +64,7 @@ export class Git {
   }
 
   #failed(error: unknown): Error {
-    let said = messageOf(error).replace(/^run "git": (?:exit code \d+: )?/, '');
+    let said = messageOf(error).replace(/^run "[^"]*": (?:exit code \d+: )?/, '');
     for (const secret of this.#o.auth?.secrets ?? []) said = said.replaceAll(secret, '***');
     const denied =
       /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied \(|The requested URL returned error: 40[13]|Host key verification failed/.test(

@@ -139,7 +139,7 @@ export class GitRunner {
       const object = await told(remote, source, () =>
         expandCommit(source.ref ?? '', remote, { git, mirror, signal: o.signal }),
       );
-      if (!isCommit(object)) throw refNotFound(remote, source.ref);
+      if (object === undefined || !isCommit(object)) throw refNotFound(remote, source.ref);
       return checked({ object }, source);
     });
   }
@@ -196,7 +196,7 @@ export class GitRunner {
       if (agent) scope.use(agent);
       return { git: new Git({ env: this.#o.env, auth, agent: agent?.path, folder }), folder };
     };
-    return work(() => (opened ??= open()));
+    return await work(() => (opened ??= open()));
   }
 
   #timeOf(object: string): number | undefined {

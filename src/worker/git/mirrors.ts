@@ -102,14 +102,6 @@ export class Mirrors {
       closeSync(fd);
     }
   }
-
-  /** Removes what killed processes left half made. */
-  clean(isAlive: (pid: number) => boolean): void {
-    for (const name of names(this.folder)) {
-      const pid = /^tmp-(\d+)-/.exec(name)?.[1];
-      if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(this.folder, name), { recursive: true, force: true });
-    }
-  }
 }
 
 /** Takes away the lock files and packs that a killed git left. */

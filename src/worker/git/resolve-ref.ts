@@ -17,7 +17,7 @@ export interface ResolvedRef {
 }
 
 /** True for a whole commit. */
-export function isCommit(text: string | undefined): text is string {
+export function isCommit(text: string | undefined): boolean {
   return text !== undefined && /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
 }
 
@@ -98,7 +98,7 @@ export function pickRef(said: string, ref: string): ResolvedRef | undefined {
     const object = objects.get('HEAD');
     return object === undefined ? undefined : { object, ref: head };
   }
-  const full = (prefix: string): string => prefix + (ref.startsWith(prefix) ? ref.slice(prefix.length) : ref);
+  const full = (prefix: string): string => (ref.startsWith(prefix) ? ref : prefix + ref);
   for (const name of [full('refs/'), full('refs/heads/'), full('refs/tags/')]) {
     const object = objects.get(name);
     if (object === undefined) continue;

@@ -45,7 +45,7 @@ export const command: CliCommand = {
           }
           const would = flags.dryRun ? 'Would give back' : 'Gave back';
           io.stdout.write(
-            `${would} ${shortSize(report.bytes)}: ${plural(report.results, 'cached step')}, ${plural(report.images.length, 'image')}, ${plural(report.blobs, 'blob')}, ${plural(report.snapshots, 'snapshot')}.\n`,
+            `${would} ${shortSize(report.bytes)}: ${plural(report.results, 'cached step')}, ${plural(report.images.length, 'image')}, ${plural(report.blobs, 'blob')}, ${plural(report.snapshots, 'snapshot')}${report.repositories === 0 ? '' : `, ${plural(report.repositories, 'git mirror')}`}.\n`,
           );
         }),
       );

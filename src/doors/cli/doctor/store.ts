@@ -40,11 +40,12 @@ export async function storeSection(engine: Engine, w: Wait): Promise<Section> {
     },
   ];
   try {
-    const { blobs, blobBytes, snapshots, snapshotBytes, images } = await engine.store.usage(w);
+    const { blobs, blobBytes, snapshots, snapshotBytes, repositories, repositoryBytes, images } =
+      await engine.store.usage(w);
     findings.push({
       name: 'content',
       state: 'ok',
-      text: `${plural(images, 'image')}; ${plural(blobs, 'blob')}, ${shortSize(blobBytes)}; ${plural(snapshots, 'snapshot')}, ${shortSize(snapshotBytes)}`,
+      text: `${plural(images, 'image')}; ${plural(blobs, 'blob')}, ${shortSize(blobBytes)}; ${plural(snapshots, 'snapshot')}, ${shortSize(snapshotBytes)}${repositories === 0 ? '' : `; ${plural(repositories, 'git mirror')}, ${shortSize(repositoryBytes)}`}`,
     });
   } catch (error) {
     findings.push({ name: 'content', state: 'lacking', text: messageOf(error) });
