@@ -4,6 +4,7 @@ import type { Frontend, FrontendRequest, Plan, PlannedImage } from '../frontend/
 import type { Op, State } from '../graph/index.ts';
 import { hostPlatform, parseReference } from '../image/index.ts';
 import type { SolveEvent } from '../solve/index.ts';
+import type { Codec } from '../tree/index.ts';
 import {
   chainId,
   explainFull,
@@ -15,10 +16,11 @@ import {
   type Worker,
 } from '../worker/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, ImageMetadata } from './builder.ts';
+import { BuildCaches } from './cache/index.ts';
 import { checkRequest } from './check-request.ts';
 import { engineError } from './errors.ts';
 import { EventQueue } from './event-queue.ts';
-import { exportAll, codecOf } from './export/index.ts';
+import { codecFor, codecOf, exportAll } from './export/index.ts';
 import { finishConfig } from './finish-config.ts';
 import { EngineFrontendHost } from './frontend-host.ts';
 import { RegistryNotices } from './registry-notices.ts';
@@ -28,6 +30,8 @@ export interface BuiltImage {
   readonly plan: PlannedImage;
   readonly config: ReturnType<typeof finishConfig>;
   readonly layers: readonly RefLayer[];
+  /** The same as the steps made them, before their times were clamped. */
+  readonly solved: readonly RefLayer[];
   /** All layers of the final tree, for file system outputs. */
   readonly root: readonly RefLayer[];
   /** SOURCE_DATE_EPOCH in seconds, wherever it was set. */
@@ -74,6 +78,7 @@ class Build {
   readonly #emit: (event: BuildEvent) => void | Promise<void>;
   readonly #session: Session;
   readonly #notices: RegistryNotices;
+  readonly #caches: BuildCaches;
   /** Vertices whose layers a target wants compressed. */
   readonly #wanted = new Set<Digest>();
   /** Vertices that need a ground when they run, and of these the ones that do. */
@@ -91,28 +96,41 @@ class Build {
     this.#epoch = request.epoch;
     this.#notices = new RegistryNotices((event) => this.#tell(event), parts.clock);
     const codec = request.exports.map(codecOf).find((found) => found !== undefined);
+    const cacheCodec = cacheCodecOf(request);
     this.#session = parts.worker.openSession({
       id: parts.random.hex(16),
       host,
       allow: new Set(request.allow),
-      insecure: request.exports.flatMap((e) =>
-        e.type === 'registry' && e.insecure ? e.names.map((name) => parseReference(name).registry) : [],
-      ),
+      insecure: insecureOf(request),
       notice: (text) => this.#notices.tell(text),
       // Compressing while a layer is written is free only where it will be needed as it is: an epoch may rewrite it first.
       codecFor: (vertex) =>
-        this.#wanted.has(vertex) && this.#epoch === undefined && !request.squash ? codec : undefined,
+        (this.#wanted.has(vertex) && this.#epoch === undefined && !request.squash ? codec : undefined) ?? cacheCodec,
+      offers: (layers) => this.#caches.offers(layers),
+      lost: (compressed) => this.#caches.lose(compressed),
     });
+    const emitNow = (event: BuildEvent): void => this.#tell(event);
+    this.#caches = new BuildCaches({ ...parts, request, session: this.#session, emit: emitNow });
   }
 
   async run(w: { signal: AbortSignal }): Promise<void> {
-    const { worker, clock } = this.#parts;
     using notices = this.#notices;
     void notices;
     await using session = this.#session;
+    try {
+      return await this.#attempt(session, w);
+    } catch (error) {
+      if (!this.#caches.forsake(error)) throw error;
+    }
+    await this.#attempt(session, w);
+  }
+
+  async #attempt(session: Session, w: { signal: AbortSignal }): Promise<void> {
+    const { worker, clock } = this.#parts;
     await using solving = worker.solver.open({
       host: session,
       emit: (event) => this.#forward(event),
+      remote: this.#caches.open(w),
       signal: w.signal,
     });
     await using asked = this.#frontendHost(solving);
@@ -133,8 +151,12 @@ class Build {
     this.#epoch ??= epochOf(plan);
     const built: BuiltImage[] = [];
     for (const image of plan.results.values()) built.push(await this.#solve(solving, image));
-    const result = await this.#export(built, { signal: solving.signal });
-    this.#tell({ kind: 'result', at: clock.now(), result });
+    const exported = { signal: solving.signal };
+    const steps = solving.recorded();
+    const cached = built.map((image) => ({ ...image, config: this.#caches.inline(image, steps) }));
+    const result = await this.#export(cached, exported);
+    const more = await this.#caches.export(cached, steps, exported);
+    this.#tell({ kind: 'result', at: clock.now(), result: { ...result, metadata: { ...result.metadata, ...more } } });
   }
 
   #frontendHost(solving: Solving): EngineFrontendHost {
@@ -188,7 +210,14 @@ class Build {
       layerTimes: layers.map((layer) => layer.createdAt),
       epoch,
     });
-    return { plan: image, config, layers, root: simple || chainId(root) === chainId(solved) ? layers : root, epoch };
+    return {
+      plan: image,
+      config,
+      layers,
+      solved,
+      root: simple || chainId(root) === chainId(solved) ? layers : root,
+      epoch,
+    };
   }
 
   /** The layers of an image one by one. */
@@ -292,6 +321,20 @@ function oneStep(image: PlannedImage): PlannedImage {
     at >= image.baseHistory && at !== last && !entry.empty_layer ? { ...entry, empty_layer: true } : entry,
   );
   return { ...image, config: { ...image.config, history: told } };
+}
+
+/** The registries that the request says may be spoken to without TLS. */
+function insecureOf({ exports, cacheFrom = [], cacheTo = [] }: BuildRequest): readonly string[] {
+  const names = exports.flatMap((e) => (e.type === 'registry' && e.insecure ? e.names : []));
+  const caches = [...cacheFrom, ...cacheTo].flatMap((e) => (e.type === 'registry' && e.insecure ? [e.ref] : []));
+  return [...names, ...caches].map((name) => parseReference(name).registry);
+}
+
+/** How a cache of all steps wants their layers compressed. */
+function cacheCodecOf({ cacheTo = [] }: BuildRequest): Codec | undefined {
+  for (const e of cacheTo)
+    if (e.type !== 'inline' && e.mode === 'max' && e.compression?.name !== 'none') return codecFor(e.compression);
+  return undefined;
 }
 
 function isScratch(op: Op): boolean {

@@ -3,6 +3,7 @@ import type { Descriptor, Digest, Platform } from '../blob/index.ts';
 import type { Warning } from '../frontend/index.ts';
 import type { CacheVerdict, StepProgress } from '../solve/index.ts';
 import type { BuildHost } from '../worker/index.ts';
+import type { CacheExport, CacheImport } from './cache/types.ts';
 
 /** One build, as plain data. */
 export interface BuildRequest {
@@ -21,6 +22,9 @@ export interface BuildRequest {
   readonly squash?: boolean | undefined;
   /** Absolute paths that no new layer holds, with all that is below them. */
   readonly leaveOut?: readonly string[] | undefined;
+  /** Caches elsewhere to look steps up in, the first one first. One that cannot be read is left out with a warning. */
+  readonly cacheFrom?: readonly CacheImport[] | undefined;
+  readonly cacheTo?: readonly CacheExport[] | undefined;
 }
 
 export type Compression = { readonly name: 'gzip' | 'zstd' | 'none'; readonly level?: number | undefined };

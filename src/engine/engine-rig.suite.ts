@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { cancelled, systemRandom, unlessCancelled, type Clock } from '../base/index.ts';
 import type { Executor, Process } from '../exec/index.ts';
 import type { Frontend } from '../frontend/index.ts';
-import { canonicalReference, parseReference } from '../image/index.ts';
+import { canonicalReference, openLayout, parseReference } from '../image/index.ts';
 import { MemorySnapshotter, type MemoryTree } from '../snapshot/index.ts';
 import { folderSource } from '../tree/index.ts';
 import type { BuildHost, Credential, Ground, Sink } from '../worker/index.ts';
@@ -47,6 +47,8 @@ export interface BuildOptions {
   readonly folders?: Readonly<Record<string, Files>> | undefined;
   readonly credential?: Credential | undefined;
   readonly secrets?: Readonly<Record<string, string>> | undefined;
+  readonly cacheFrom?: BuildRequest['cacheFrom'];
+  readonly cacheTo?: BuildRequest['cacheTo'];
   readonly onEvent?: ((event: BuildEvent) => void) | undefined;
 }
 
@@ -62,6 +64,7 @@ export interface Built {
   readonly ran: readonly string[];
   /** What they said. */
   readonly log: string;
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -159,7 +162,8 @@ export class EngineRig implements AsyncDisposable {
       },
       agent: refuse,
       credentials: async () => o.credential ?? this.#o.credential,
-      blobs: refuse,
+      // Layouts of this rig's or another's folder, by their path.
+      blobs: (path) => openLayout(path).blobs,
       sink: (name) => this.#sink(name),
     };
   }
@@ -196,6 +200,8 @@ function requestOf(o: BuildOptions): BuildRequest & ImageMetadata {
     allow: o.allow ?? [],
     epoch: o.epoch,
     annotations: o.annotations ?? [],
+    cacheFrom: o.cacheFrom,
+    cacheTo: o.cacheTo,
   };
 }
 
@@ -211,7 +217,8 @@ function summary(events: readonly BuildEvent[], error: unknown): Built {
       : [];
   });
   const log = events.flatMap((event) => (event.kind === 'log' ? [Buffer.from(event.chunk).toString()] : [])).join('');
-  return { events, result, error, id: result?.images[0]?.imageId, ran, log };
+  const warnings = events.flatMap((event) => (event.kind === 'warning' ? [event.warning.message] : []));
+  return { events, result, error, id: result?.images[0]?.imageId, ran, log, warnings };
 }
 
 /** A ground in memory, and what happened on it. */

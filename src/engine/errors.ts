@@ -17,6 +17,9 @@ export const engineError = errorTable(
     HOST_ABSENT: 'internal',
     BUILD_LEFT: 'cancelled',
     STORE_CORRUPT: 'failed',
+    CACHE_FOREIGN: 'unsupported',
+    CACHE_INVALID: 'invalid',
+    CACHE_NONE: 'not_found',
   },
   {
     EXPORT_FAILED: 'See what the message says, and write to another place.',

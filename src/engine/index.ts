@@ -25,6 +25,7 @@ export type {
 } from './engine.ts';
 export { COMPARED, type Compared, type CompareOptions, type ImageDifference } from './compare.ts';
 export type { ContainerRoot, ContainerRootOptions } from './container-root.ts';
+export type { CacheExport, CacheImport, CacheTarget } from './cache/index.ts';
 export { openEngine, type EngineOptions } from './create.ts';
 export { engineError } from './errors.ts';
 export { daemonSockets } from './export/index.ts';

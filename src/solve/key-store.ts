@@ -2,7 +2,7 @@ import type { Clock, Database, Row } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import type { KeyPart, ResultRecord } from './types.ts';
 
-/** What is on record for a step: one record per output. `id` stands for the result in the keys of the steps after it. */
+/** What is on record for a step: one record per output, none where only its name is known. `id` stands for the result in the keys of the steps after it. */
 export interface StoredResult {
   readonly id: Digest;
   readonly outputs: readonly ResultRecord[];
@@ -74,11 +74,13 @@ export class KeyStore {
     });
   }
 
-  /** The result of this id, recorded now unless there is one; the keys lead to it. */
+  /** The result of this id, recorded now unless there is one with outputs; the keys lead to it. */
   adopt(result: NewResult): StoredResult {
     return this.#db.transaction(() => {
       const parts = JSON.stringify(result.parts);
-      if (this.get(result.id)) for (const key of result.keys) this.#link(key, result.id, parts);
+      const known = this.get(result.id);
+      if (known && (known.outputs.length > 0 || result.outputs.length === 0))
+        for (const key of result.keys) this.#link(key, result.id, parts);
       else this.save(result);
       return this.get(result.id) as StoredResult;
     });

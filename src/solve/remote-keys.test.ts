@@ -77,7 +77,11 @@ class Machine {
     const inputs = new Set<Digest>();
     for (const { id, keys } of recorded)
       for (const key of keys) {
-        found.set(key.digest, { id, outputs: o.without?.(id) ? undefined : this.keys.get(id)?.outputs, from: 'there' });
+        found.set(key.digest, {
+          id,
+          outputs: o.without?.(id) ? [] : (this.keys.get(id)?.outputs ?? []),
+          from: 'there',
+        });
         for (const input of key.inputs) inputs.add(input);
       }
     const cache = {
@@ -177,4 +181,19 @@ test('what is on record here is never replaced by what a cache says', async () =
   const lying: RemoteKeys = { isInput: () => false, find: async () => ({ id, outputs: [{ key: 'evil' }], from: 'x' }) };
   assert.equal((await there.solve(step('other'), lying)).result, honest.result);
   assert.equal((await there.solve(step('a'), lying)).result, honest.result);
+});
+
+test('after a cache that knew only names of results below, builds without it begin nothing that nobody needs', async () => {
+  const shared = new Map<string, string>();
+  const here = new Machine(shared);
+  const top = step('top', copy(step('base'), step('c', step('b', step('a')))));
+  const first = await here.solve(top);
+  const below = first.recorded.slice(1, 4).map(({ id }) => id);
+  const cache = here.cache(first.recorded, { without: (id) => below.includes(id) });
+  const there = new Machine(shared);
+  assert.deepEqual((await there.solve(top, cache)).runs, []);
+  assert.deepEqual((await there.solve(top)).runs, []);
+  // What is needed after all runs, and is on record then.
+  assert.deepEqual((await there.solve(step('d', step('c', step('b', step('a')))))).runs, ['a', 'b', 'c', 'd']);
+  assert.deepEqual((await there.solve(step('e', step('c', step('b', step('a')))))).runs, ['e']);
 });

@@ -6,8 +6,8 @@ import type { KeyPart, ResultRecord } from './types.ts';
 /** What a cache elsewhere has on record for a key. */
 export interface RemoteResult {
   readonly id: Digest;
-  /** Absent where only the result's id is known: what keys of later steps are made of. */
-  readonly outputs?: readonly ResultRecord[] | undefined;
+  /** Empty where only the result's id is known: what keys of later steps are made of. */
+  readonly outputs: readonly ResultRecord[];
   /** What people call the cache. */
   readonly from: string;
 }
@@ -36,16 +36,11 @@ export class BuildKeys {
     this.#remote = remote;
   }
 
-  /** The result of a key; or only its id, where that is all that is known. */
-  async find(
-    key: RecordedKey,
-    o: { parts: readonly KeyPart[] } & Wait,
-  ): Promise<FoundResult | { readonly stored?: undefined; readonly id: Digest } | undefined> {
+  async find(key: RecordedKey, o: { parts: readonly KeyPart[] } & Wait): Promise<FoundResult | undefined> {
     const stored = this.#keys.find(key.digest);
     if (stored) return { stored };
     const remote = await this.#remote?.find(key.digest, o);
-    if (!remote?.outputs) return remote && { id: remote.id };
-    return { stored: this.#adopt(key, remote, o.parts), from: remote.from };
+    return remote && { stored: this.#adopt(key, remote, o.parts), from: remote.from };
   }
 
   /** What a cache elsewhere has for one of these keys, because what was on record here is gone. */
@@ -55,7 +50,7 @@ export class BuildKeys {
   ): Promise<StoredResult | undefined> {
     for (const key of keys) {
       const remote = await this.#remote?.find(key.digest, o);
-      if (remote?.outputs) return this.#adopt(key, remote, o.parts);
+      if (remote && remote.outputs.length > 0) return this.#adopt(key, remote, o.parts);
     }
     return undefined;
   }
@@ -64,7 +59,7 @@ export class BuildKeys {
     return this.#keys.isInput(id) || this.#remote?.isInput(id) === true;
   }
 
-  #adopt(key: RecordedKey, { id, outputs = [] }: RemoteResult, parts: readonly KeyPart[]): StoredResult {
+  #adopt(key: RecordedKey, { id, outputs }: RemoteResult, parts: readonly KeyPart[]): StoredResult {
     return this.#keys.adopt({ id, keys: [key], parts, outputs });
   }
 }

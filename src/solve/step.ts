@@ -98,12 +98,9 @@ export class Step<R, H> {
       }
       const fastUseful = fast !== undefined && !volatileRecipe;
       const lookUp = { parts: key.parts, signal: this.#solve.signal };
-      /** What a cache elsewhere calls this step's result, though it has none. */
-      let named: Digest | undefined;
       if (fastUseful && !ignore) {
         const found = await this.#solve.keys.find({ digest: fast, inputs: idsOf(() => true) }, lookUp);
-        if (found?.stored) return this.#hit(key, found, { by: 'recipe', keys: fastKey });
-        named = found?.id;
+        if (found) return this.#hit(key, found, { by: 'recipe', keys: fastKey });
       }
       let slowKey: RecordedKey | undefined;
       const slowUseful =
@@ -112,17 +109,16 @@ export class Step<R, H> {
         const slow = await this.#contentKey(key, kinds, recipes);
         slowKey = { digest: slow, inputs: idsOf(({ by }) => by === 'recipe') };
         const found = ignore ? undefined : await this.#solve.keys.find(slowKey, lookUp);
-        if (found?.stored) {
+        if (found) {
           for (const further of fastUseful ? fastKey : []) keys.link(further, found.stored.id, key.parts);
           return this.#hit(key, found, { by: 'content', keys: [slowKey, ...(fastUseful ? fastKey : [])] });
         }
-        named ??= found?.id;
       }
       const record = [...(slowKey ? [slowKey] : []), ...(fastUseful ? fastKey : [])];
       const base = record[0]?.digest ?? fast ?? key.digest;
       return {
         // A step that was told to run anew is another one to all that follow it.
-        id: ignore || record.length === 0 ? digestOf(`${base} ${random.hex(16)}`) : (named ?? base),
+        id: ignore || record.length === 0 ? digestOf(`${base} ${random.hex(16)}`) : base,
         volatile: record.length === 0,
         key,
         keys: record,
@@ -216,6 +212,8 @@ export class Step<R, H> {
 
   async #load(found: StoredResult): Promise<readonly R[] | undefined> {
     const { results } = this.#solve.solver.options;
+    // Only the name of the result is on record.
+    if (found.outputs.length === 0) return undefined;
     const loaded: R[] = [];
     for (const record of found.outputs) {
       const result = await results.load(record, this.#context(this.#solve.signal));

@@ -10,6 +10,7 @@ export function accessOf(context: StepContext<Session>, fetchFor: FetchFor): Lay
   return {
     signal: context.signal,
     fetch: fetchFor(context.host),
+    lost: context.host.lost,
     onProgress: (layer, current, total) =>
       context.progress({ item: layer, current, total, unit: 'bytes', done: current >= total }),
   };

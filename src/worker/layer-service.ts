@@ -1,4 +1,4 @@
-import { hasCode, type Clock, type Database, type Wait } from '../base/index.ts';
+import { hasCode, kindOf, type Clock, type Database, type Wait } from '../base/index.ts';
 import type { Descriptor, Digest, DiskBlobStore } from '../blob/index.ts';
 import type { ImageStore } from '../image/index.ts';
 import { SharedWork } from '../solve/index.ts';
@@ -28,6 +28,8 @@ export type FetchProgress = (layer: Digest, current: number, total: number) => v
 export interface LayerAccess extends Wait {
   readonly fetch: FetchLayer;
   readonly onProgress?: FetchProgress | undefined;
+  /** Told of the compressed layer that could not be brought here from where it was said to be. */
+  readonly lost?: ((compressed: Digest) => void) | undefined;
 }
 
 /** Layers fetched or unpacked at once. */
@@ -150,8 +152,17 @@ export class LayerService {
   }
 
   async #bring(layer: RefLayer, access: LayerAccess): Promise<void> {
-    const { compressed, diffId, source } = layer;
+    const { compressed, diffId } = layer;
     if (this.store.sizeOf(diffId) !== undefined) return;
+    try {
+      await this.#bringFrom(layer, access);
+    } catch (error) {
+      if (compressed && kindOf(error) !== 'cancelled') access.lost?.(compressed.digest);
+      throw error;
+    }
+  }
+
+  async #bringFrom({ compressed, diffId, source }: RefLayer, access: LayerAccess): Promise<void> {
     if (compressed === undefined)
       throw workerError('LAYER_GONE', `read layer ${diffId}: it is no longer in the store`, {
         remedy: 'Build again: the steps that made it will run anew.',

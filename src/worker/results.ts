@@ -32,6 +32,7 @@ export class RefResults implements Results<Ref, Session> {
   async load(record: ResultRecord, { host }: StepContext<Session>): Promise<Ref | undefined> {
     const layers = record['layers'] as unknown as readonly RefLayer[];
     host.spare(...blobsOf(layers));
+    if ((await host.offers?.(layers)) === false) return undefined;
     return layers.every((layer) => this.#layers.isReachable(layer)) ? { kind: 'layers', layers } : undefined;
   }
 

@@ -1,6 +1,7 @@
 import type { Digest, Lease } from '../blob/index.ts';
 import type { Codec } from '../tree/index.ts';
 import type { BuildHost } from './build-host.ts';
+import type { RefLayer } from './ref.ts';
 
 /** What the asking side says of a build. */
 export interface SessionInit {
@@ -13,6 +14,10 @@ export interface SessionInit {
   readonly insecure: readonly string[];
   /** Told when a registry is asked again, has a warning, or is left for another. */
   readonly notice?: ((text: string) => void) | undefined;
+  /** Makes sure of layers that caches elsewhere said to have; false where one is not to be had. */
+  readonly offers?: ((layers: readonly RefLayer[]) => Promise<boolean>) | undefined;
+  /** Told of the compressed layer that could not be brought here from where it was said to be. */
+  readonly lost?: ((compressed: Digest) => void) | undefined;
   /** Compress what this step makes in the same pass, because a target of the build wants it so. */
   codecFor(vertex: Digest): Codec | undefined;
 }

@@ -21,7 +21,7 @@ import {
   type StepContext,
   type StepProgress,
 } from '../solve/index.ts';
-import { changesBetween, openLayer, withoutPaths, writeLayer, type TreeView } from '../tree/index.ts';
+import { changesBetween, withoutPaths, writeLayer, type TreeView } from '../tree/index.ts';
 import { BaseMaker, type BaseLog, type BaseSettings } from './base-maker.ts';
 import { workerError } from './errors.ts';
 import { ExecRunner } from './exec-runner.ts';
@@ -38,6 +38,7 @@ import { RefResults } from './results.ts';
 import { openSession, type Session, type SessionInit } from './session.ts';
 import { Stage } from './stage.ts';
 import { explainFull } from './store-full.ts';
+import { watchedBlobs } from './watched-blobs.ts';
 
 export type Solving = Solve<Ref, Session>;
 
@@ -196,12 +197,15 @@ export class Worker implements AsyncDisposable {
 
   /** How to get at layers with a build's credentials. */
   access(session: Session, o: { onProgress?: FetchProgress | undefined } & Wait = {}): LayerAccess {
-    return { fetch: this.fetchFor(session), onProgress: o.onProgress, signal: o.signal };
+    return { fetch: this.fetchFor(session), onProgress: o.onProgress, lost: session.lost, signal: o.signal };
   }
 
   /** The local images, where layers that are still in a registry are read from there with a build's credentials. */
   imagesFor(session: Session): ImageStore {
-    return this.#o.imagesWith((source) => this.registry(session).blobs(parseReference(source.reference)));
+    return this.#o.imagesWith((source) => {
+      const blobs = this.registry(session).blobs(parseReference(source.reference));
+      return session.lost ? watchedBlobs(blobs, session.lost) : blobs;
+    });
   }
 
   /** A base by its lock, found among earlier results or made now. */
@@ -234,7 +238,7 @@ export class Worker implements AsyncDisposable {
     if (known !== undefined) o.session.spare(known);
     if (known === layer.diffId) return layer;
     if (known !== undefined && this.store.sizeOf(known) !== undefined) return { diffId: known, createdAt };
-    const tree = await openLayer(this.store, layer.diffId, w);
+    const tree = await this.layers.treeOf(layer, this.access(o.session, w));
     const entries = await tree.entries(w);
     const late = entries.some((entry) => entry.mtime > epoch || (entry.mtime === epoch && entry.mtimeNs > 0));
     const { diffId } = late ? await writeLayer(tree, { store: this.store, dialect: 'oci', epoch, ...w }) : layer;
@@ -246,7 +250,7 @@ export class Worker implements AsyncDisposable {
   /** The layer without these absolute paths and what is below them; the same one where it holds none. */
   async without(layer: RefLayer, paths: readonly string[], o: { session: Session } & Wait): Promise<RefLayer> {
     const w = { signal: o.signal };
-    const tree = await openLayer(this.store, layer.diffId, w);
+    const tree = await this.layers.treeOf(layer, this.access(o.session, w));
     const kept = await withoutPaths(tree, paths, w);
     if (!kept) return layer;
     const { diffId } = await writeLayer(kept, { store: this.store, dialect: 'oci', ...w });

@@ -14,6 +14,7 @@ export const cliError = errorTable({
   SECRET_MISSING: 'not_found',
   SECRET_UNREADABLE: 'denied',
   AGENT_UNREACHABLE: 'unavailable',
+  CACHE_UNSUPPORTED: 'unsupported',
   STORE_DAMAGED: 'failed',
   INTERRUPTED: 'cancelled',
 });

@@ -1,6 +1,6 @@
 import { EXIT_MEANINGS } from './exit-code.ts';
 
-export const TOPICS: readonly string[] = ['exit-codes', 'outputs', 'environment'];
+export const TOPICS: readonly string[] = ['exit-codes', 'outputs', 'caches', 'environment'];
 
 /** The text of a topic of `strake help`; undefined for any other word. */
 export function topicText(topic: string): string | undefined {
@@ -9,6 +9,8 @@ export function topicText(topic: string): string | undefined {
       return `How strake ends:\n\n${EXIT_MEANINGS.map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`).join('\n')}\n`;
     case 'outputs':
       return OUTPUTS;
+    case 'caches':
+      return CACHES;
     case 'environment':
       return ENVIRONMENT;
     default:
@@ -35,6 +37,26 @@ Further words, after commas:
   registry.insecure=true               a registry without TLS
   rewrite-timestamp=false              keep times later than SOURCE_DATE_EPOCH
   annotation.KEY=VALUE                 on the manifest; annotation-index.KEY and so on for other places
+`;
+
+const CACHES = `Results of steps for builds elsewhere: --cache-to writes them, --cache-from reads them (each may be given several times)
+
+  --cache-to type=registry,ref=NAME        a registry, under a name of its own
+  --cache-to type=local,dest=DIR           a folder; tag=NAME for several in one
+  --cache-to type=inline                   inside the image, for whoever pushes and then reads it
+  --cache-from NAME, type=registry,ref=NAME
+                                           such a cache, or an image that has one inside
+  --cache-from type=local,src=DIR          a folder; tag=NAME or digest=DIGEST says which cache in it
+
+Further words of --cache-to, after commas:
+  mode=min|max                             the layers of the image only (min), or those of all steps
+  compression=gzip|zstd|uncompressed       and compression-level=N; force-compression=true for what is compressed already
+  oci-mediatypes=false                     Docker's media types
+  image-manifest=false                     the older form, for registries that take no other
+  ignore-error=true                        a cache that cannot be written fails no build
+  registry.insecure=true                   a registry without TLS
+
+A cache that cannot be read, or is none of strake's, is left out with a warning. Layers stay where they are until a step has to see them.
 `;
 
 const ENVIRONMENT = `Variables that strake reads:

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { hasErrno, messageOf, type Random } from '../../base/index.ts';
+import type { BlobReader } from '../../blob/index.ts';
 import { engineError, fileSink } from '../../engine/index.ts';
 import type { CredentialLookup } from '../../registry/index.ts';
 import type { FileSource } from '../../tree/index.ts';
@@ -18,6 +19,7 @@ export function localHost(o: {
   /** Sockets of ssh agents, by id. */
   agents: ReadonlyMap<string, string>;
   sinks: ReadonlyMap<string, SinkPlace>;
+  blobs?: ReadonlyMap<string, BlobReader> | undefined;
   credentials: CredentialLookup;
   env: Readonly<Record<string, string | undefined>>;
   random: Random;
@@ -40,7 +42,9 @@ export function localHost(o: {
     },
     credentials: hostCredentials(o.credentials),
     blobs: (name) => {
-      throw absent(`blobs "${name}"`);
+      const blobs = o.blobs?.get(name);
+      if (!blobs) throw absent(`blobs "${name}"`);
+      return blobs;
     },
     sink: (name): Sink => {
       const place = o.sinks.get(name);

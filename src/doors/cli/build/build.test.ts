@@ -15,6 +15,8 @@ const NONE: BuildFlags = {
   platform: [],
   cache: true,
   cacheFilter: [],
+  cacheFrom: [],
+  cacheTo: [],
   label: [],
   annotation: [],
   secret: [],

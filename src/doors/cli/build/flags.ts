@@ -3,10 +3,11 @@ import type { BuildRequest, ImageMetadata } from '../../../engine/index.ts';
 import { hostPlatform, parsePlatform } from '../../../image/index.ts';
 import { usage } from '../errors.ts';
 import { annotationsOf } from '../parse/annotation.ts';
+import { cacheFrom, cacheTo, type CacheFrom, type CacheToPlan } from '../parse/cache.ts';
 import { csvFields, csvLine } from '../parse/csv.ts';
 import { extraHost, networkMode } from '../parse/network.ts';
 import { imageName, planOutputs, type OutputPlan } from '../parse/output.ts';
-import { bytesOf, keyValues } from '../parse/values.ts';
+import { booleanOf, bytesOf, keyValues } from '../parse/values.ts';
 
 /** The flags of `strake build`, as commander gives them. */
 export interface BuildFlags {
@@ -18,6 +19,8 @@ export interface BuildFlags {
   readonly platform: readonly string[];
   readonly cache: boolean;
   readonly cacheFilter: readonly string[];
+  readonly cacheFrom: readonly string[];
+  readonly cacheTo: readonly string[];
   readonly pull?: boolean | undefined;
   readonly label: readonly string[];
   readonly annotation: readonly string[];
@@ -47,6 +50,7 @@ export interface Surroundings {
 export interface Planned {
   readonly request: BuildRequest & ImageMetadata;
   readonly outputs: OutputPlan;
+  readonly caches: { readonly from: readonly CacheFrom[]; readonly to: CacheToPlan };
 }
 
 const ENTITLEMENTS: readonly string[] = ['network.host', 'security.insecure'];
@@ -68,6 +72,8 @@ export function planBuild(flags: BuildFlags, o: Surroundings): Planned {
     platforms: platforms.length > 0 ? platforms : [host],
     insecure: (registry) => o.insecure.includes(registry),
   });
+  const from = cacheFrom(flags.cacheFrom, o);
+  const to = cacheTo([...flags.cacheTo, ...inlineAsked(buildArgs, flags)], o);
   const options: Record<string, string> = {
     ...withPrefix('build-arg:', buildArgs),
     ...withPrefix('label:', keyValues(flags.label, { what: '--label', alone: () => '' })),
@@ -82,6 +88,7 @@ export function planBuild(flags: BuildFlags, o: Surroundings): Planned {
   };
   return {
     outputs,
+    caches: { from, to },
     request: {
       frontend: 'dockerfile',
       options,
@@ -95,6 +102,7 @@ export function planBuild(flags: BuildFlags, o: Surroundings): Planned {
       epoch,
       rewriteTimestamp: outputs.rewriteTimestamp,
       noCache: flags.cache ? undefined : true,
+      cacheTo: to.exports,
     },
   };
 }
@@ -125,6 +133,13 @@ function noCacheOf(flags: BuildFlags): string | undefined {
   if (!flags.cache) return '';
   const stages = flags.cacheFilter.flatMap((text) => csvFields(text, '--no-cache-filter'));
   return stages.length > 0 ? stages.join(',') : undefined;
+}
+
+/** `--build-arg BUILDKIT_INLINE_CACHE=1` means the same as `--cache-to type=inline`. */
+function inlineAsked(buildArgs: ReadonlyMap<string, string>, { cacheTo: texts }: BuildFlags): readonly string[] {
+  const text = buildArgs.get('BUILDKIT_INLINE_CACHE');
+  if (text === undefined || text === '' || texts.some((each) => each.includes('type=inline'))) return [];
+  return booleanOf(text, 'BUILDKIT_INLINE_CACHE') ? ['type=inline'] : [];
 }
 
 function entitlementsOf(texts: readonly string[]): readonly string[] {

@@ -6,6 +6,7 @@ import { familiarReference, parseReference } from '../../../image/index.ts';
 import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
 import { cliError, usage } from '../errors.ts';
 import { localHost } from '../local-host.ts';
+import type { SinkPlace } from '../parse/output.ts';
 import { agentOf, checkSecret, secretOf } from '../parse/secret.ts';
 import { booleanOf, keyValues } from '../parse/values.ts';
 import type { CliContext } from '../program.ts';
@@ -14,6 +15,7 @@ import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { openContext, openNamedContext, type BuildContext } from './context.ts';
 import { planBuild, type BuildFlags, type Planned } from './flags.ts';
+import { offeredCaches } from './local-caches.ts';
 import { nextSteps } from './next-steps.ts';
 
 /** `strake build`: the request, what this side offers to it, its story on standard error, its result on standard output and in files. */
@@ -37,17 +39,20 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     using context = await openContext(place, { ...shared, file: flags.file });
     using named = new DisposableStack();
     const contexts = await namedContexts(flags, async (text) => named.use(await openNamedContext(text, shared)).folder);
+    const caches = offeredCaches(planned.caches.from, { emit: renderer.event, now: () => io.clock.now() });
     const host = localHost({
       files: filesOf(context, contexts.folders, c),
       secrets,
       agents,
-      sinks: planned.outputs.sinks,
+      sinks: sinksOf(planned),
+      blobs: caches.blobs,
       credentials: lazyCredentials(io),
       env: io.env,
       random: io.random,
     });
     const request = {
       ...planned.request,
+      cacheFrom: caches.imports,
       options: { ...planned.request.options, ...contexts.options, filename: context.dockerfile.name },
     };
     await using engine = await engineFor({ ...settings, project: context.isLocal ? context.folder : settings.project });
@@ -73,6 +78,11 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     markFailure(error, { told: renderer.tellsFailure });
     throw error;
   }
+}
+
+function sinksOf({ outputs, caches }: Planned): ReadonlyMap<string, SinkPlace> {
+  const folders = [...caches.to.folders].map(([name, path]) => [name, { kind: 'folder', path }] as const);
+  return new Map<string, SinkPlace>([...outputs.sinks, ...folders]);
 }
 
 function filesOf(

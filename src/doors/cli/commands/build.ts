@@ -48,6 +48,8 @@ export const command: CliCommand = {
       .optionsGroup(GROUPS.how)
       .option('--no-cache', 'run every step anew')
       .option('--no-cache-filter <stages>', 'run the steps of these stages anew', list, [])
+      .option('--cache-from <cache>', 'look steps up there, too; see "strake help caches"', list, [])
+      .option('--cache-to <cache>', 'keep the results of the steps there, for builds elsewhere', list, [])
       .option('--pull', 'ask registries for newer bases, also where one is in the store')
       .option('--network <mode>', 'what RUN lines reach: default, none or host', 'default')
       .option('--add-host <host=address>', 'add a line to /etc/hosts of RUN lines', list, [])

@@ -89,7 +89,7 @@ export function plainRenderer(screen: Screen, o: { readonly clock: Clock; readon
   function linesOf(event: BuildEvent, step: Step, item: Item | undefined): string[] {
     switch (event.kind) {
       case 'cached':
-        return event.verdict.hit ? [`CACHED (${event.verdict.by})`] : [];
+        return event.verdict.hit ? [cachedText(event.verdict)] : [];
       case 'note':
         return [visibleText(event.text)];
       case 'progress':
@@ -113,6 +113,10 @@ export function plainRenderer(screen: Screen, o: { readonly clock: Clock; readon
     told.set(key, { at: item.at, current: item.current });
     return true;
   }
+}
+
+function cachedText({ by, from }: { readonly by: string; readonly from?: string | undefined }): string {
+  return from === undefined ? `CACHED (${by})` : `CACHED (${by}, ${visibleText(from)})`;
 }
 
 function itemText(item: Item): string {

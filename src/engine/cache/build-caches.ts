@@ -1,0 +1,125 @@
+import { kindOf, type Clock, type Random, type Wait } from '../../base/index.ts';
+import type { Digest } from '../../blob/index.ts';
+import { parseReference, type ImageConfig } from '../../image/index.ts';
+import type { RecordedStep, RemoteKeys } from '../../solve/index.ts';
+import type { RefLayer, Session, Worker } from '../../worker/index.ts';
+import type { BuildEvent, BuildRequest } from '../builder.ts';
+import { encodeInlineCache, type InlineLayer } from './document.ts';
+import { exportCache } from './export-cache.ts';
+import { ImportedCaches } from './imported-caches.ts';
+import { INLINE_MEMBER } from './read-cache.ts';
+import { recordsOf } from './records-of.ts';
+import type { CacheRecord } from './types.ts';
+
+/** An image as far as caches are concerned. */
+export interface CachedImage {
+  readonly config: ImageConfig;
+  readonly layers: readonly RefLayer[];
+  /** Its layers as the steps made them, before their times were clamped. */
+  readonly solved: readonly RefLayer[];
+}
+
+export interface BuildCachesOptions {
+  readonly request: BuildRequest;
+  readonly worker: Worker;
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: (event: BuildEvent) => void;
+}
+
+/** All that one build has to do with caches elsewhere. */
+export class BuildCaches {
+  readonly #o: BuildCachesOptions;
+  /** Compressed layers that were to be had elsewhere and were not, or were not what they were said to be. */
+  readonly #lost = new Set<Digest>();
+  #imported: ImportedCaches | undefined;
+
+  constructor(o: BuildCachesOptions) {
+    this.#o = o;
+  }
+
+  /** What to ask for keys that the store does not know. */
+  open(w: { signal: AbortSignal }): RemoteKeys | undefined {
+    const imports = this.#o.request.cacheFrom ?? [];
+    if (imports.length === 0) return undefined;
+    this.#imported ??= new ImportedCaches({ ...this.#o, imports, signal: w.signal });
+    return this.#imported;
+  }
+
+  /** False where a cache said to have one of these layers and has not. */
+  async offers(layers: readonly RefLayer[]): Promise<boolean> {
+    return this.#imported?.offers(layers) ?? true;
+  }
+
+  lose(compressed: Digest): void {
+    this.#lost.add(compressed);
+  }
+
+  /**
+   * After a failure: true when it may be due to layers of results from elsewhere that could not be had as promised. Those results are forgotten then and the caches left, so that another attempt runs their steps.
+   */
+  forsake(error: unknown): boolean {
+    if (this.#lost.size === 0 || kindOf(error) === 'cancelled') return false;
+    const { keys } = this.#o.worker;
+    const isLost = ({ compressed, createdAt }: RefLayer): boolean =>
+      compressed !== undefined &&
+      this.#lost.has(compressed.digest) &&
+      (createdAt !== undefined || this.#imported?.promised(compressed.digest) === true);
+    const spoiled = keys
+      .list()
+      .filter(({ outputs }) => outputs.some((output) => (output['layers'] as unknown as RefLayer[]).some(isLost)));
+    this.#lost.clear();
+    this.#imported?.leave();
+    for (const { id } of spoiled) keys.forget(id);
+    if (spoiled.length === 0) return false;
+    const message = `a layer from a cache was not to be had as promised: building again what needs it`;
+    this.#o.emit({ kind: 'warning', at: this.#o.clock.now(), warning: { code: 'CacheIgnored', message } });
+    return true;
+  }
+
+  /** The image's config, with the cache of its own steps inside where that was asked for. */
+  inline(image: CachedImage, steps: readonly RecordedStep[]): ImageConfig {
+    const { cacheTo = [] } = this.#o.request;
+    if (!cacheTo.some(({ type }) => type === 'inline')) return image.config;
+    const at = new Map(image.layers.map(({ diffId }, index) => [diffId, index]));
+    const inImage = ({ diffId, createdAt }: RefLayer): InlineLayer => ({ at: at.get(diffId) ?? -1, createdAt });
+    const records = this.#records(steps, new Set(at.keys())).map(({ id, keys, outputs }) => ({
+      id,
+      keys,
+      outputs: outputs?.map((stack) => stack.map(inImage)),
+    }));
+    return { ...image.config, [INLINE_MEMBER]: encodeInlineCache(records) } as ImageConfig;
+  }
+
+  /** Writes the caches that were asked for; gives what `--metadata-file` says of them, by BuildKit's name. */
+  async export(
+    images: readonly CachedImage[],
+    steps: readonly RecordedStep[],
+    w: Wait,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const { request } = this.#o;
+    const { cacheTo = [] } = request;
+    const ofImages = new Set(images.flatMap(({ solved }) => solved.map(({ diffId }) => diffId)));
+    const names = request.exports.flatMap((e) => (e.type === 'registry' ? e.names : []));
+    const mountFrom = names.map((name) => parseReference(name));
+    let written: Readonly<Record<string, unknown>> = {};
+    for (const [at, target] of cacheTo.entries()) {
+      if (target.type === 'inline') continue;
+      const records = this.#records(steps, target.mode === 'min' ? ofImages : undefined);
+      const descriptor = await exportCache(records, target, { ...this.#o, at, mountFrom, signal: w.signal });
+      if (descriptor) written = { 'cache.manifest': descriptor };
+    }
+    return written;
+  }
+
+  #records(steps: readonly RecordedStep[], within: ReadonlySet<Digest> | undefined): readonly CacheRecord<RefLayer>[] {
+    const { keys, layers } = this.#o.worker;
+    return recordsOf(steps, {
+      keys,
+      furtherKeys: (id) => this.#imported?.keysOf(id) ?? [],
+      isReachable: (layer) => layers.isReachable(layer),
+      within,
+    });
+  }
+}

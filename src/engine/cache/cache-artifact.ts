@@ -1,0 +1,89 @@
+import { mapBounded, type Wait } from '../../base/index.ts';
+import { digestOf, type Descriptor, type Digest } from '../../blob/index.ts';
+import {
+  compressionOf,
+  encodeManifest,
+  imageError,
+  makeImage,
+  MEDIA,
+  toFamily,
+  type Image,
+  type ImageStore,
+  type Index,
+  type Layer,
+} from '../../image/index.ts';
+import type { Codec } from '../../tree/index.ts';
+import { toLayerRecord, type LayerAccess, type RefLayer, type Worker } from '../../worker/index.ts';
+import { CACHE_CONFIG_TYPE, encodeCacheConfig } from './document.ts';
+import { layersOfRecords } from './records-of.ts';
+import type { CacheContent, CachedLayer, CacheRecord } from './types.ts';
+
+/** Layers compressed or looked at together. */
+const AT_ONCE = 4;
+
+export interface ArtifactOptions extends Wait {
+  readonly content: CacheContent;
+  readonly codec: Codec;
+  readonly worker: Worker;
+  /** Reads layers that are still in a registry with a build's credentials. */
+  readonly images: ImageStore;
+  readonly access: LayerAccess;
+}
+
+/** Records with their layers as something that is pushed or written as any image: the manifest of an artifact, or BuildKit's older index. Compresses what is not compressed yet. */
+export async function cacheArtifact(
+  records: readonly CacheRecord<RefLayer>[],
+  o: ArtifactOptions,
+): Promise<Image | Index> {
+  const family = o.content.docker ? 'docker' : 'oci';
+  const refs = layersOfRecords(records);
+  const layers = await mapBounded(refs, AT_ONCE, async (ref) => layerOf(ref, o));
+  const descriptors = await mapBounded(layers, AT_ONCE, async (layer) => {
+    const { digest, size, mediaType } = await layer.descriptor(o);
+    return { digest, size, mediaType: toFamily(mediaType, family) };
+  });
+  const byDiffId = new Map(refs.map(({ diffId }, at) => [diffId, descriptors[at]]));
+  const cached = (layer: RefLayer): CachedLayer => ({
+    diffId: layer.diffId,
+    compressed: byDiffId.get(layer.diffId) as Descriptor,
+    createdAt: layer.createdAt,
+  });
+  const config = encodeCacheConfig(
+    records.map(({ id, keys, outputs }) => ({ id, keys, outputs: outputs?.map((stack) => stack.map(cached)) })),
+  );
+  if (!o.content.asIndex) return makeImage({ config, configType: CACHE_CONFIG_TYPE, layers, mediaTypes: family });
+  const blobs = new Map(descriptors.map(({ digest }, at) => [digest, layers[at] as Layer]));
+  return blobIndex(config, { descriptors, blobs, mediaType: toFamily(MEDIA.ociIndex, family) });
+}
+
+/** BuildKit's older form: an index whose members are no manifests but blobs, the config last. */
+function blobIndex(
+  config: Uint8Array,
+  o: { descriptors: readonly Descriptor[]; blobs: ReadonlyMap<Digest, Layer>; mediaType: string },
+): Index {
+  const last: Descriptor = { mediaType: CACHE_CONFIG_TYPE, digest: digestOf(config), size: config.length };
+  const content = encodeManifest({ kind: 'index', mediaType: o.mediaType, manifests: [...o.descriptors, last] });
+  return {
+    kind: 'index',
+    manifest: async () => content,
+    member: async ({ digest }) => {
+      throw imageError('MANIFEST_UNSUPPORTED', `open member ${digest}: it is a blob`);
+    },
+    blob: async ({ digest }, w) => {
+      const layer = o.blobs.get(digest);
+      return layer ? layer.compressed(w) : once(config);
+    },
+  };
+}
+
+async function layerOf(ref: RefLayer, o: ArtifactOptions): Promise<Layer> {
+  const { compressed, diffId } = ref;
+  const other = compressed && compressionOf(compressed.mediaType) !== o.codec.name;
+  if (!o.content.forceCompression || !other) return o.images.layer(toLayerRecord(ref), o.codec);
+  await o.worker.layers.tarOf(ref, o.access);
+  return o.images.layer({ diffId }, o.codec);
+}
+
+async function* once(content: Uint8Array): AsyncIterable<Uint8Array> {
+  yield content;
+}

@@ -1,0 +1,55 @@
+import type { Descriptor, Digest } from '../../blob/index.ts';
+import type { Compression } from '../builder.ts';
+
+/** A cache elsewhere to look steps up in. */
+export type CacheImport =
+  /** A cache of its own, or an image with a cache inside it, by its reference. */
+  | { readonly type: 'registry'; readonly ref: string; readonly insecure?: boolean | undefined }
+  /** Manifests among the blobs that the asking side offers under `store`, as its index.json has them. */
+  | {
+      readonly type: 'local';
+      readonly store: string;
+      /** What people call it: its folder. */
+      readonly name: string;
+      readonly manifest: Descriptor;
+    };
+
+/** Where the results of a build's steps are kept for builds elsewhere. */
+export type CacheExport = CacheTarget | { readonly type: 'inline' };
+
+export type CacheTarget = CacheContent &
+  (
+    | { readonly type: 'registry'; readonly ref: string; readonly insecure?: boolean | undefined }
+    /** A layout in the folder that the asking side offers under `sink`; `tag` names this cache among others there. */
+    | { readonly type: 'local'; readonly sink: string; readonly name: string; readonly tag: string }
+  );
+
+export interface CacheContent {
+  /** `min`: the layers of the image; `max`: those of all steps. */
+  readonly mode: 'min' | 'max';
+  readonly compression?: Compression | undefined;
+  /** Compress anew what is there in another compression. */
+  readonly forceCompression?: boolean | undefined;
+  /** Docker's media types instead of OCI's. */
+  readonly docker?: boolean | undefined;
+  /** BuildKit's older form: an index whose members are blobs. */
+  readonly asIndex?: boolean | undefined;
+  /** A failure is told of, and does not fail the build. */
+  readonly ignoreError?: boolean | undefined;
+}
+
+/** A layer of a recorded result, as another machine can have it. */
+export interface CachedLayer {
+  readonly diffId: Digest;
+  readonly compressed: Descriptor;
+  /** When a step made it, milliseconds since the epoch; absent for a base's. */
+  readonly createdAt?: number | undefined;
+}
+
+/** A result on record, and the keys that lead to it. `L` is a layer. */
+export interface CacheRecord<L> {
+  readonly id: Digest;
+  readonly keys: readonly { readonly digest: Digest; readonly inputs: readonly Digest[] }[];
+  /** The layers of each output, the lowest first. Absent where only the id is kept. */
+  readonly outputs?: readonly (readonly L[])[] | undefined;
+}
