@@ -15,6 +15,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   iproute2: '/bin/ip',
   'libarchive-tools': '/usr/bin/bsdtar',
   mmdebstrap: '/usr/bin/mmdebstrap',
+  openssl: '/usr/bin/openssl',
   passt: '/usr/bin/pasta',
   podman: '/usr/bin/podman',
   runc: '/usr/sbin/runc',
