@@ -142,7 +142,7 @@ async function bringWarm(engine: Engine, options: ExecutorOptions, b: Building):
   const bases = await basesOf(b.dockerfile, { buildArgs, platform, signal });
   const warmed = await warmedOf(bases, { ...cache, clock: b.io.clock, client: b.client, platform, log: b.log, signal });
   for (const [name, image] of warmed)
-    await engine.images.copy(image.folder, `store:${name}`, { host: { credentials: async () => undefined }, signal });
+    await engine.images.copy(image.folder, name, { host: { credentials: async () => undefined }, signal });
   return warmed.size > 0;
 }
 

@@ -7,9 +7,12 @@ export function loginFromEnv(registry: string, env: Env): Credential | undefined
   const parts = registry.replaceAll('-', '_').toUpperCase().split('.');
   for (let i = 0; i < parts.length; i++) {
     const name = parts.slice(i).join('_');
-    const username = env[`KANIKO_${name}_USER`];
-    const secret = env[`KANIKO_${name}_PASSWORD`];
-    if (username !== undefined && secret !== undefined) return { username, secret, kind: 'password' };
+    // A colon cannot be in the name of a variable that a shell sets.
+    for (const one of new Set([name, name.replaceAll(':', '_')])) {
+      const username = env[`KANIKO_${one}_USER`];
+      const secret = env[`KANIKO_${one}_PASSWORD`];
+      if (username !== undefined && secret !== undefined) return { username, secret, kind: 'password' };
+    }
   }
   return undefined;
 }
