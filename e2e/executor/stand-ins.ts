@@ -243,10 +243,11 @@ export async function proxyTo(target: StandIn): Promise<StandIn> {
 /** Files of a bare repository, for git's simple protocol; with `login` (`user:password`) to nobody else. */
 export async function gitFiles(folder: string, o: { login?: string } = {}): Promise<StandIn> {
   return serve(createServer(), (request, _body, response) => {
-    if (o.login !== undefined && request.headers.authorization !== `Basic ${Buffer.from(o.login).toString('base64')}`)
-      return void response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+    const denied =
+      o.login !== undefined && request.headers.authorization !== `Basic ${Buffer.from(o.login).toString('base64')}`;
     const path = join(folder, new URL(request.url ?? '', 'http://x').pathname);
-    if (!existsSync(path) || !statSync(path).isFile()) return void response.writeHead(404).end();
-    response.end(readFileSync(path));
+    if (denied) response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
+    else if (!existsSync(path) || !statSync(path).isFile()) response.writeHead(404).end();
+    else response.end(readFileSync(path));
   });
 }
