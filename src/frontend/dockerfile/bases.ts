@@ -28,6 +28,8 @@ export interface Base {
   readonly bare: boolean;
   /** Its vertex is the first of the stage's numbered steps. */
   readonly numbered: boolean;
+  /** It could not be read: nobody knows what it holds. */
+  readonly unknown?: boolean | undefined;
 }
 
 export interface BaseSettings {
@@ -80,6 +82,11 @@ function checkedName(name: string): string {
       { remedy: error instanceof CodedError ? error.remedy : undefined, cause: error },
     );
   }
+}
+
+/** In place of a base that could not be read, for those who only look at the Dockerfile. */
+export function unknownBase(node: StageNode, platform: Platform): Base {
+  return { ...emptyBase(node.platform ?? platform), unknown: true };
 }
 
 type Resolving = BaseSettings & Wait & { readonly host: FrontendHost; readonly wanted: Platform };

@@ -8,6 +8,7 @@ import { quote } from './go-text.ts';
 import type { Linter } from './lint.ts';
 import { Locals, type Local } from './locals.ts';
 import { ignoresCache, type Options } from './options.ts';
+import type { Outline } from './outline.ts';
 import { startStage, type StageState, type StepScope, type StepSource } from './stage-state.ts';
 import type { StageNode, StageStep } from './stages.ts';
 import * as config from './step-config.ts';
@@ -30,6 +31,7 @@ export interface Conversion {
   readonly places: Places;
   readonly lint: Linter;
   readonly epoch: number | undefined;
+  readonly outline: Outline | undefined;
   /** The build context, by name or as a tree that the asking side gave. */
   readonly context: Local | State;
 }
@@ -107,8 +109,9 @@ class StageConverter {
   }
 
   #scope(node: StageNode, step: StageStep): StepScope {
-    const { options, globals, escape, places, lint, epoch } = this.#c;
+    const { options, globals, escape, places, epoch } = this.#c;
     const { instruction, trigger } = step;
+    const lint = this.#baseIsKnown(node) ? this.#c.lint : this.#c.lint.without('UndefinedVar');
     return {
       node,
       options,
@@ -121,9 +124,17 @@ class StageConverter {
       ignore: this.#ignore,
       ignorePatterns: this.#ignorePatterns,
       epoch,
+      outline: this.#c.outline?.of(node),
       source: this.#source(node, step),
       mountSource: (index) => this.#mountSource(node, step, index),
     };
+  }
+
+  /** False where a base could not be read, and with it the variables it sets. */
+  #baseIsKnown(node: StageNode): boolean {
+    let root = node;
+    while (root.base !== undefined) root = root.base;
+    return this.#c.bases.get(root)?.unknown !== true;
   }
 
   #source(node: StageNode, { instruction, source }: StageStep): StepSource {

@@ -4,6 +4,8 @@ import { Environment } from './environment.ts';
 import { located } from './errors.ts';
 import { expand } from './expand.ts';
 import type { ArgInstruction } from './instruction.ts';
+import type { OutlineArgument } from './outline.ts';
+import { commentFor } from './subrequests.ts';
 import type { Places } from './text.ts';
 
 /** The arguments that exist without an ARG (facts 1.4). A build argument of the same name wins. */
@@ -28,20 +30,33 @@ export function predefined(
   return new Environment(values.map(([name, value]) => [name, o.buildArgs.get(name) ?? value]));
 }
 
-/** The global scope after the ARGs before the first FROM, and their names. */
+/** An ARG before the first FROM, as an outline shows it. */
+export interface GlobalArgument extends OutlineArgument {
+  /** Names that its default refers to. */
+  readonly references: ReadonlySet<string>;
+}
+
+/** The global scope after the ARGs before the first FROM, and these. */
 export function globalScope(
   start: Environment,
   args: readonly ArgInstruction[],
   o: { readonly buildArgs: ReadonlyMap<string, string>; readonly escape: '\\' | '`'; readonly places: Places },
-): { readonly values: Environment; readonly declared: readonly string[] } {
+): { readonly values: Environment; readonly declared: ReadonlyMap<string, GlobalArgument> } {
   let values = start;
-  const declared: string[] = [];
+  const declared = new Map<string, GlobalArgument>();
   for (const instruction of args)
     for (const arg of instruction.args) {
-      declared.push(arg.key);
       const given = o.buildArgs.get(arg.key);
       try {
-        const value = given ?? (arg.value === undefined ? undefined : expand(arg.value, values, o).text);
+        const found = given === undefined && arg.value !== undefined ? expand(arg.value, values, o) : undefined;
+        const value = given ?? found?.text;
+        const references = new Set(found?.matched);
+        // One that refers to itself refers to what that did.
+        if (references.delete(arg.key))
+          for (const name of declared.get(arg.key)?.references ?? []) references.add(name);
+        const description = commentFor(arg.key, instruction.comments);
+        const { range } = instruction;
+        declared.set(arg.key, { name: arg.key, value: value ?? '', description, range, references });
         if (value !== undefined) values = values.with(arg.key, value);
       } catch (error) {
         throw located(error, o.places.place(instruction.range));

@@ -282,15 +282,6 @@ test('wrong options are named', () => {
     );
 });
 
-test('options of later issues are refused', async () => {
-  for (const [option, value] of [['requestid', 'frontend.outline']] as const)
-    await assert.rejects(
-      planText('FROM x', { options: { [option]: value } }),
-      { code: 'DOCKERFILE_NOT_SUPPORTED_YET' },
-      option,
-    );
-});
-
 test('wrong named contexts are named', async () => {
   for (const value of ['nonsense', 'ftp://x', 'oci-layout://store', 'input:none', 'git@'])
     await refused('FROM x', { code: 'DOCKERFILE_CONTEXT', words: /x/, line: 1 }, { options: { 'context:x': value } });

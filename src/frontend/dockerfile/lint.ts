@@ -142,6 +142,13 @@ export class Linter {
     this.#warn({ code: rule, message, detail: about, url, place });
   }
 
+  /** One that leaves a rule out. */
+  without(rule: RuleName): Linter {
+    const { skip } = this.#config;
+    const config = { ...this.#config, skip: both(skip, [rule]) };
+    return new Linter(config, this.#places, this.#warn, this.#reported);
+  }
+
   forComments(comments: readonly string[]): Linter {
     for (const comment of comments) {
       const match = /^check[\t\n\f\r ]*=[\t\n\f\r ]*([^ ]+)/i.exec(comment);

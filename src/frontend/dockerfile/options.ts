@@ -4,9 +4,10 @@ import type { ExecOp, ImageSource, Resources } from '../../graph/index.ts';
 import { normalizePlatform, parsePlatform } from '../../image/index.ts';
 import type { FrontendRequest } from '../index.ts';
 import { csvFields } from './csv.ts';
-import { dockerfileError, located, notSupportedYet } from './errors.ts';
+import { dockerfileError, located } from './errors.ts';
 import { parseBool, quote } from './go-text.ts';
 import { readResources } from './resources.ts';
+import { readSubrequest, type Subrequest } from './subrequests.ts';
 import { parseLintConfig, type LintConfig } from './lint.ts';
 
 /** The frontend's options, checked (dockerui's names). */
@@ -50,6 +51,8 @@ export interface Options {
   readonly inputMetadata: ReadonlyMap<string, string>;
   /** Replaces the file's own `# check=`. */
   readonly lint: LintConfig | undefined;
+  /** What is asked about the Dockerfile instead of a build. */
+  readonly subrequest: Subrequest | undefined;
   /** A frontend named by BUILDKIT_SYNTAX. */
   readonly syntax: string | undefined;
 }
@@ -58,10 +61,9 @@ const ULIMITS: ReadonlySet<string> = new Set(
   'core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack'.split(' '),
 );
 
-/** Checks what the asking side wants. Throws `DOCKERFILE_OPTION`, and `DOCKERFILE_NOT_SUPPORTED_YET` for what issue-later options ask. */
+/** Checks what the asking side wants. Throws `DOCKERFILE_OPTION`. */
 export function readOptions(request: FrontendRequest): Options {
   const { options } = request;
-  refuseLater(options);
   const buildArgs = new Map(withPrefix(options, 'build-arg:'));
   if (request.epoch !== undefined && !buildArgs.has('SOURCE_DATE_EPOCH'))
     buildArgs.set('SOURCE_DATE_EPOCH', String(request.epoch));
@@ -95,6 +97,7 @@ export function readOptions(request: FrontendRequest): Options {
     contexts: new Map(withPrefix(options, 'context:')),
     inputMetadata: new Map(withPrefix(options, 'input-metadata:')),
     lint: check === undefined ? undefined : parseLintConfig(check),
+    subrequest: readSubrequest(options['requestid']),
     syntax: buildArgs.get('BUILDKIT_SYNTAX')?.trim() || undefined,
   };
 }
@@ -119,11 +122,6 @@ function readMultiPlatform(options: FrontendRequest['options'], platforms: numbe
 export function ignoresCache(options: Options, stage: string): boolean {
   if (options.noCache === 'all') return true;
   return options.noCache.some((name) => name.toLowerCase() === stage.toLowerCase());
-}
-
-function refuseLater(options: FrontendRequest['options']): void {
-  if ((options['requestid'] ?? '') !== '')
-    throw notSupportedYet(`subrequest "${options['requestid']}"`, undefined, 'Build without --call.');
 }
 
 function readPlatforms(request: FrontendRequest): readonly Platform[] {

@@ -1,208 +1,117 @@
-import { throwIfCancelled, type Wait } from '../../base/index.ts';
-import type { Platform } from '../../blob/index.ts';
-import type { State } from '../../graph/index.ts';
-import { formatPlatform, normalizePlatform } from '../../image/index.ts';
-import type { Frontend, FrontendHost, Plan, PlannedImage } from '../index.ts';
+import type { Wait } from '../../base/index.ts';
+import { formatPlatform } from '../../image/index.ts';
+import type { Frontend, FrontendHost, Plan, PlannedImage, Warning } from '../index.ts';
 import type { DockerfileNode } from './ast.ts';
-import { checkBaseName, resolveBase, type Base } from './bases.ts';
-import { imageName } from './contexts.ts';
-import { convertStages } from './convert.ts';
-import type { Environment } from './environment.ts';
-import { readEpoch } from './epoch.ts';
 import { dockerfileError, located } from './errors.ts';
-import { expand } from './expand.ts';
-import { globalScope, predefined } from './globals.ts';
-import { configOf, withConfig, type ImageDraft } from './image-draft.ts';
-import { readDockerfile, readIgnore, type DockerfileInput } from './input.ts';
+import { readDockerfile, type DockerfileInput } from './input.ts';
 import type { Program } from './instruction.ts';
 import { programOf } from './instructions.ts';
 import { defaultLintConfig, Linter, parseLintConfig, type LintConfig } from './lint.ts';
 import { lintProgram } from './lint-program.ts';
-import type { Local } from './locals.ts';
 import { openMainContext, type MainContext } from './main-context.ts';
 import { readOptions, type Options } from './options.ts';
+import { Outline } from './outline.ts';
 import { parseDockerfile } from './parser.ts';
-import { StageGraph, type StageNode, type StageSettings } from './stages.ts';
-import { sorted } from './step-config.ts';
-import { refuseRunFlags } from './step-run.ts';
+import { Planner, type PlannerInit } from './planner.ts';
+import { asFinding, commentFor, describeAnswer, lintAnswer, outlineAnswer, targetsAnswer } from './subrequests.ts';
 import { checkSyntax } from './syntax.ts';
 import type { SourceText } from './text.ts';
-import { parseTriggers } from './triggers.ts';
 
-/** Turns a Dockerfile into a plan, as BuildKit's frontend dockerfile.v0 does (facts 1). */
+/** Turns a Dockerfile into a plan, as BuildKit's frontend dockerfile.v0 does (facts 1); a subrequest into an answer alone. */
 export const dockerfileFrontend: Frontend = async (request, host, w = {}) => {
   const options = readOptions(request);
+  const { subrequest } = options;
+  if (subrequest === 'frontend.subrequests.describe') return answered(describeAnswer());
   const main = await openMainContext(options, host, w);
   const input = await readDockerfile(host, main, w);
-  const { source } = input;
-  checkSyntax(source, options.syntax);
-  const file = parseDockerfile(source);
-  if (input.lossy) refuseOtherEncodings(file, source);
-  const lint = new Linter(options.lint ?? lintConfigOf(file, source), source, (warning) => host.warn(warning));
-  const program = programOf(file, source);
-  lintProgram(file, program, lint);
-  const results = new Map<string, PlannedImage>();
-  const metadata = new Map<string, Uint8Array>();
-  for (const platform of options.platforms) {
-    const planner = await Planner.open({ options, main, input, file, program, lint, platform, host, wait: w });
-    results.set(formatPlatform(platform), await planner.plan());
-    if (planner.epoch !== undefined) metadata.set('source.date.epoch', Buffer.from(String(planner.epoch)));
+  checkSyntax(input.source, options.syntax);
+  const work: Work = { options, main, input, host, wait: w };
+  switch (subrequest) {
+    case 'frontend.lint':
+      return lintOnly(work);
+    case 'frontend.targets':
+      return answered(targetsAnswer(read(work, () => undefined).program, input.source));
+    case 'frontend.outline':
+      return outlineOnly(work);
+    default:
+      return build(work);
   }
-  if (options.multiPlatform) metadata.set('multi.platform', Buffer.from('true'));
-  lint.finish();
-  return { results, metadata } satisfies Plan;
 };
 
-interface PlannerInit {
+interface Work {
   readonly options: Options;
   readonly main: MainContext;
   readonly input: DockerfileInput;
-  readonly file: DockerfileNode;
-  readonly program: Program;
-  readonly lint: Linter;
-  readonly platform: Platform;
   readonly host: FrontendHost;
   readonly wait: Wait;
 }
 
-/** Plans the image of one platform. */
-class Planner {
-  /** SOURCE_DATE_EPOCH in seconds. */
-  readonly epoch: number | undefined;
-  readonly #p: PlannerInit;
-  readonly #settings: StageSettings;
-  readonly #graph: StageGraph;
-  readonly #target: StageNode;
-  readonly #bases = new Map<StageNode, Base>();
-
-  constructor(p: PlannerInit, settings: StageSettings, epoch: number | undefined) {
-    this.#p = p;
-    this.epoch = epoch;
-    this.#settings = settings;
-    this.#graph = new StageGraph(p.program, settings);
-    this.#target = this.#graph.target(p.options.target);
+async function build(work: Work): Promise<Plan> {
+  const { options, host } = work;
+  const found = read(work, (warning) => host.warn(warning));
+  const results = new Map<string, PlannedImage>();
+  const metadata = new Map<string, Uint8Array>();
+  for (const platform of options.platforms) {
+    const planner = await Planner.open({ ...work, ...found, platform });
+    results.set(formatPlatform(platform), await planner.plan());
+    if (planner.epoch !== undefined) metadata.set('source.date.epoch', Buffer.from(String(planner.epoch)));
   }
+  if (options.multiPlatform) metadata.set('multi.platform', Buffer.from('true'));
+  found.lint.finish();
+  return { results, metadata };
+}
 
-  static async open(p: PlannerInit): Promise<Planner> {
-    const { options, file, program, lint, platform, main, host } = p;
-    const places = p.input.source;
-    const { escape } = file;
-    const { buildArgs } = options;
-    const stage = options.target || (program.stages.at(-1)?.from.alias ?? '');
-    const start = predefined(options.buildPlatform, platform, { stage, buildArgs });
-    lintDefaults(start, { program, lint, escape, places });
-    const { values, declared } = globalScope(start, program.globals, { buildArgs, escape, places });
-    const settings = { options, platform, globals: values, declared, escape, places, lint };
-    const epoch = await readEpoch({ ...settings, program, main, host, ...p.wait });
-    const { globals, args } = withEpoch(values, buildArgs, epoch);
-    return new Planner(p, { ...settings, globals, options: { ...options, buildArgs: args } }, epoch);
-  }
-
-  async plan(): Promise<PlannedImage> {
-    const { platform, host, lint, input, wait } = this.#p;
-    const { options, globals, escape, places } = this.#settings;
-    const reachable = await this.#resolve();
-    throwIfCancelled(wait);
-    const stage = convertStages({
-      nodes: this.#graph.nodes,
-      target: this.#target,
-      reachable,
-      bases: this.#bases,
-      options,
-      platform,
-      globals,
-      escape,
-      places,
-      lint,
-      epoch: this.epoch,
-      context: await contextOf(host, { main: this.#p.main, input, used: usesContext(reachable), wait }),
-    });
-    const draft = this.#finished(stage.draft);
-    return {
-      platform: normalizePlatform({ ...platform, ...platformIn(draft) }),
-      layers: stage.layers,
-      root: stage.state,
-      config: configOf(draft),
-      baseHistory: stage.baseHistory,
-      attestations: [],
-    };
-  }
-
-  /** Resolves the bases that the target needs; triggers of one may need further ones. */
-  async #resolve(): Promise<ReadonlySet<StageNode>> {
-    const { places } = this.#settings;
-    for (const node of this.#graph.nodes) checkBaseName(node, places);
-    const triggered = new Set<StageNode>();
-    for (;;) {
-      const reachable = this.#graph.reachable(this.#target);
-      refuseFlags(reachable, this.#settings);
-      const missing = [...reachable].filter((node) => node.base === undefined && !this.#bases.has(node));
-      await this.#resolveAll(missing);
-      const fresh = [...reachable].filter((node) => !triggered.has(node));
-      for (const node of fresh) {
-        triggered.add(node);
-        const triggers = this.#triggersOf(node);
-        if (triggers.length > 0) this.#graph.addTriggers(node, parseTriggers(triggers, node.range, places));
-      }
-      if (fresh.length === 0) return reachable;
-    }
-  }
-
-  async #resolveAll(nodes: readonly StageNode[]): Promise<void> {
-    const { host, lint, wait, platform } = this.#p;
-    const { options, places } = this.#settings;
-    const names = this.#graph.names();
-    // All are waited for, so that nothing is left running when one fails.
-    const settled = await Promise.allSettled(
-      nodes.map(
-        async (node) =>
-          [node, await resolveBase(node, host, { options, platform, places, lint, names, ...wait })] as const,
-      ),
-    );
-    for (const result of settled) {
-      if (result.status === 'rejected') throw result.reason;
-      this.#bases.set(...result.value);
-    }
-  }
-
-  /** Of the base image's config, or written in the stage that this one is built on. */
-  #triggersOf(node: StageNode): readonly string[] {
-    if (node.implicit || node.context !== undefined) return [];
-    if (node.base === undefined) return this.#bases.get(node)?.draft.config.OnBuild ?? [];
-    return node.base.steps.flatMap(({ instruction }) => (instruction.kind === 'onbuild' ? [instruction.text] : []));
-  }
-
-  /** With the labels that were asked for and the platform it is for. */
-  #finished(draft: ImageDraft): ImageDraft {
-    const { options } = this.#settings;
-    const { platform } = this.#p;
-    const labels = sorted({ ...draft.config.Labels, ...Object.fromEntries(options.labels) });
-    let done = options.labels.length === 0 ? draft : withConfig(draft, { Labels: labels });
-    if (!options.implicitPlatform) {
-      const same = draft.os === platform.os && draft.architecture === platform.architecture;
-      done = {
-        ...done,
-        os: platform.os,
-        architecture: platform.architecture,
-        variant: platform.variant ?? (same ? draft.variant : undefined),
-        'os.version': platform['os.version'] ?? (same ? draft['os.version'] : undefined),
-        'os.features': platform['os.features'] ?? draft['os.features'],
-      };
-    }
-    return { ...done, ...platformIn(done) };
+/** Everything that is wrong or could be better, up to the first fault that ends a build. */
+async function lintOnly(work: Work): Promise<Plan> {
+  const warnings: Warning[] = [];
+  const { source } = work.input;
+  try {
+    const found = read(work, (warning) => warnings.push(warning));
+    await lookAt(work, found, { all: true });
+    found.lint.finish();
+    return answered(lintAnswer({ source, warnings, error: undefined }));
+  } catch (error) {
+    return answered(lintAnswer({ source, warnings, error: asFinding(error) }));
   }
 }
 
-function platformIn(draft: ImageDraft): Platform {
-  const { os, architecture, variant } = draft;
-  const normal = normalizePlatform({
-    os,
-    architecture,
-    variant,
-    'os.version': draft['os.version'],
-    'os.features': draft['os.features'],
-  });
-  return { ...normal, variant: normal.variant };
+async function outlineOnly(work: Work): Promise<Plan> {
+  const outline = new Outline();
+  const found = read(work, () => undefined);
+  const { target, globals } = await lookAt(work, found, { all: false, outline });
+  const stage = found.program.stages.find(({ from }) => from.range === target.range);
+  const description = commentFor(target.name, stage?.from.comments ?? []);
+  const { source } = work.input;
+  return answered(outlineAnswer(outline.collect(target, globals), { name: target.name, description, source }));
+}
+
+/** Plans the first platform's image for what comes to light on the way. */
+async function lookAt(work: Work, found: Read, look: NonNullable<PlannerInit['look']>): Promise<Planner> {
+  const platform = work.options.platforms[0] ?? work.options.buildPlatform;
+  const planner = await Planner.open({ ...work, ...found, platform, look });
+  await planner.plan();
+  return planner;
+}
+
+function answered(metadata: ReadonlyMap<string, Uint8Array>): Plan {
+  return { results: new Map(), metadata };
+}
+
+interface Read {
+  readonly file: DockerfileNode;
+  readonly program: Program;
+  readonly lint: Linter;
+}
+
+/** The Dockerfile as typed instructions, with the remarks that need its text only. */
+function read({ options, input }: Work, warn: (warning: Warning) => void): Read {
+  const { source } = input;
+  const file = parseDockerfile(source);
+  if (input.lossy) refuseOtherEncodings(file, source);
+  const lint = new Linter(options.lint ?? lintConfigOf(file, source), source, warn);
+  const program = programOf(file, source);
+  lintProgram(file, program, lint);
+  return { file, program, lint };
 }
 
 function lintConfigOf(file: DockerfileNode, source: SourceText): LintConfig {
@@ -228,77 +137,4 @@ function refuseOtherEncodings(file: DockerfileNode, source: SourceText): void {
       },
     );
   }
-}
-
-/** InvalidDefaultArgInFrom: base names must be names even when no build argument is given. */
-function lintDefaults(
-  start: Environment,
-  o: { readonly program: Program; readonly lint: Linter; readonly escape: '\\' | '`'; readonly places: SourceText },
-): void {
-  try {
-    const { values } = globalScope(start, o.program.globals, { ...o, buildArgs: new Map() });
-    for (const { from } of o.program.stages) {
-      const { text } = expand(from.base, values, o);
-      if (isImageName(text)) continue;
-      const message = `Default value for ARG ${from.base} results in empty or invalid base image name`;
-      o.lint.report('InvalidDefaultArgInFrom', from.range, message);
-    }
-  } catch {
-    // The build fails of the same fault right after.
-  }
-}
-
-function isImageName(text: string): boolean {
-  try {
-    imageName(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** SOURCE_DATE_EPOCH as it was resolved, wherever it was set. */
-function withEpoch(
-  globals: Environment,
-  buildArgs: ReadonlyMap<string, string>,
-  epoch: number | undefined,
-): { readonly globals: Environment; readonly args: ReadonlyMap<string, string> } {
-  const name = 'SOURCE_DATE_EPOCH';
-  const args = new Map(buildArgs);
-  if (args.has(name)) {
-    if (epoch === undefined) args.delete(name);
-    else args.set(name, String(epoch));
-  }
-  if (globals.get(name) === undefined) return { globals, args };
-  return { globals: epoch === undefined ? globals.without(name) : globals.with(name, String(epoch)), args };
-}
-
-function refuseFlags(nodes: Iterable<StageNode>, { places }: StageSettings): void {
-  for (const node of nodes)
-    for (const { instruction } of node.steps) if (instruction.kind === 'run') refuseRunFlags(instruction, places);
-}
-
-function usesContext(nodes: Iterable<StageNode>): boolean {
-  for (const node of nodes)
-    for (const { instruction } of node.steps) {
-      if (instruction.kind === 'add' || (instruction.kind === 'copy' && instruction.from === '')) return true;
-      if (instruction.kind === 'run' && instruction.mounts.some(({ from, bind }) => bind && from === '')) return true;
-    }
-  return false;
-}
-
-/** The build context: a tree that the asking side gave or that was fetched, or its local files without what the ignore file names. */
-async function contextOf(
-  host: FrontendHost,
-  o: {
-    readonly main: MainContext;
-    readonly input: DockerfileInput;
-    readonly used: boolean;
-    readonly wait: Wait;
-  },
-): Promise<Local | State> {
-  if (o.main.state !== undefined) return o.main.state;
-  const local = { name: 'context', label: '[internal] load build context' };
-  if (!o.used) return { ...local, exclude: [] };
-  return { ...local, exclude: o.input.ignore ?? (await readIgnore(host, 'context', '[internal]', o.wait)) };
 }

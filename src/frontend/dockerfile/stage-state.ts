@@ -10,6 +10,7 @@ import { withConfig, withHistory, withPath, type ImageDraft } from './image-draf
 import type { StageInstruction } from './instruction.ts';
 import type { Linter } from './lint.ts';
 import type { Options } from './options.ts';
+import type { StageOutline } from './outline.ts';
 import type { StageNode } from './stages.ts';
 import { nearest } from './suggest.ts';
 import type { Places, Range } from './text.ts';
@@ -57,6 +58,8 @@ export interface StepScope {
   /** What is never in the build context. */
   readonly ignore: PatternMatcher | undefined;
   readonly ignorePatterns: readonly string[];
+  /** Where what the stage takes from outside is written down, if anybody asks. */
+  readonly outline: StageOutline | undefined;
   /** Seconds; absent when no epoch is set. */
   readonly epoch: number | undefined;
   /** What COPY and ADD read. */

@@ -4,7 +4,7 @@ import { namedContext, type NamedContext } from './contexts.ts';
 import type { Environment } from './environment.ts';
 import { dockerfileError, located } from './errors.ts';
 import { expand, noVariables, type Expansion } from './expand.ts';
-import { fullPlatform } from './globals.ts';
+import { fullPlatform, type GlobalArgument } from './globals.ts';
 import { quote } from './go-text.ts';
 import type { FromInstruction, Program, StageInstruction, StageText } from './instruction.ts';
 import type { Linter } from './lint.ts';
@@ -49,6 +49,8 @@ export interface StageNode {
   label: string;
   /** Before the label in progress: the platform, and what it is built for, where there are several. */
   readonly prefix: string;
+  /** Variables in its FROM. */
+  readonly fromNames: ReadonlySet<string>;
   /** Steps in progress's `2/5`. */
   total: number;
 }
@@ -59,8 +61,8 @@ export interface StageSettings {
   /** Platform of the results. */
   readonly platform: Platform;
   readonly globals: Environment;
-  /** Names of the ARGs before the first FROM. */
-  readonly declared: readonly string[];
+  /** The ARGs before the first FROM. */
+  readonly declared: ReadonlyMap<string, GlobalArgument>;
   readonly escape: '\\' | '`';
   readonly places: Places;
   readonly lint: Linter;
@@ -129,8 +131,9 @@ export class StageGraph {
     const lint = this.#settings.lint.forComments(from.comments);
     const place = places.place(from.range);
     try {
-      const baseName = this.#baseName(from, lint);
-      const platform = this.#platform(from, lint);
+      const fromNames = new Set<string>();
+      const baseName = this.#baseName(from, lint, fromNames);
+      const platform = this.#platform(from, lint, fromNames);
       const name = from.alias ?? '';
       const context =
         name === '' ? undefined : namedContext(options.contexts, name, platform ?? this.#settings.platform);
@@ -149,6 +152,7 @@ export class StageGraph {
         steps: [],
         label: name || `stage-${index}`,
         prefix: this.#prefix(platform),
+        fromNames,
         total: context === undefined ? own + counted : 0,
       };
       this.nodes.push(node);
@@ -210,6 +214,7 @@ export class StageGraph {
       steps: [],
       label: '',
       prefix: '',
+      fromNames: new Set(),
       total: 0,
     };
     this.nodes.push(node);
@@ -227,8 +232,9 @@ export class StageGraph {
     return `${fullPlatform(on)}->${architecture}${variant === undefined ? '' : `/${variant}`} `;
   }
 
-  #baseName(from: FromInstruction, lint: Linter): string {
+  #baseName(from: FromInstruction, lint: Linter, names: Set<string>): string {
     const found = this.#expandFrom(from.base, from, lint);
+    for (const name of found.matched) names.add(name);
     if (found.text === '')
       throw dockerfileError('DOCKERFILE_BASE_NAME', `base name (${from.base}) should not be blank`, {
         remedy: 'Give the ARG a default before the first FROM, or pass it with --build-arg.',
@@ -236,10 +242,11 @@ export class StageGraph {
     return found.text;
   }
 
-  #platform(from: FromInstruction, lint: Linter): Platform | undefined {
+  #platform(from: FromInstruction, lint: Linter, names: Set<string>): Platform | undefined {
     if (from.platform === undefined || from.platform === '') return undefined;
     const { options, globals } = this.#settings;
     const found = this.#expandFrom(from.platform, from, lint);
+    for (const name of found.matched) names.add(name);
     lintPlatform(from, found, { lint, globals, local: options.buildPlatform });
     const hint =
       [...found.unmatched].map((name) => didYouMean(name, globals.names())).find((text) => text !== '') ?? '';
@@ -261,7 +268,7 @@ export class StageGraph {
   #expandFrom(text: string, from: FromInstruction, lint: Linter): Expansion {
     const { globals, declared, escape } = this.#settings;
     const found = expand(text, globals, { escape });
-    const known = [...new Set([...declared, ...globals.names()])];
+    const known = [...new Set([...declared.keys(), ...globals.names()])];
     for (const name of found.unmatched) {
       if (known.includes(name)) continue;
       const match = nearest(name, known);

@@ -17,6 +17,7 @@ import type {
 } from './instruction.ts';
 import { parsePorts } from './ports.ts';
 import { isVariable, expandIn, type BuildArgument, type StageState, type StepScope } from './stage-state.ts';
+import { commentFor } from './subrequests.ts';
 
 /** The instructions that change the config and nothing else. */
 
@@ -51,10 +52,29 @@ export function arg(stage: StageState, instruction: ArgInstruction, scope: StepS
             .text);
     if (value !== undefined && isVariable(key)) variables = variables.with(key, value);
     args.push({ key, value });
+    noteArgument(scope, { key, written, value, instruction });
   }
   const text = args.map(({ key, value }) => (value === undefined ? key : `${key}=${value}`)).join(' ');
   const draft = withHistory(stage.draft, `ARG ${text}`, false);
   return { ...stage, env: variables, args: [...stage.args, ...args], draft };
+}
+
+/** What comes from a global ARG is shown as that. */
+function noteArgument(
+  { options, globals, outline }: StepScope,
+  o: {
+    readonly key: string;
+    readonly written: string | undefined;
+    readonly value: string | undefined;
+    readonly instruction: ArgInstruction;
+  },
+): void {
+  const { key, written, value = '', instruction } = o;
+  if (outline === undefined) return;
+  outline.used.add(key);
+  if (written === undefined && !options.buildArgs.has(key) && globals.get(key) !== undefined) return;
+  const description = commentFor(key, instruction.comments);
+  outline.args.set(key, { name: key, value, description, range: instruction.range });
 }
 
 export function cmd(stage: StageState, instruction: CmdInstruction, scope: StepScope): StageState {

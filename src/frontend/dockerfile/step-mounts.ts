@@ -3,8 +3,10 @@ import { cleanPath } from '../../tree/index.ts';
 import { dockerfileError } from './errors.ts';
 import { quote } from './go-text.ts';
 import type { RunInstruction } from './instruction.ts';
+import type { StageOutline } from './outline.ts';
 import { readMount, type RunMount } from './mount.ts';
 import { expandIn, folderOf, type StageState, type StepScope, type StepSource } from './stage-state.ts';
+import type { Range } from './text.ts';
 
 /** What RUN --mount comes to. */
 export interface Mounts {
@@ -25,9 +27,16 @@ export function mountsOf(stage: StageState, instruction: RunInstruction, scope: 
   let sockets = 0;
   for (const [index, flag] of instruction.mounts.entries()) {
     const mount = readMount(flag.written, (text) => expandIn(stage, scope, { instruction, text }).text);
-    if (mount.type === 'secret') mounts.push(secret(mount));
-    else if (mount.type === 'ssh') mounts.push(agent(mount, sockets++));
-    else {
+    const { range } = instruction;
+    if (mount.type === 'secret') {
+      const made = secret(mount);
+      mounts.push(made);
+      note(scope.outline?.secrets, made, range);
+    } else if (mount.type === 'ssh') {
+      const made = agent(mount, sockets++);
+      mounts.push(made);
+      note(scope.outline?.agents, made, range);
+    } else {
       const target = targetOf(stage, mount);
       const from = flag.from === '' && mount.type === 'cache' ? undefined : scope.mountSource(index);
       mounts.push(files(mount, { target, scope, input: (source) => inputOf(source, inputs), from }));
@@ -82,7 +91,14 @@ function inputOf(source: StepSource, inputs: State[]): number {
   return (known < 0 ? inputs.push(state) - 1 : known) + 1;
 }
 
-function secret(mount: RunMount): OpMount {
+type Asking = Extract<OpMount, { readonly type: 'secret' | 'ssh' }>;
+
+/** The first mount of a name counts. */
+function note(demands: StageOutline['secrets'] | undefined, { id, required }: Asking, range: Range): void {
+  if (demands?.has(id) === false) demands.set(id, { required, range });
+}
+
+function secret(mount: RunMount): Asking {
   const id = mount.source || mount.id || baseName(mount.target);
   const { env, mode = 0o400, uid = 0, gid = 0, required } = mount;
   const written = mount.target === '' ? undefined : cleanPath(`/${mount.target}`);
@@ -90,7 +106,7 @@ function secret(mount: RunMount): OpMount {
   return { type: 'secret', id, target, env: env === '' ? id : env, required, mode, uid, gid };
 }
 
-function agent(mount: RunMount, index: number): OpMount {
+function agent(mount: RunMount, index: number): Asking {
   const { mode = 0o600, uid = 0, gid = 0, required } = mount;
   const target = mount.target === '' ? `/run/buildkit/ssh_agent.${index}` : cleanPath(`/${mount.target}`);
   return { type: 'ssh', id: mount.id || 'default', target, required, mode, uid, gid };
