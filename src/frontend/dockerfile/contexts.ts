@@ -1,8 +1,8 @@
 import { isDigest, type Digest, type Platform } from '../../blob/index.ts';
-import type { GitSource, HttpSource } from '../../graph/index.ts';
+import { parseGitRef, type GitSource, type HttpSource } from '../../graph/index.ts';
 import { canonicalReference, familiarReference, parseReference } from '../../image/index.ts';
 import { dockerfileError } from './errors.ts';
-import { gitSource, parseGitRef, redactedRemote } from './git-ref.ts';
+import { gitSource, redactedRemote } from './git-source.ts';
 import { fullPlatform } from './globals.ts';
 
 /** What a name means that `--build-context` gave (facts 1.5). `label` stands before its steps. */

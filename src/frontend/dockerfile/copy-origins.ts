@@ -1,7 +1,7 @@
 import { isDigest, type Digest } from '../../blob/index.ts';
-import type { GitSource, HttpSource } from '../../graph/index.ts';
+import { parseGitRef, type GitRef, type GitSource, type HttpSource } from '../../graph/index.ts';
 import { dockerfileError } from './errors.ts';
-import { gitSource, parseGitRef, type GitRef } from './git-ref.ts';
+import { gitSource } from './git-source.ts';
 import { quote } from './go-text.ts';
 import type { AddInstruction, CopyInstruction } from './instruction.ts';
 
@@ -20,7 +20,7 @@ export function originsOf(
     throw wrong("checksum can't be specified for multiple sources", 'Write one ADD for each source.');
   return sources.map((path) => {
     const git = parseGitRef(path);
-    const remote = git !== undefined && !git.looksLocal ? 'git' : /^https?:\/\//.test(path) ? 'http' : undefined;
+    const remote = git !== undefined && git.likePath !== true ? 'git' : /^https?:\/\//.test(path) ? 'http' : undefined;
     if (remote === undefined) {
       if (checksum !== '')
         throw wrong('checksum requires HTTP(S) or Git sources', 'Leave --checksum out for files of the build context.');

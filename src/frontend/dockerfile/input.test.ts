@@ -184,7 +184,7 @@ const REFUSED: readonly (readonly [string, string, RegExp, number?])[] = [
   ["FROM scratch\nENV a='b", 'DOCKERFILE_EXPANSION', /matching single-quote/, 2],
   ['FROM scratch\nEXPOSE 80/http', 'DOCKERFILE_INSTRUCTION', /invalid proto: http/, 2],
   ['FROM scratch\nADD --checksum=sha256:0 https://h/x /y', 'DOCKERFILE_INSTRUCTION', /invalid checksum digest/, 2],
-  ['FROM scratch\nADD https://h/x.git?nonsense=1 /y', 'DOCKERFILE_INSTRUCTION', /unexpected query "nonsense"/, 2],
+  ['FROM scratch\nADD https://h/x.git?nonsense=1 /y', 'GIT_ADDRESS_INVALID', /unexpected query "nonsense"/, 2],
   ['FROM scratch\nCOPY --link --chown=bin a /y', 'DOCKERFILE_INSTRUCTION', /invalid user index: -1/, 2],
   ['FROM debian\nRUN --mount=type=cache,target=/ x', 'DOCKERFILE_FLAG', /invalid mount target "\/"/, 2],
   ['FROM debian\nRUN --mount=type=bind x', 'DOCKERFILE_FLAG', /invalid mount target "\/"/, 2],

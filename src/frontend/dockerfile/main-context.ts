@@ -1,8 +1,8 @@
 import { hasCode, type Wait } from '../../base/index.ts';
-import { scratch, sourceState, type GitSource, type HttpSource, type State } from '../../graph/index.ts';
+import { parseGitRef, scratch, sourceState, type GitSource, type HttpSource, type State } from '../../graph/index.ts';
 import { cleanPath } from '../../tree/index.ts';
 import type { FrontendHost } from '../index.ts';
-import { gitSource, parseGitRef, redactedRemote } from './git-ref.ts';
+import { gitSource, redactedRemote } from './git-source.ts';
 import type { Options } from './options.ts';
 
 /** Where the build context and the Dockerfile are. */
