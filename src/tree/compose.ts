@@ -3,7 +3,7 @@ import { digestOf, type Digest } from '../blob/index.ts';
 import { compareEntries } from './compare-entries.ts';
 import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
-import type { FileRegion, FileTree } from './file-tree.ts';
+import type { FileRegion, FileTree, WatchedRegion } from './file-tree.ts';
 
 /** Where the content of a `file` lies: in another tree, whose own entry for it this is. */
 export interface ContentPlace {
@@ -64,6 +64,10 @@ export function composeTree(items: readonly ComposeItem[]): FileTree {
     locate(file: Entry): FileRegion | undefined {
       const from = placeOf(file);
       return from && 'tree' in from ? from.tree.locate?.(from.entry) : undefined;
+    },
+    watched(file: Entry): WatchedRegion | undefined {
+      const from = placeOf(file);
+      return from && 'tree' in from ? from.tree.watched?.(from.entry) : undefined;
     },
   };
 }

@@ -10,6 +10,11 @@ export interface FileRegion {
   readonly length: number;
 }
 
+/** A region of a file that may change while it is read. `check`, called with the file that was read once all of it was, throws `FILE_CHANGED`. */
+export interface WatchedRegion extends FileRegion {
+  check(fd: number): void;
+}
+
 /**
  * A tree of files, wherever it lies: a folder, a layer's tar, a snapshot's changes, something composed in memory. Immutable: entries never change, and reading a file that has
  * changed underneath throws `FILE_CHANGED` where that can be known.
@@ -23,6 +28,8 @@ export interface FileTree {
   digests(files: readonly Entry[], w?: Wait): Promise<readonly Digest[]>;
   /** Where the content of a `file` lies on this machine's disk, if it does; readers then skip `read`. */
   locate?(file: Entry): FileRegion | undefined;
+  /** As `locate`, where a reader must also look whether the file has changed. */
+  watched?(file: Entry): WatchedRegion | undefined;
   /** Why there is nothing at a path, where more can be told than that. */
   absence?(path: string): Absence;
 }

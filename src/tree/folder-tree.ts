@@ -6,7 +6,7 @@ import type { Digest } from '../blob/index.ts';
 import { absenceIn, type Absence } from './absence.ts';
 import type { Entry, EntryType } from './entry.ts';
 import { treeError } from './errors.ts';
-import type { FileRegion, FileTree } from './file-tree.ts';
+import type { FileRegion, FileTree, WatchedRegion } from './file-tree.ts';
 import { fsPath } from './path-text.ts';
 import type { FileStat, FolderStats, StatTable } from './stat-cache.ts';
 
@@ -88,6 +88,16 @@ export class FolderTree implements FileTree {
   async entries(w?: Wait): Promise<readonly Entry[]> {
     throwIfCancelled(w);
     return this.#entries;
+  }
+
+  watched(file: Entry): WatchedRegion {
+    const identity = this.#identity(file);
+    return {
+      path: fsPath(this.root, file.path),
+      offset: 0,
+      length: file.size,
+      check: (fd) => checkSame(fd, file, identity),
+    };
   }
 
   absence(path: string): Absence {
@@ -211,7 +221,7 @@ class OpenFile {
 
   /** Throws `FILE_CHANGED` when the file is not what it was when walked. */
   check(): void {
-    if (this.#identity && !isSame(fstatSync(this.#fd, { bigint: true }), this.#identity)) throw changed(this.#file);
+    checkSame(this.#fd, this.#file, this.#identity);
   }
 
   [Symbol.dispose](): void {
@@ -231,6 +241,10 @@ function isSame(s: BigIntStats, was: FileIdentity): boolean {
     s.mtimeNs === BigInt(was.mtime) * NS + BigInt(was.mtimeNs) &&
     s.ctimeNs === BigInt(was.ctime) * NS + BigInt(was.ctimeNs)
   );
+}
+
+function checkSame(fd: number, file: Entry, identity: FileIdentity | undefined): void {
+  if (identity && !isSame(fstatSync(fd, { bigint: true }), identity)) throw changed(file);
 }
 
 function changed(file: Entry): CodedError {

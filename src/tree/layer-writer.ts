@@ -4,7 +4,7 @@ import type { DiskBlobStore } from '../blob/index.ts';
 import { inOrder } from './compare-entries.ts';
 import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
-import type { FileRegion, FileTree } from './file-tree.ts';
+import type { FileRegion, FileTree, WatchedRegion } from './file-tree.ts';
 import { layerEntries } from './layer-entries.ts';
 import { LayerSink } from './layer-sink.ts';
 import type { Codec, Dialect, WrittenLayer } from './layer.ts';
@@ -32,12 +32,13 @@ export interface LayerOptions extends Wait {
  */
 export async function writeLayer(tree: FileTree, o: LayerOptions): Promise<WrittenLayer> {
   const items = layerEntries(await tree.entries(o), o);
-  const regions = items.map(({ content }) => (content && content.size > 0 ? tree.locate?.(content) : undefined));
+  const regionOf = (content: Entry): FileRegion | WatchedRegion | undefined =>
+    tree.locate?.(content) ?? tree.watched?.(content);
   using sink = await LayerSink.open(o);
   using disk = new RegionReader();
   const streamed = new StreamReader(
     tree,
-    items.flatMap(({ content }, i) => (content && content.size > 0 && !regions[i] ? [content] : [])),
+    items.flatMap(({ content }) => (content && content.size > 0 && !regionOf(content) ? [content] : [])),
     o,
   );
   const places = new Map<string, Place>();
@@ -58,7 +59,7 @@ export async function writeLayer(tree: FileTree, o: LayerOptions): Promise<Writt
       }
       if (!content) continue;
       places.set(entry.path, sink.size + at);
-      const region = regions[i];
+      const region = content.size > 0 ? regionOf(content) : undefined;
       if (region) disk.open(region, content);
       for (let left = content.size; left > 0;) {
         if (at === block.length) [block, at] = [await sink.next(), 0];
@@ -69,7 +70,7 @@ export async function writeLayer(tree: FileTree, o: LayerOptions): Promise<Writt
         at += n;
         left -= n;
       }
-      if (region) disk.close();
+      if (region) disk.end();
       const padding = -content.size & (BLOCK - 1);
       if (padding > 0) block.fill(0, at, at + padding);
       at += padding;
@@ -97,10 +98,13 @@ class RegionReader implements Disposable {
   /** The open file is closed after this region. */
   #once = false;
   #file: Entry | undefined;
+  #region: FileRegion | WatchedRegion | undefined;
   #offset = 0;
 
-  open({ path, offset }: FileRegion, file: Entry): void {
+  open(region: FileRegion | WatchedRegion, file: Entry): void {
+    const { path, offset } = region;
     this.#file = file;
+    this.#region = region;
     this.#offset = offset;
     const kept = this.#kept.get(path);
     this.#fd = kept ?? this.#openFile(path, file);
@@ -119,6 +123,12 @@ class RegionReader implements Disposable {
     if (n === 0) throw changed(this.#file!, 'it has become shorter');
     this.#offset += n;
     return n;
+  }
+
+  /** All of the region has been read. */
+  end(): void {
+    if (this.#region && 'check' in this.#region) this.#region.check(this.#fd);
+    this.close();
   }
 
   close(): void {
