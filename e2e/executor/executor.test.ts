@@ -318,6 +318,48 @@ suite('executor', { skip }, () => {
   });
 });
 
+suite('the cache of executor', { skip: skip ?? noBusybox }, () => {
+  test('a build on another machine runs nothing: from a registry, from a folder, for as long as --cache-ttl says', async () => {
+    using store = emptyStore();
+    using folder = scratchFolder();
+    await using registry = await dockerRegistry(folder.path);
+    shellContext(join(store.work, 'c'), ['RUN cat /proc/sys/kernel/random/uuid > /luck', 'RUN echo last > /last']);
+    let machines = 0;
+    const digests: string[] = [];
+    const build = async (...args: string[]): Promise<StrakeResult> => {
+      machines += 1;
+      const o = { root: join(store.work, `store-${machines}`), cwd: store.work };
+      const result = await succeeds(
+        ['-c', 'c', '-d', `${registry.host}/app`, '--digest-file=digest', '--log-format=text', '--cache=true', ...args],
+        o,
+      );
+      digests.push(readFileSync(join(store.work, 'digest'), 'utf8'));
+      return result;
+    };
+    const used = (result: StrakeResult): number =>
+      result.stderr.match(/msg="Using caching version of cmd: /g)?.length ?? 0;
+    const first = await build();
+    assert.match(first.stderr, /No cached layers found in .*\/app\/cache:strake-/);
+    assert.equal(used(first), 0);
+    const second = await build();
+    assert.equal(used(second), 3, second.stderr);
+    assert.equal(digests[0], digests[1]);
+    assert.equal(used(await build('--cache-ttl=1ms')), 0, 'too old');
+    assert.notEqual(digests[2], digests[0]);
+    assert.equal(used(await build('--cache=false')), 0);
+    assert.equal(used(await build(`--cache-repo=${registry.host}/else`, '--no-push-cache')), 0);
+    assert.match(
+      (await build(`--cache-repo=${registry.host}/else`)).stderr,
+      /No cached layers found/,
+      'nothing was kept',
+    );
+    assert.equal(used(await build('--cache-repo=oci:layers')), 0);
+    const fromFolder = await build('--cache-repo=oci:layers');
+    assert.equal(used(fromFolder), 3, fromFolder.stderr);
+    assert.equal(digests.at(-1), digests.at(-2));
+  });
+});
+
 suite('warmer', { skip }, () => {
   test('brings bases, of which a build then lives when no registry answers', async () => {
     using store = emptyStore();

@@ -1,3 +1,4 @@
+export { offeredCaches } from './build/local-caches.ts';
 export { describeFailure } from './failure.ts';
 export type { Io } from './io.ts';
 export { localHost } from './local-host.ts';

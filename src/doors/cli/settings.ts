@@ -20,6 +20,10 @@ export interface Settings {
   readonly ground?: (typeof GROUNDS)[number] | undefined;
   /** Paths that steps in place must neither remove nor put into layers. */
   readonly guarded?: readonly string[] | undefined;
+  /** Steps may run in place where this does not look like a container. */
+  readonly force?: boolean | undefined;
+  /** Steps in place leave an empty root behind. */
+  readonly cleanUp?: boolean | undefined;
   /** URL of the mirror that packages come from. */
   readonly mirror?: string | undefined;
   /** File with the keys that sign it. */
@@ -49,6 +53,8 @@ export async function engineFor(settings: Settings): Promise<Engine> {
     plainGround: {
       allowed: settings.ground === 'auto',
       guarded: settings.guarded,
+      force: settings.force,
+      cleanUp: settings.cleanUp,
       step: keeperCommand('__step'),
     },
     insecure: settings.insecure,

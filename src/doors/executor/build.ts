@@ -13,7 +13,7 @@ import { openContext, type OpenedContext } from './contexts/open-context.ts';
 import { nameOf, wantsDigest, writeDigestFiles } from './digest-files.ts';
 import { tellPlan } from './dry-run.ts';
 import { findDockerfile, type DockerfilePlace } from './find-dockerfile.ts';
-import { cachePlace } from './layer-cache.ts';
+import { CACHE_SINK, cachePlace, layerCache, type LayerCache } from './layer-cache.ts';
 import type { Log } from './log.ts';
 import { logins } from './logins/logins.ts';
 import type { ExecutorOptions } from './options.ts';
@@ -107,11 +107,16 @@ async function buildImage(options: ExecutorOptions, b: Building): Promise<BuildR
   await using engine = await engineFor({
     root: b.root,
     project: b.context.folder,
+    ground: 'auto',
+    guarded: guardedBy(options, b),
+    force: options.force,
+    cleanUp: options.cleanup,
     insecure: settings.insecure ?? [],
     registries: settings,
   });
+  const cache = await layerCache(options, { client: b.client, log, clock: io.clock, cwd: io.cwd, signal });
   const isWarm = await bringWarm(engine, options, b);
-  const host = hostOf(options, b);
+  const host = hostOf(options, { ...b, cache });
   const tell = storyTeller({ log, output: (chunk, stream) => process[stream].write(chunk) });
   const [target, ...others] = options.targets;
   const common = requestOf(options, { dockerfile: b.dockerfile, pull: !isWarm });
@@ -123,6 +128,8 @@ async function buildImage(options: ExecutorOptions, b: Building): Promise<BuildR
       ...common,
       options: { ...common.options, ...(one !== undefined && { target: one }) },
       exports: isImage ? exportsOf(options, io.env) : [],
+      cacheFrom: cache.from,
+      cacheTo: isImage ? cache.to : [],
     };
     for await (const event of engine.build(request, host, { signal })) {
       tell(event);
@@ -196,7 +203,29 @@ function exportsOf(options: ExecutorOptions, env: Io['env']): readonly ExportReq
   return exports;
 }
 
-function hostOf(options: ExecutorOptions, b: Building): BuildHost {
+/** What steps that run in the container's own root must leave alone: strake's folders are guarded anyway. */
+function guardedBy(options: ExecutorOptions, b: Building): readonly string[] {
+  const files = [
+    options.tarPath,
+    options.layoutPath,
+    options.digestFile,
+    options.nameDigestFile,
+    options.nameTagDigestFile,
+  ];
+  const config = b.io.env['DOCKER_CONFIG'];
+  return [
+    ...options.leaveOut.filter((path) => path !== '/var/run'),
+    ...(b.context.isLocal ? [b.context.folder] : []),
+    join(b.dockerfile.folder, b.dockerfile.name),
+    options.cache.folder,
+    ...(options.kanikoFolder === undefined ? [] : [options.kanikoFolder]),
+    ...files.flatMap((path) => (path?.startsWith('/') ? [path] : [])),
+    ...options.secrets.flatMap(({ source }) => ('file' in source ? [source.file] : [])),
+    ...(config?.startsWith('/') ? [config] : []),
+  ].filter((path) => path !== '/');
+}
+
+function hostOf(options: ExecutorOptions, b: Building & { readonly cache: LayerCache }): BuildHost {
   const owner = { uid: 0, gid: 0 };
   const host = localHost({
     files: new Map([
@@ -208,7 +237,9 @@ function hostOf(options: ExecutorOptions, b: Building): BuildHost {
     sinks: new Map([
       ...(options.tarPath === undefined ? [] : [['tar', { kind: 'file', path: options.tarPath }] as const]),
       ...(options.layoutPath === undefined ? [] : [['layout', { kind: 'folder', path: options.layoutPath }] as const]),
+      ...(b.cache.folder === undefined ? [] : [[CACHE_SINK, { kind: 'folder', path: b.cache.folder }] as const]),
     ]),
+    blobs: b.cache.blobs,
     credentials: b.credentials,
     env: b.io.env,
     random: b.io.random,

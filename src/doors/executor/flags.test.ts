@@ -136,6 +136,15 @@ suite('options of executor', () => {
     );
   });
 
+  test('what turns the cache on and off', () => {
+    const of = (...argv: string[]) => options(['-d', 'r.example/app', ...argv]).cache;
+    assert.equal(of('--cache').use, true);
+    assert.equal(of('--cache=false').use, false);
+    assert.equal(of('--cache', '--cache-run-layers=false').use, false);
+    assert.equal(of('--cache', '--no-push-cache').push, false);
+    assert.equal(of('--cache', '--cache-ttl=90m').ttl, 5_400_000);
+  });
+
   test('a bucket is a context', () => {
     assert.equal(options(['--no-push', '-b', 'b/o']).context, 'gs://b/o');
     assert.equal(options(['--no-push', '-b', 's3://b/o']).context, 's3://b/o');

@@ -132,8 +132,8 @@ export const EXECUTOR_FLAGS: readonly Flag[] = [
     name: 'force',
     kind: 'bool',
     about: 'Build outside of a container',
-    standing: 'accepted',
-    note: 'builds outside of a container are safe: steps run in a sandbox of their own',
+    standing: 'differs',
+    note: 'needed only where steps can have no sandbox and would run in the root of the machine',
   },
   {
     name: 'dockerfile',
@@ -215,7 +215,7 @@ export const EXECUTOR_FLAGS: readonly Flag[] = [
     kind: 'text',
     about: 'Repository of the cache, or oci:path; by default the first destination with /cache',
     standing: 'differs',
-    note: 'the cache is strake\'s own, one image under the tag "strake"; entries that kaniko left are not read',
+    note: 'strake keeps a cache of its own there: one entry for each Dockerfile, target and platform, with all steps; what kaniko left is not read',
   },
   {
     name: 'cache-dir',
@@ -282,14 +282,15 @@ export const EXECUTOR_FLAGS: readonly Flag[] = [
     env: 'KANIKO_CLEANUP',
     about: 'Clean up at the end',
     standing: 'differs',
-    note: 'removes the store from the folder of --kaniko-dir; the file system of the container was never overwritten',
+    note: 'removes the store from the folder of --kaniko-dir; the root of the container is emptied where steps ran in it',
   },
   {
     name: 'cache-ttl',
     kind: 'span',
     fallback: '336h',
     about: 'Age at which cached things are no longer used',
-    standing: 'same',
+    standing: 'differs',
+    note: 'holds for the cache repository and for --cache-dir; what lies in the store of this machine has no age',
   },
   {
     name: 'ignore-var-run',

@@ -141,7 +141,13 @@ export function executorOptions(parsed: ParsedFlags, o: Surroundings): ExecutorO
     cleanup: values.bool('cleanup'),
     force: values.bool('force'),
     dryRun: values.bool('dryrun'),
-    registries: registryOptions(values, { ...o, destinations }),
+    registries: registryOptions(values, {
+      ...o,
+      destinations: [
+        ...destinations,
+        ...(cache.repo === undefined || cache.repo.startsWith('oci:') ? [] : [cache.repo]),
+      ],
+    }),
   };
 }
 

@@ -18,6 +18,7 @@ interface OpenCache {
   readonly blobs: BlobReader;
   /** `registry/repository` that has the layers; layers of a folder are copied when they are needed. */
   readonly source: string | undefined;
+  readonly notBefore: number | undefined;
 }
 
 interface Place {
@@ -70,11 +71,9 @@ export class ImportedCaches implements RemoteKeys {
     const { open, cache, record } = found;
     const { id } = record;
     try {
-      return {
-        id,
-        from: open.name,
-        outputs: (record.outputs ?? []).map((top) => this.#output(cache.layersAt(top), open)),
-      };
+      const layers = (record.outputs ?? []).map((top) => cache.layersAt(top));
+      if (isOlder(layers.flat(), open.notBefore)) return undefined;
+      return { id, from: open.name, outputs: layers.map((output) => this.#output(output, open)) };
     } catch (error) {
       this.#warn(open.name, `ignoring records of cache "${open.name}": ${messageOf(error)}`);
       return undefined;
@@ -192,12 +191,12 @@ export class ImportedCaches implements RemoteKeys {
       const blobs = client.blobs(reference);
       const { content, descriptor } = await client.manifest(reference, { signal });
       const caches = await readCache(content, { mediaType: descriptor.mediaType, blobs, signal });
-      return { name, caches, blobs, source: repositoryName(reference) };
+      return { name, caches, blobs, source: repositoryName(reference), notBefore: one.notBefore };
     }
     const blobs = this.#session.host.blobs(one.store);
     const content = await collectManifest(await blobs.open(one.manifest, { signal }), 'its manifest');
     const caches = await readCache(content, { mediaType: one.manifest.mediaType, blobs, signal });
-    return { name, caches, blobs, source: undefined };
+    return { name, caches, blobs, source: undefined, notBefore: one.notBefore };
   }
 
   #warn(name: string, message: string): void {
@@ -205,4 +204,11 @@ export class ImportedCaches implements RemoteKeys {
     this.#warned.add(name);
     this.#emit({ kind: 'warning', at: this.#clock.now(), warning: { code: 'CacheIgnored', message } });
   }
+}
+
+/** True when the last step that made one of these layers ran before that time. */
+function isOlder(layers: readonly CachedLayer[], notBefore: number | undefined): boolean {
+  if (notBefore === undefined) return false;
+  const times = layers.flatMap(({ createdAt }) => createdAt ?? []);
+  return times.length > 0 && times.every((time) => time < notBefore);
 }

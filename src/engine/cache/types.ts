@@ -2,17 +2,22 @@ import type { Descriptor, Digest } from '../../blob/index.ts';
 import type { Compression } from '../builder.ts';
 
 /** A cache elsewhere to look steps up in. */
-export type CacheImport =
+export type CacheImport = {
+  /** Milliseconds since the epoch: results that were made before are not used. */
+  readonly notBefore?: number | undefined;
+} &
   /** A cache of its own, or an image with a cache inside it, by its reference. */
-  | { readonly type: 'registry'; readonly ref: string; readonly insecure?: boolean | undefined }
-  /** Manifests among the blobs that the asking side offers under `store`, as its index.json has them. */
-  | {
-      readonly type: 'local';
-      readonly store: string;
-      /** What people call it: its folder. */
-      readonly name: string;
-      readonly manifest: Descriptor;
-    };
+  (
+    | { readonly type: 'registry'; readonly ref: string; readonly insecure?: boolean | undefined }
+    /** Manifests among the blobs that the asking side offers under `store`, as its index.json has them. */
+    | {
+        readonly type: 'local';
+        readonly store: string;
+        /** What people call it: its folder. */
+        readonly name: string;
+        readonly manifest: Descriptor;
+      }
+  );
 
 /** Where the results of a build's steps are kept for builds elsewhere. */
 export type CacheExport = CacheTarget | { readonly type: 'inline' };
