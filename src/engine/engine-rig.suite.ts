@@ -7,6 +7,7 @@ import type { Frontend } from '../frontend/index.ts';
 import { canonicalReference, openLayout, parseReference } from '../image/index.ts';
 import { MemorySnapshotter, type MemoryTree } from '../snapshot/index.ts';
 import { folderSource } from '../tree/index.ts';
+import { CacheFolders } from '../worker/mounts/cache-folders.ts';
 import type { BuildHost, Credential, Ground, Sink } from '../worker/index.ts';
 import { openEngine } from './create.ts';
 import type { BuildEvent, BuildRequest, BuildResult, Engine, ExportRequest, ImageMetadata } from './index.ts';
@@ -102,7 +103,7 @@ export class EngineRig implements AsyncDisposable {
     const folder = mkdtempSync(join(tmpdir(), 'strake-engine-'));
     const root = o.root ?? join(folder, 'store');
     const clock = new MovableClock();
-    const ground = new FakeGround(o.snapshotter ?? new MemorySnapshotter({ clock }));
+    const ground = new FakeGround(o.snapshotter ?? new MemorySnapshotter({ clock }), clock);
     const engine = await openEngine({
       root,
       keeper: { command: '/nonexistent', args: [] },
@@ -229,11 +230,13 @@ export class FakeGround {
   /** Processes that run now. */
   readonly running = new Set<string>();
   opened = 0;
+  readonly #clock: Clock;
   readonly #gates = new Map<string, PromiseWithResolvers<void>>();
   readonly #reached = new Map<string, PromiseWithResolvers<void>>();
 
-  constructor(snapshotter: MemorySnapshotter) {
+  constructor(snapshotter: MemorySnapshotter, clock: Clock) {
     this.snapshotter = snapshotter;
+    this.#clock = clock;
   }
 
   /** Lets every `wait GATE`, also later ones, go on. */
@@ -280,6 +283,12 @@ export class FakeGround {
       name: 'memory',
       snapshotter: this.snapshotter,
       executor,
+      caches: new CacheFolders({
+        folder: join(root, 'ground/caches'),
+        clock: this.#clock,
+        random: systemRandom,
+        idMapStamp: 'memory',
+      }),
       report: { as: 'root', ids: 'root', snapshotter: 'memory', executor: 'memory', lacks },
       recover: async () => 0,
       [Symbol.asyncDispose]: async () => undefined,

@@ -148,6 +148,8 @@ export interface PruneReport {
   /** Mirrors of git repositories. */
   readonly repositories: number;
   readonly images: readonly Digest[];
+  /** Cache mounts of RUN lines, by their ids. */
+  readonly caches: readonly { readonly id: string; readonly bytes: number; readonly usedAt: number }[];
   /** Bytes given back. */
   readonly bytes: number;
 }
@@ -167,6 +169,8 @@ export interface StoreService {
     readonly snapshotBytes: number;
     readonly repositories: number;
     readonly repositoryBytes: number;
+    readonly caches: number;
+    readonly cacheBytes: number;
     readonly images: number;
   }>;
   /** Reads every blob, layer, image and snapshot record; yields what is wrong. */

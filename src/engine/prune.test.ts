@@ -73,6 +73,8 @@ test('pruning all leaves what named images need, and nothing else', async () => 
     repositories: 0,
     repositoryBytes: 0,
     snapshotBytes: 0,
+    caches: 0,
+    cacheBytes: 0,
     images: 0,
   });
 });

@@ -5,7 +5,7 @@ import { sweep, type Digest, type Leases } from '../blob/index.ts';
 import { validateImage } from '../image/index.ts';
 import type { KeyStore, ResultRecord } from '../solve/index.ts';
 import { NONE } from '../tree/index.ts';
-import { blobsOf, type RefLayer, type Worker } from '../worker/index.ts';
+import { blobsOf, type CacheInfo, type RefLayer, type Worker } from '../worker/index.ts';
 import type { PruneOptions, PruneReport, StoreProblem, StoreService } from './engine.ts';
 
 const HOUR = 3_600_000;
@@ -27,12 +27,12 @@ export class StoreOperations implements StoreService {
   }
 
   /**
-   * Forgets recorded results by age, then by size, the least recently used first; then images without a name where asked; then every blob and snapshot that nothing recorded needs.
+   * Forgets recorded results and cache mounts by age, then by size, the least recently used first; then images without a name where asked; then every blob and snapshot that nothing recorded needs.
    */
   async prune(o: PruneOptions): Promise<PruneReport> {
     const { keys, images } = this.#worker;
     this.#leases.expire();
-    const { forgotten, left } = await this.#choose(o);
+    const { forgotten, caches, left } = await this.#choose(o);
     let unreachable = 0;
     if (!o.dryRun) {
       for (const id of forgotten) keys.forget(id);
@@ -59,13 +59,17 @@ export class StoreOperations implements StoreService {
     });
     const repositories = await this.#pruneMirrors(o, left);
     const snapshots = await this.#worker.stage.prune({ keep: kept.stacks(), dryRun: o.dryRun, signal: o.signal });
+    const cachesGone: CacheInfo[] = [];
+    for (const cache of caches)
+      if (o.dryRun || (await this.#worker.caches.remove(cache.name, { signal: o.signal }))) cachesGone.push(cache);
     return {
       results: forgotten.size + unreachable,
       blobs: swept.digests.length,
       snapshots: snapshots.removed,
       images: removed,
       repositories: repositories.removed,
-      bytes: swept.freed + snapshots.bytes + repositories.bytes,
+      caches: cachesGone.map(({ id, bytes, usedAt }) => ({ id, bytes, usedAt })),
+      bytes: swept.freed + snapshots.bytes + repositories.bytes + cachesGone.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
 
@@ -87,46 +91,57 @@ export class StoreOperations implements StoreService {
     return { removed, bytes };
   }
 
-  /** The results to be forgotten: by age; then, the least recently used first, until what the rest and the images need takes no more than `keepBytes`; `left` is what there is room for besides. */
-  async #choose(o: PruneOptions): Promise<{ forgotten: ReadonlySet<Digest>; left: number }> {
+  /**
+   * The results to be forgotten and the cache mounts to be removed: by age; then, the least recently used first, until what the rest and the images need takes no more than `keepBytes`; `left` is what there is room for besides. Caches that a
+   * step has stay.
+   */
+  async #choose(
+    o: PruneOptions,
+  ): Promise<{ forgotten: ReadonlySet<Digest>; caches: readonly CacheInfo[]; left: number }> {
     const { keys, images, store } = this.#worker;
     const results = keys.list();
     const limit = o.all ? Infinity : o.olderThan === undefined ? -Infinity : this.#clock.now() - o.olderThan;
     const forgotten = new Set(results.filter(({ usedAt }) => usedAt < limit).map(({ id }) => id));
-    if (o.keepBytes === undefined) return { forgotten, left: Infinity };
+    if (limit === -Infinity && o.keepBytes === undefined) return { forgotten, caches: [], left: Infinity };
+    const idle = (await this.#worker.caches.list(o)).filter(({ inUse }) => !inUse);
+    const caches = idle.filter(({ usedAt }) => usedAt < limit);
+    if (o.keepBytes === undefined) return { forgotten, caches, left: Infinity };
+    const others = idle.filter((cache) => !caches.includes(cache)).sort((a, b) => a.usedAt - b.usedAt);
     const users = new Map<Digest, number>();
     for (const { id, outputs } of results)
       if (!forgotten.has(id))
         for (const digest of blobsOfOutputs(outputs)) users.set(digest, (users.get(digest) ?? 0) + 1);
     const sizes = new Map<Digest, number>();
-    let bytes = 0;
+    let bytes = others.reduce((sum, cache) => sum + cache.bytes, 0);
     for await (const { digest, size } of store.list(o)) {
       const byImage = images.isReferenced(digest);
       if (byImage || users.has(digest)) bytes += size;
       if (!byImage) sizes.set(digest, size);
     }
-    for (const { id, outputs } of results) {
+    for (const { id, outputs, usedAt } of results) {
+      for (let next = others[0]; next && next.usedAt < usedAt && bytes > o.keepBytes; next = others[0]) {
+        bytes -= next.bytes;
+        caches.push(next);
+        others.shift();
+      }
       if (bytes <= o.keepBytes) break;
       if (forgotten.has(id)) continue;
       forgotten.add(id);
       for (const digest of blobsOfOutputs(outputs)) {
-        const others = (users.get(digest) ?? 1) - 1;
-        users.set(digest, others);
-        if (others === 0) bytes -= sizes.get(digest) ?? 0;
+        const left = (users.get(digest) ?? 1) - 1;
+        users.set(digest, left);
+        if (left === 0) bytes -= sizes.get(digest) ?? 0;
       }
     }
-    return { forgotten, left: o.keepBytes - bytes };
+    for (const cache of others) {
+      if (bytes <= o.keepBytes) break;
+      bytes -= cache.bytes;
+      caches.push(cache);
+    }
+    return { forgotten, caches, left: o.keepBytes - bytes };
   }
 
-  async usage(w: Wait = {}): Promise<{
-    blobs: number;
-    blobBytes: number;
-    snapshots: number;
-    snapshotBytes: number;
-    repositories: number;
-    repositoryBytes: number;
-    images: number;
-  }> {
+  async usage(w: Wait = {}): ReturnType<StoreService['usage']> {
     let blobs = 0;
     let blobBytes = 0;
     for await (const { size } of this.#worker.store.list(w)) {
@@ -135,6 +150,7 @@ export class StoreOperations implements StoreService {
     }
     const { snapshots, bytes } = await this.#worker.stage.usage(w);
     const mirrors = await this.#worker.mirrors.list(w);
+    const caches = await this.#worker.caches.list(w);
     return {
       blobs,
       blobBytes,
@@ -142,6 +158,8 @@ export class StoreOperations implements StoreService {
       snapshotBytes: bytes,
       repositories: mirrors.length,
       repositoryBytes: mirrors.reduce((sum, mirror) => sum + mirror.bytes, 0),
+      caches: caches.length,
+      cacheBytes: caches.reduce((sum, cache) => sum + cache.bytes, 0),
       images: this.#worker.images.list().length,
     };
   }

@@ -9,10 +9,11 @@ import { makeFolders, resolveInRoot } from './in-root.ts';
 import { enclosed, type Command } from './launch.ts';
 import { hardLimits } from './machine.ts';
 import { mountFlags } from './step-mounts.ts';
+import { checkNames, nameOf, secretsFor } from './secret-env.ts';
 import { MASKED_PATHS, READONLY_PATHS, specRlimits } from './spec.ts';
 import { StarterPrograms } from './starter-programs.ts';
 import { openTerminal } from './terminal.ts';
-import type { ProcessIo } from './executor.ts';
+import type { Process, ProcessIo } from './executor.ts';
 import type { Driver, Step } from './run-step.ts';
 import type { JoiningProcess, Place } from './running.ts';
 import type { MountPoint } from './stubs.ts';
@@ -59,6 +60,7 @@ export class BuiltinDriver implements Driver {
 
   start(step: Step, undo: (() => void)[]): Command {
     const { process } = step;
+    checkNames(process);
     const tools = join(step.folder, 'tools');
     const root = join(tools, 'rootfs');
     mkdirSync(tools);
@@ -102,7 +104,7 @@ export class BuiltinDriver implements Driver {
       args,
       aside: join(step.folder, FAILURE),
       terminal,
-      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
+      env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...secretsFor(process) },
     };
   }
 
@@ -211,7 +213,7 @@ export class BuiltinDriver implements Driver {
       '/bin/setpriv',
       ...privileges,
       '/bin/env',
-      '-i',
+      ...cleared(step.process),
       ...environment(step.process, step.rootfs),
       '/bin/unshare',
       '--root=/rootfs',
@@ -234,8 +236,22 @@ if [ -n "$4" ]; then "$4" link set lo up 2>&9 || fail 'bring loopback up'; fi
 cd "$3" && pivot_root . old 2>&9 || fail 'change the root'
 umount -l /old /proc 2>&9 || fail 'leave the old root'
 shift 4
+i=0
+while eval "[ -n \\"\\\${STRAKE_SECRET_$i+x}\\" ]"; do
+  eval "export \\"\\\$STRAKE_SECRET_$i\\"; unset STRAKE_SECRET_$i"
+  i=$((i + 1))
+done
 exec "$@" 9>&-
 `;
+
+/** How `env` drops what the script's own environment was. */
+function cleared({ secretEnv = [] }: Process): string[] {
+  if (secretEnv.length === 0) return ['-i'];
+  const kept = new Set(secretEnv.map(nameOf));
+  return SHELL_VARIABLES.filter((name) => !kept.has(name)).map((name) => `--unset=${name}`);
+}
+
+const SHELL_VARIABLES = ['PATH', 'PWD', 'OLDPWD', 'SHLVL', '_'];
 /** unshare of util-linux 2.38 says this, and exits with 1, when its child was killed by SIGKILL. */
 const KILLED = /^unshare: sigprocmask unblock failed/m;
 

@@ -1,12 +1,13 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolveInRoot } from './in-root.ts';
+import { plainEnv } from './secret-env.ts';
 import type { Process } from './executor.ts';
 
-/** A step's variables, with HOME from its /etc/passwd when it has none, as the runtimes set it. */
-export function environment(process: Pick<Process, 'env' | 'user'>, rootfs: string): string[] {
-  const env = process.env.filter((entry) => entry.indexOf('=') > 0);
-  if (env.some((entry) => entry.startsWith('HOME='))) return env;
+/** A step's variables but the secret ones, with HOME from its /etc/passwd when it has none, as the runtimes set it. */
+export function environment(process: Pick<Process, 'env' | 'secretEnv' | 'user'>, rootfs: string): string[] {
+  const env = plainEnv(process).filter((entry) => entry.indexOf('=') > 0);
+  if ([...env, ...(process.secretEnv ?? [])].some((entry) => entry.startsWith('HOME='))) return env;
   return [...env, `HOME=${homeOf(process.user.uid, rootfs)}`];
 }
 

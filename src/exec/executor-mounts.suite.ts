@@ -9,11 +9,21 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { hasCode } from '../base/index.ts';
-import { contents, makeLower, type ExecutorSetup, type Harness, type Root } from './suite-tools.ts';
-import type { StepMount } from './executor.ts';
+import { Channel, hasCode } from '../base/index.ts';
+import {
+  ancestors,
+  contents,
+  makeLower,
+  pidOf,
+  seconds,
+  type ExecutorSetup,
+  type Harness,
+  type Root,
+} from './suite-tools.ts';
+import type { StepChannel, StepMount } from './executor.ts';
 
 /** The part of `executor.suite.ts` about what is mounted in a step's root, and what is left of it. */
 export function mountTests(h: Harness, setup: ExecutorSetup): void {
@@ -73,6 +83,62 @@ export function mountTests(h: Harness, setup: ExecutorSetup): void {
     assert.equal(got.stdout, `hushran\n400 ${user}\nkept\n`, got.stderr);
     assert.deepEqual(contents(got.root.upper), []);
     assert.doesNotMatch(await text('ls /'), /run/);
+  });
+
+  test('a socket leads to whom the caller connects it with, for each connection anew', async () => {
+    const asked: string[] = [];
+    const mounts: StepMount[] = [
+      { type: 'socket', target: '/run/agent/socket', name: 'agent', mode: 0o600, uid: 0, gid: 0 },
+    ];
+    const connect = async (name: string): Promise<StepChannel> => {
+      asked.push(name);
+      if (asked.length > 2) throw new Error('enough');
+      const back = new Channel<Uint8Array>();
+      return {
+        readable: back,
+        write: async (chunk) => {
+          back.push(Buffer.from(Buffer.from(chunk).toString().toUpperCase()));
+          back.end();
+        },
+        [Symbol.asyncDispose]: async () => back.end(),
+      };
+    };
+    const marker = seconds();
+    const running = run(`stat -c %a:%F /run/agent/socket; sleep ${marker}`, { mounts, connect });
+    const pid = await pidOf(marker);
+    const speak = async (text: string): Promise<string> => {
+      const socket = createConnection({ path: `/proc/${pid}/root/run/agent/socket` });
+      socket.on('error', () => undefined);
+      socket.write(text);
+      let said = '';
+      socket.on('data', (chunk) => (said += String(chunk)));
+      await new Promise((resolve) => socket.once('close', resolve));
+      return said;
+    };
+    assert.deepEqual([await speak('one'), await speak('two'), await speak('three')], ['ONE', 'TWO', '']);
+    process.kill(pid, 'SIGKILL');
+    const got = await running;
+    assert.equal(got.stdout, '600:socket\n', got.stderr);
+    assert.match(got.stderr, /connection to "agent": enough/);
+    assert.deepEqual(asked, ['agent', 'agent', 'agent']);
+    assert.deepEqual(contents(got.root.upper), []);
+  });
+
+  test('secret variables are the process’s own, and on no command line', async () => {
+    const value = `hush "'$(x) \n\\ ${seconds()}`;
+    const marker = seconds();
+    const running = run(
+      `printf %s "$TOKEN"; printf '|%s' "$PLAIN" "$PWD" "$HOME"; env | grep -c STRAKE_SECRET; sleep ${marker}`,
+      {
+        env: ['PATH=/bin', 'PLAIN=plain', 'TOKEN=not this'],
+        secretEnv: [`TOKEN=${value}`],
+      },
+    );
+    const pid = await pidOf(marker);
+    for (const one of [pid, ...ancestors(pid)])
+      assert.ok(!readFileSync(`/proc/${one}/cmdline`, 'latin1').includes('hush'), `process ${one}`);
+    process.kill(pid, 'SIGKILL');
+    assert.equal((await running).stdout, `${value}|plain|/|/root0\n`);
   });
 
   test('trees, and folders and files of trees, links resolved inside them', async () => {

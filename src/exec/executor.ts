@@ -8,6 +8,8 @@ export interface Process {
   readonly id: string;
   readonly args: readonly string[];
   readonly env: readonly string[];
+  /** As `env`, which they take the place of, and never in anything that other users of the machine could read. */
+  readonly secretEnv?: readonly string[] | undefined;
   /** Absolute; made (0755, owned by the user) when missing. */
   readonly cwd: string;
   readonly user: { readonly uid: number; readonly gid: number; readonly additionalGids: readonly number[] };
@@ -63,6 +65,15 @@ export type StepMount =
       readonly uid: number;
       readonly gid: number;
     }
+  /** A Unix socket; who connects to it speaks to what `ProcessIo.connect` gives for `name`. */
+  | {
+      readonly type: 'socket';
+      readonly target: string;
+      readonly name: string;
+      readonly mode: number;
+      readonly uid: number;
+      readonly gid: number;
+    }
   /** A mounted tree (a view of a snapshot), or a folder of it. */
   | {
       readonly type: 'tree';
@@ -77,6 +88,14 @@ export interface ProcessIo {
   stdout(chunk: Uint8Array): void | Promise<void>;
   stderr(chunk: Uint8Array): void | Promise<void>;
   readonly stdin?: AsyncIterable<Uint8Array> | undefined;
+  /** The other end of a connection that the process makes to its socket of this name. */
+  connect?(name: string, w: Wait): Promise<StepChannel>;
+}
+
+/** A two-way stream of bytes. */
+export interface StepChannel extends AsyncDisposable {
+  readonly readable: AsyncIterable<Uint8Array>;
+  write(chunk: Uint8Array): Promise<void>;
 }
 
 /** What an executor gives and does not give; reported with every build. */

@@ -13,6 +13,7 @@ import { launch } from './launch.ts';
 import { effectiveCapabilities, hardLimits } from './machine.ts';
 import { resolvConf } from './resolv.ts';
 import { check, undoAll } from './run-step.ts';
+import { secretsFor } from './secret-env.ts';
 import { specRlimits } from './spec.ts';
 import { keepingTimes } from './stubs.ts';
 import type { ExecutorReport, Process, ProcessIo } from './executor.ts';
@@ -98,7 +99,7 @@ async function runInPlace(
   try {
     mkdirSync(folder, { mode: 0o700 });
     undo.push(() => rmSync(folder, { recursive: true, force: true }));
-    const covering = { root, folder, undo };
+    const covering = { root, folder, undo, io: o.io };
     if (o.how === 'chroot') makeDevices(root, undo);
     if (!isMounted('/etc/resolv.conf') || root !== '/')
       coverFile('/etc/resolv.conf', o.names, { ...covering, name: 'resolv' });
@@ -112,7 +113,7 @@ async function runInPlace(
     const before = new Set(descendantsOf(globalThis.process.pid));
     let own = 0;
     const code = await launch(
-      { file: o.step.command, args: [...o.step.args, spec], env: {}, aside },
+      { file: o.step.command, args: [...o.step.args, spec], env: secretsFor(process), aside },
       {
         folder,
         io: o.io,

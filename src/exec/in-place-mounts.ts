@@ -15,13 +15,16 @@ import { hasErrno } from '../base/index.ts';
 import { execError } from './errors.ts';
 import { lstatIfThere, makeFolders, resolveInRoot } from './in-root.ts';
 import { keepingTimes } from './stubs.ts';
-import type { StepMount } from './executor.ts';
+import { serveSocket } from './step-socket.ts';
+import type { ProcessIo, StepMount } from './executor.ts';
 
 interface Covering {
   readonly root: string;
   /** A folder of one's own, on the root's file system if that can be. */
   readonly folder: string;
   readonly undo: (() => void)[];
+  /** Whom sockets lead to. */
+  readonly io: Pick<ProcessIo, 'connect' | 'stderr'>;
 }
 
 /**
@@ -31,7 +34,7 @@ interface Covering {
 export function coverAll(mounts: readonly StepMount[], c: Covering): void {
   mounts.forEach((mount, i) => {
     if (mount.type === 'own') return;
-    cover(mount.target, { ...c, folder: join(c.folder, `m${i}`), make: (place) => fill(mount, place) });
+    cover(mount.target, { ...c, folder: join(c.folder, `m${i}`), make: (place) => fill(mount, place, c.io) });
   });
 }
 
@@ -49,7 +52,7 @@ export function coverFile(target: string, content: string, c: Covering & { reado
 }
 
 /** Makes what is mounted, and says how it is taken away. */
-function fill(mount: Exclude<StepMount, { type: 'own' }>, place: string): () => void {
+function fill(mount: Exclude<StepMount, { type: 'own' }>, place: string, io: Covering['io']): () => void {
   const remove = (): void => rmSync(place, { recursive: true, force: true });
   switch (mount.type) {
     case 'file':
@@ -57,6 +60,15 @@ function fill(mount: Exclude<StepMount, { type: 'own' }>, place: string): () => 
       chownSync(place, mount.uid, mount.gid);
       chmodSync(place, mount.mode);
       return remove;
+    case 'socket': {
+      const serving = serveSocket(place, { name: mount.name, io });
+      chownSync(place, mount.uid, mount.gid);
+      chmodSync(place, mount.mode);
+      return () => {
+        serving[Symbol.dispose]();
+        remove();
+      };
+    }
     case 'tmpfs':
       mkdirSync(place);
       chmodSync(place, mount.mode ?? 0o755);

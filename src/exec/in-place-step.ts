@@ -1,5 +1,6 @@
 import { closeSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
 import { hasErrno, messageOf, sys } from '../base/index.ts';
+import { secretsIn } from './secret-env.ts';
 
 /** What a step becomes: a file that its starter reads and removes. */
 export interface InPlaceStep {
@@ -11,6 +12,7 @@ export interface InPlaceStep {
   /** By the kernel's numbers, -1 for none. */
   readonly limits: readonly { readonly resource: number; readonly soft: number; readonly hard: number }[];
   readonly args: readonly string[];
+  /** But the secret ones, which come in the starter's own environment. */
   readonly env: readonly string[];
 }
 
@@ -25,7 +27,8 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
  * program is not found, 126 when it cannot be run, having said so on the step's standard error.
  */
 export function stepMain([path = '']: readonly string[]): void {
-  const step = JSON.parse(readFileSync(path, 'utf8')) as InPlaceStep;
+  const written = JSON.parse(readFileSync(path, 'utf8')) as InPlaceStep;
+  const step: InPlaceStep = { ...written, env: [...written.env, ...secretsIn(process.env)] };
   unlinkSync(path);
   for (const { resource, soft, hard } of step.limits)
     sys.setLimit(resource, { soft: BigInt(soft), hard: BigInt(hard) });

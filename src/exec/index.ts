@@ -7,8 +7,10 @@ export type {
   ExecutorReport,
   Process,
   ProcessIo,
+  StepChannel,
   PublishedPort,
   StepMount,
   TerminalSize,
 } from './executor.ts';
+export { tryArchitecture, type Execution } from './foreign.ts';
 export type { JoiningProcess, ListeningPort, RunningProcesses } from './running.ts';

@@ -82,7 +82,7 @@ export async function runStep(
       settle();
     });
     if (runner.driver.nodev) forbidDevices(rootfs);
-    const prepared = prepareMounts(process, { folder, rootless: runner.rootless !== undefined });
+    const prepared = prepareMounts(process, { folder, rootless: runner.rootless !== undefined, io: o.io });
     undo.push(() => prepared[Symbol.dispose]());
     const points = [...runner.driver.points, ...OWN_POINTS, ...prepared.mounts];
     const stubs = makeStubs(rootfs, points, o.root);
@@ -201,7 +201,11 @@ export function check(process: Process, runner: Pick<StepRunner, 'rootless'>): v
   if (process.args.length === 0) throw execError('STEP_INVALID', 'run a process: no command is given');
   if (!process.cwd.startsWith('/'))
     throw execError('STEP_INVALID', `run a process in "${process.cwd}": not an absolute path`);
-  if ([...process.args, ...process.env, process.cwd, process.hostname].some((text) => text.includes('\0')))
+  if (
+    [...process.args, ...process.env, ...(process.secretEnv ?? []), process.cwd, process.hostname].some((text) =>
+      text.includes('\0'),
+    )
+  )
     throw execError('STEP_INVALID', 'run a process: a NUL character in its arguments, environment or folder');
   if (process.ports !== undefined && process.ports.length > 0 && process.network !== 'default')
     throw execError(

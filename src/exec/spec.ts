@@ -1,4 +1,5 @@
 import { STEP_CAPABILITIES } from './capabilities.ts';
+import { plainEnv } from './secret-env.ts';
 import { defaultSeccomp, type Seccomp } from './seccomp.ts';
 import type { Process } from './executor.ts';
 
@@ -157,7 +158,8 @@ const NO_DEVICES: readonly DeviceRule[] = [{ allow: false, access: 'rwm' }];
 
 /** What a process is to a runtime; for one that joins another, too. */
 export function specProcess(
-  process: Pick<Process, 'args' | 'env' | 'cwd' | 'user' | 'terminal'> & Partial<Pick<Process, 'security' | 'ulimits'>>,
+  process: Pick<Process, 'args' | 'env' | 'cwd' | 'user' | 'terminal'> &
+    Partial<Pick<Process, 'secretEnv' | 'security' | 'ulimits'>>,
   o: Pick<SpecOptions, 'allCapabilities' | 'hardLimits'>,
 ): SpecProcess {
   const insecure = process.security === 'insecure';
@@ -169,7 +171,7 @@ export function specProcess(
     ...(process.terminal ? { consoleSize: { height: process.terminal.rows, width: process.terminal.columns } } : {}),
     user: { uid, gid, ...(additionalGids.length === 0 ? {} : { additionalGids }) },
     args: process.args,
-    env: process.env,
+    env: [...plainEnv(process), ...(process.secretEnv ?? [])],
     cwd: process.cwd,
     capabilities: {
       bounding: capabilities,

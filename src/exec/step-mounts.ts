@@ -13,8 +13,9 @@ import {
 import { join } from 'node:path';
 import { hasErrno, messageOf, mountAll, sys, unmount } from '../base/index.ts';
 import { execError } from './errors.ts';
-import type { Process, StepMount } from './executor.ts';
+import type { Process, ProcessIo, StepMount } from './executor.ts';
 import type { SpecMount } from './spec.ts';
+import { serveSocket } from './step-socket.ts';
 import type { MountPoint } from './stubs.ts';
 
 export interface PreparedMount extends MountPoint {
@@ -35,7 +36,7 @@ export interface PreparedMounts extends Disposable {
  */
 export function prepareMounts(
   process: Process,
-  o: { readonly folder: string; readonly rootless: boolean },
+  o: { readonly folder: string; readonly rootless: boolean; readonly io: Pick<ProcessIo, 'connect' | 'stderr'> },
 ): PreparedMounts {
   const undo: (() => void)[] = [];
   const dispose = (): void => {
@@ -53,6 +54,7 @@ export function prepareMounts(
 interface Context {
   readonly folder: string;
   readonly rootless: boolean;
+  readonly io: Pick<ProcessIo, 'connect' | 'stderr'>;
   readonly undo: (() => void)[];
 }
 
@@ -61,6 +63,7 @@ function prepare(mount: StepMount, c: Context): PreparedMount {
   if (mount.type === 'tmpfs') return temporary(mount, c);
   if (mount.type === 'file') return file(mount, c);
   if (mount.type === 'own') return own(mount);
+  if (mount.type === 'socket') return socket(mount, c);
   mkdirSync(c.folder);
   const mounted = mountAll(mount.mounts, c.folder);
   c.undo.push(() => mounted[Symbol.dispose]());
@@ -90,16 +93,32 @@ function own({ target }: Extract<StepMount, { type: 'own' }>): PreparedMount {
 
 function file(mount: Extract<StepMount, { type: 'file' }>, c: Context): PreparedMount {
   writeFileSync(c.folder, mount.content, { mode: 0o600, flag: 'wx' });
+  give(c.folder, mount);
+  const options = ['nosuid', 'nodev', ...((mount.mode & 0o111) === 0 ? ['noexec'] : []), 'rbind', 'ro'];
+  const spec: SpecMount = { destination: mount.target, type: 'bind', source: c.folder, options };
+  return { target: mount.target, kind: 'file', spec };
+}
+
+function socket(mount: Extract<StepMount, { type: 'socket' }>, c: Context): PreparedMount {
+  const serving = serveSocket(c.folder, { name: mount.name, io: c.io });
+  c.undo.push(() => serving[Symbol.dispose]());
+  give(c.folder, mount);
+  const options = ['nosuid', 'nodev', 'noexec', 'rbind', 'ro'];
+  return {
+    target: mount.target,
+    kind: 'file',
+    spec: { destination: mount.target, type: 'bind', source: c.folder, options },
+  };
+}
+
+function give(path: string, o: { readonly mode: number; readonly uid: number; readonly gid: number }): void {
   try {
-    chownSync(c.folder, mount.uid, mount.gid);
+    chownSync(path, o.uid, o.gid);
   } catch (error) {
     // An id that is not mapped: the one there is reads it.
     if (!hasErrno(error, 'EINVAL', 'EPERM')) throw error;
   }
-  chmodSync(c.folder, mount.mode);
-  const options = ['nosuid', 'nodev', ...((mount.mode & 0o111) === 0 ? ['noexec'] : []), 'rbind', 'ro'];
-  const spec: SpecMount = { destination: mount.target, type: 'bind', source: c.folder, options };
-  return { target: mount.target, kind: 'file', spec };
+  chmodSync(path, o.mode);
 }
 
 function bound(mount: { target: string; readonly: boolean }, source: string, c: Context): PreparedMount {

@@ -15,7 +15,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { Mount } from '../tree/index.ts';
 import type { OpenExecutor } from './create-executor.ts';
-import type { Process } from './executor.ts';
+import type { Process, ProcessIo } from './executor.ts';
 import { systemRandom } from '../base/index.ts';
 
 export interface ExecutorSetup {
@@ -48,6 +48,7 @@ export type Options = Partial<Process> & {
   readonly stdin?: AsyncIterable<Uint8Array> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly stdout?: ((chunk: Uint8Array) => void) | undefined;
+  readonly connect?: NonNullable<ProcessIo['connect']> | undefined;
 };
 
 /** Opens the executor and runs steps in roots of their own. */
@@ -77,7 +78,7 @@ export function harness(setup: ExecutorSetup): Harness {
     return { mounts: [{ type: 'overlay', source: 'overlay', options }], lower: base, upper };
   };
   const run = async (args: readonly string[] | string, o: Options = {}): Promise<Outcome> => {
-    const { root = newRoot(), stdin, signal, stdout: see, ...rest } = o;
+    const { root = newRoot(), stdin, signal, stdout: see, connect, ...rest } = o;
     const out: Uint8Array[] = [];
     const err: Uint8Array[] = [];
     const process: Process = {
@@ -99,6 +100,7 @@ export function harness(setup: ExecutorSetup): Harness {
       stdout: see ?? ((c: Uint8Array) => void out.push(c)),
       stderr: (c: Uint8Array) => void err.push(c),
       stdin,
+      ...(connect ? { connect } : {}),
     };
     const code = await executor.run(process, { root: root.mounts, io, signal });
     return { code, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString(), root };

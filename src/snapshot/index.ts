@@ -1,3 +1,4 @@
+export { cloneTree } from './clone.ts';
 export { CopySnapshotter, type CopyOptions } from './copy.ts';
 export { guardedHere, type GuardedPaths } from './guarded-paths.ts';
 export { InPlaceSnapshotter, type InPlaceOptions } from './in-place.ts';
@@ -7,4 +8,4 @@ export { snapshotError } from './errors.ts';
 export { OverlaySnapshotter, type OverlayOptions } from './overlay.ts';
 export { probeOverlay } from './probe-overlay.ts';
 export type { ActiveSnapshot, LayerTar, SnapshotId, SnapshotInfo, Snapshotter, View } from './snapshotter.ts';
-export { StoredSnapshotter, type StoredOptions } from './stored-snapshotter.ts';
+export { measureTree, StoredSnapshotter, type StoredOptions } from './stored-snapshotter.ts';

@@ -176,7 +176,7 @@ export class StoredSnapshotter implements Snapshotter, AsyncDisposable {
   async usage(id: SnapshotId, w?: Wait): Promise<{ readonly bytes: number; readonly inodes: number }> {
     const row = this.#find(id, 'measure');
     if (row.bytes !== undefined && row.inodes !== undefined) return { bytes: row.bytes, inodes: row.inodes };
-    const usage = await measure(this.#at(row.number), w);
+    const usage = await measureTree(this.#at(row.number), w);
     this.#records.setUsage(row.number, usage);
     return usage;
   }
@@ -367,7 +367,7 @@ class Active implements ActiveSnapshot {
 }
 
 /** Blocks and inodes of a folder; a file with several names counts once. */
-async function measure(folder: string, w?: Wait): Promise<{ bytes: number; inodes: number }> {
+export async function measureTree(folder: string, w?: Wait): Promise<{ bytes: number; inodes: number }> {
   const seen = new Set<bigint>();
   let bytes = 0;
   let inodes = 0;

@@ -20,6 +20,7 @@ export interface BuildHost {
   /** Throws `not_found` for a name that was not offered. */
   files(name: string): FileSource;
   secret(id: string, w?: Wait): Promise<Uint8Array | undefined>;
+  /** A new connection to an ssh agent. Throws `not_found` for an id that was not offered. */
   agent(id: string, w?: Wait): Promise<ByteChannel>;
   credentials(host: string, scopes: readonly string[], w?: Wait): Promise<Credential | undefined>;
   blobs(store: string): BlobReader;

@@ -1,11 +1,13 @@
 import { canonicalJson, type Clock, type Json, type Random } from '../base/index.ts';
 import { digestOf } from '../blob/index.ts';
-import type { Process, StepMount } from '../exec/index.ts';
-import type { ExecOp } from '../graph/index.ts';
+import type { Process } from '../exec/index.ts';
+import type { ExecOp, OpMount } from '../graph/index.ts';
 import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
 import { workerError } from './errors.ts';
 import type { LayerService } from './layer-service.ts';
+import { openMounts, rootOf } from './mounts/open-mounts.ts';
+import { PlatformCheck } from './platform-check.ts';
 import type { Ref } from './ref.ts';
 import type { Session } from './session.ts';
 import type { Stage } from './stage.ts';
@@ -21,23 +23,35 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
   readonly #stage: Stage;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #platforms: PlatformCheck;
 
-  constructor(o: { layers: LayerService; fetchFor: FetchFor; stage: Stage; clock: Clock; random: Random }) {
+  constructor(o: {
+    layers: LayerService;
+    fetchFor: FetchFor;
+    stage: Stage;
+    clock: Clock;
+    random: Random;
+    scratch: string;
+  }) {
     this.#layers = o.layers;
     this.#fetchFor = o.fetchFor;
     this.#stage = o.stage;
     this.#clock = o.clock;
     this.#random = o.random;
+    this.#platforms = new PlatformCheck(o);
   }
 
   /** Everything of the op but the proxies and the limits. What is not allowed is refused here, cached or not. The root goes by its recipe; what is only read, by content too. */
   async cacheKey(op: ExecOp, context: StepContext<Session>): Promise<CacheKey> {
     checkEntitled(op, context.host.allow);
     const { proxyEnv: _proxies, resources: _limits, cgroupParent: _parent, ...identity } = op;
+    const root = rootOf(op);
     const inputs: InputKey[] = context.vertex.inputs.map((_, input) => {
       const mounts = op.mounts.filter((mount) => 'input' in mount && mount.input === input);
-      const readOnly = mounts.length > 0 && mounts.every((mount) => mount.type === 'bind' && mount.readonly);
-      if (!readOnly) return { by: 'recipe' };
+      // What is written to and kept goes by its recipe; all else has no effect but by what is read of it.
+      const isRead = (mount: OpMount): boolean =>
+        mount.type === 'cache' || (mount.type === 'bind' && mount !== root && mount.output === undefined);
+      if (mounts.length === 0 || !mounts.every(isRead)) return { by: 'recipe' };
       const paths = mounts.map((mount) => ('source' in mount ? (mount.source ?? '/') : '/'));
       return { by: 'recipe-then-content', select: { selections: [{ paths, follow: true }] } };
     });
@@ -46,16 +60,27 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
 
   async run(op: ExecOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
     const access = accessOf(context, this.#fetchFor);
-    const mounts = mountsOf(op);
-    const root = await this.#layers.stacked(inputs[0], access);
+    const { host } = context.host;
+    await this.#platforms.check(op.platform, { signal: context.signal });
+    const rootMount = rootOf(op);
+    const root = await this.#layers.stacked(inputs[rootMount?.input ?? 0], access);
     const below = root.layers;
     const user = await findUser(op.user, () => this.#layers.viewOf(root, access));
     const ground = await this.#stage.ground({ signal: context.signal });
     await using active = await this.#stage.prepare(below, access);
+    await using opened = await openMounts(op, inputs, {
+      layers: this.#layers,
+      stage: this.#stage,
+      ground,
+      host,
+      access,
+      note: (text) => context.note(text),
+    });
     const process: Process = {
       id: `step-${this.#random.hex(8)}`,
       args: op.args,
       env: [...op.env, ...(op.proxyEnv ?? [])],
+      secretEnv: opened.secretEnv,
       cwd: op.cwd,
       user,
       hostname: op.hostname ?? DEFAULT_HOSTNAME,
@@ -64,13 +89,15 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       extraHosts: op.extraHosts ?? [],
       ulimits: op.ulimits ?? [],
       shmSize: op.shmSize ?? DEFAULT_SHM,
-      mounts,
+      mounts: opened.mounts,
+      readonlyRoot: rootMount?.readonly,
     };
     const code = await ground.executor.run(process, {
       root: active.mounts,
       io: {
         stdout: (chunk) => context.log('stdout', chunk),
         stderr: (chunk) => context.log('stderr', chunk),
+        connect: (id, w) => host.agent(id, w),
       },
       signal: context.signal,
     });
@@ -80,12 +107,18 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
         `process "${op.args.join(' ')}" did not complete successfully: exit code: ${code}`,
         { remedy: remedyFor(code) },
       );
-    const layer = await this.#stage.commit(active, below, {
-      codec: context.host.codecFor(context.vertex.digest),
-      onProgress: (bytes) => context.progress({ item: 'layer', current: bytes, unit: 'bytes' }),
-      signal: context.signal,
-    });
-    return [{ kind: 'layers', layers: [...below, { diffId: layer, createdAt: this.#clock.now() }] }];
+    const outputs = opened.outputs.map((output) => ({ ...output, first: false }));
+    if (rootMount?.output !== undefined) outputs.push({ output: rootMount.output, active, below, first: true });
+    const results: Ref[] = [];
+    for (const { output, active: written, below: parents, first } of outputs) {
+      const layer = await this.#stage.commit(written, parents, {
+        codec: first ? context.host.codecFor(context.vertex.digest) : undefined,
+        onProgress: (bytes) => context.progress({ item: 'layer', current: bytes, unit: 'bytes' }),
+        signal: context.signal,
+      });
+      results[output] = { kind: 'layers', layers: [...parents, { diffId: layer, createdAt: this.#clock.now() }] };
+    }
+    return results;
   }
 }
 
@@ -97,25 +130,6 @@ function remedyFor(code: number): string {
     return 'The program is not in the image: install it in a step before this one, or check its name and PATH.';
   if (code === 137) return 'It was killed: unless it did so itself, this machine was out of memory.';
   return 'Its output, above, says why. Mend it and build again: the steps before it are kept.';
-}
-
-function mountsOf(op: ExecOp): StepMount[] {
-  const mounts: StepMount[] = [];
-  for (const file of op.files ?? [])
-    mounts.push({
-      type: 'file',
-      target: file.path,
-      content: Buffer.from(file.content),
-      mode: file.mode,
-      uid: 0,
-      gid: 0,
-    });
-  for (const mount of op.mounts) {
-    if (mount.type === 'tmpfs') mounts.push({ type: 'tmpfs', target: mount.target, size: mount.size });
-    else if (!(mount.type === 'bind' && mount.target === '/'))
-      throw workerError('STEP_NOT_SUPPORTED', `mount ${mount.type} on "${mount.target}": not supported yet`);
-  }
-  return mounts;
 }
 
 function checkEntitled(op: ExecOp, allow: ReadonlySet<string>): void {

@@ -3,6 +3,7 @@ export type { BuildHost, ByteChannel, ByteSink, Credential, Sink } from './build
 export { workerError } from './errors.ts';
 export * from './ground/index.ts';
 export type { FoundImage } from './image-source.ts';
+export type { CacheInfo } from './mounts/index.ts';
 export type { FetchProgress, LayerAccess } from './layer-service.ts';
 export {
   blobsOf,

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { hasCode, Lazy, type Database, type Random, type Wait } from '../base/index.ts';
 import { ownProcess, stateOfProcess, type Digest, type ProcessId } from '../blob/index.ts';
 import type { Vertex } from '../graph/index.ts';
-import type { ActiveSnapshot, SnapshotId, Snapshotter } from '../snapshot/index.ts';
+import type { ActiveSnapshot, SnapshotId, Snapshotter, View } from '../snapshot/index.ts';
 import { SharedWork, type Slots } from '../solve/index.ts';
 import { writeLayer, type Codec } from '../tree/index.ts';
 import type { Ground } from './ground/index.ts';
@@ -73,10 +73,23 @@ export class Stage implements AsyncDisposable, Slots {
 
   /** A writable snapshot on top of these layers. */
   async prepare(layers: readonly RefLayer[], access: LayerAccess): Promise<ActiveSnapshot> {
+    return this.#onSnapshot(layers, access, (snapshotter, id) => snapshotter.prepare(id, access));
+  }
+
+  /** These layers, of which there is one at least, as a tree to read. */
+  async view(layers: readonly RefLayer[], access: LayerAccess): Promise<View> {
+    return this.#onSnapshot(layers, access, (snapshotter, id) => snapshotter.view(id ?? '', access));
+  }
+
+  async #onSnapshot<T>(
+    layers: readonly RefLayer[],
+    access: LayerAccess,
+    use: (snapshotter: Snapshotter, id: SnapshotId | undefined) => Promise<T>,
+  ): Promise<T> {
     const { snapshotter } = await this.#ground.get(access);
     for (let tries = 1; ; tries++) {
       try {
-        return await snapshotter.prepare(await this.#snapshotOf(layers, snapshotter, access), access);
+        return await use(snapshotter, await this.#snapshotOf(layers, snapshotter, access));
       } catch (error) {
         if (!hasCode(error, 'SNAPSHOT_NOT_FOUND') || tries === TRIES) throw error;
       }

@@ -30,6 +30,7 @@ import type { GitRunner } from './git/git-runner.ts';
 import { Mirrors } from './git/mirrors.ts';
 import type { Ground, GroundReport } from './ground/index.ts';
 import { ImageFinder, type FoundImage } from './image-source.ts';
+import { CacheService } from './mounts/cache-service.ts';
 import { LayerService, type FetchLayer, type FetchProgress, type LayerAccess } from './layer-service.ts';
 import { localRunner } from './local-runner.ts';
 import { DiffRunner, MergeRunner } from './merge-runner.ts';
@@ -81,6 +82,7 @@ export class Worker implements AsyncDisposable {
   readonly images: ImageStore;
   readonly layers: LayerService;
   readonly stage: Stage;
+  readonly caches: CacheService;
   readonly bases: BaseMaker;
   readonly finder: ImageFinder;
   readonly solver: Solver<Ref, Session>;
@@ -101,6 +103,7 @@ export class Worker implements AsyncDisposable {
     o.database.migrate('worker', MIGRATIONS);
     this.layers = new LayerService(o);
     this.stage = new Stage({ ...o, layers: this.layers });
+    this.caches = new CacheService({ ...o, stage: this.stage });
     this.bases = new BaseMaker({ ...o, settings: o.bases, stage: this.stage });
     this.finder = new ImageFinder(o);
     this.mirrors = new Mirrors(o.mirrors, o);

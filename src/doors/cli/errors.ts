@@ -13,8 +13,13 @@ export const cliError = errorTable({
   OUTPUT_CLOSED: 'cancelled',
   SECRET_MISSING: 'not_found',
   SECRET_UNREADABLE: 'denied',
+  SECRET_TOO_LARGE: 'invalid',
+  AGENT_ABSENT: 'not_found',
   AGENT_UNREACHABLE: 'unavailable',
   CACHE_UNSUPPORTED: 'unsupported',
+  SSH_KEY_MISSING: 'not_found',
+  SSH_KEY_UNREADABLE: 'denied',
+  SSH_KEY_INVALID: 'invalid',
   STORE_DAMAGED: 'failed',
   INTERRUPTED: 'cancelled',
 });

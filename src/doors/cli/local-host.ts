@@ -1,7 +1,5 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
-import { hasErrno, messageOf, type Random } from '../../base/index.ts';
+import { CodedError, hasErrno, messageOf, reasonOf, type Random } from '../../base/index.ts';
 import type { BlobReader } from '../../blob/index.ts';
 import { engineError, fileSink } from '../../engine/index.ts';
 import type { CredentialLookup } from '../../registry/index.ts';
@@ -9,15 +7,15 @@ import type { FileSource } from '../../tree/index.ts';
 import type { BuildHost, ByteChannel, Sink } from '../../worker/index.ts';
 import { cliError } from './errors.ts';
 import type { SinkPlace } from './parse/output.ts';
-import type { SecretSource } from './parse/secret.ts';
+import { MAX_SECRET, tooLarge, type AgentSource, type SecretSource } from './parse/secret.ts';
 import { stdoutSink } from './stdout-sink.ts';
 
 /** What this process offers to a build: its files, secrets, agents, logins and the places that output goes to. */
 export function localHost(o: {
   files: ReadonlyMap<string, FileSource>;
   secrets: ReadonlyMap<string, SecretSource>;
-  /** Sockets of ssh agents, by id. */
-  agents: ReadonlyMap<string, string>;
+  /** By id. */
+  agents: ReadonlyMap<string, AgentSource>;
   sinks: ReadonlyMap<string, SinkPlace>;
   blobs?: ReadonlyMap<string, BlobReader> | undefined;
   credentials: CredentialLookup;
@@ -36,9 +34,9 @@ export function localHost(o: {
       return source && readSecret(id, source, o.env);
     },
     agent: async (id) => {
-      const socket = o.agents.get(id);
-      if (socket === undefined) throw absent(`ssh agent "${id}"`);
-      return connectAgent(id, socket);
+      const source = o.agents.get(id);
+      if (source === undefined) throw cliError('AGENT_ABSENT', `use ssh agent "${id}": it was not given to this build`);
+      return connectAgent(id, source);
     },
     credentials: hostCredentials(o.credentials),
     blobs: (name) => {
@@ -79,27 +77,28 @@ function readSecret(
     return value === undefined ? undefined : Buffer.from(value);
   }
   try {
-    return readFileSync(source.file);
+    const content = readFileSync(source.file);
+    if (content.length > MAX_SECRET) throw tooLarge(id, source.file);
+    return content;
   } catch (error) {
     if (hasErrno(error, 'ENOENT')) return undefined;
+    if (error instanceof CodedError) throw error;
     throw cliError('SECRET_UNREADABLE', `read secret "${id}" from "${source.file}": ${messageOf(error)}`, {
       cause: error,
     });
   }
 }
 
-async function connectAgent(id: string, path: string): Promise<ByteChannel> {
-  const socket = connect({ path });
+async function connectAgent(id: string, source: AgentSource): Promise<ByteChannel> {
+  const { agentChannel } = await import('./agent/agent-channel.ts');
+  if ('keys' in source) return agentChannel((await import('./agent/key-agent.ts')).keyAgent(source.keys));
+  const { socketAgent } = await import('./agent/socket-agent.ts');
   try {
-    await once(socket, 'connect');
+    return await socketAgent(source.socket);
   } catch (error) {
-    socket.destroy();
-    throw cliError('AGENT_UNREACHABLE', `reach ssh agent "${id}" at "${path}": ${messageOf(error)}`, { cause: error });
+    throw cliError('AGENT_UNREACHABLE', `reach ssh agent "${id}" at "${source.socket}": ${reasonOf(error)}`, {
+      cause: error,
+      remedy: 'Start an ssh-agent and name its socket: --ssh ID=SOCKET.',
+    });
   }
-  return {
-    readable: socket,
-    write: (chunk) =>
-      new Promise((resolve, reject) => socket.write(chunk, (error) => (error ? reject(error) : resolve()))),
-    [Symbol.asyncDispose]: async () => void socket.destroy(),
-  };
 }

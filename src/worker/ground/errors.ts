@@ -5,4 +5,5 @@ export const groundError = errorTable({
   KEEPER_FAILED: 'failed',
   KEEPER_LOST: 'unavailable',
   KEEPER_PROTOCOL: 'internal',
+  CONNECTION_REFUSED: 'unavailable',
 });

@@ -1,6 +1,7 @@
 import type { Wait } from '../../base/index.ts';
 import type { Executor } from '../../exec/index.ts';
 import type { Snapshotter } from '../../snapshot/index.ts';
+import type { CacheMounts } from '../mounts/cache-mounts.ts';
 
 /** What a ground is made of and what it cannot offer, for people and for `doctor`. */
 export interface GroundReport {
@@ -20,6 +21,7 @@ export interface Ground extends AsyncDisposable {
   readonly name: string;
   readonly snapshotter: Snapshotter;
   readonly executor: Executor;
+  readonly caches: CacheMounts;
   readonly report: GroundReport;
   /** There is one root for all steps: one runs at a time, and it costs less when those of one stage follow each other. */
   readonly oneRoot?: boolean | undefined;

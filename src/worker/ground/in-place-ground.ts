@@ -4,6 +4,7 @@ import type { Clock, Database, Random, Wait } from '../../base/index.ts';
 import { createInPlaceExecutor, inPlaceHindrance } from '../../exec/index.ts';
 import { CopySnapshotter, guardedHere, InPlaceSnapshotter } from '../../snapshot/index.ts';
 import { groundError } from './errors.ts';
+import { CacheFolders } from '../mounts/cache-folders.ts';
 import type { Ground } from './ground.ts';
 
 /** Grounds without mounts and namespaces. */
@@ -91,14 +92,17 @@ function groundOf(
 ): Ground {
   const { o, how } = c;
   const executor = createInPlaceExecutor({ folder: join(o.folder, 'steps'), step: o.step, how, random: o.random });
+  const caches = new CacheFolders({ ...o, folder: join(o.folder, 'caches'), idMapStamp: 'root' });
   const { lacks } = executor.report;
   return {
     name: `root ${snapshotter.name} ${how}`,
     snapshotter,
     executor,
+    caches,
     report: { as: 'root', ids: 'root', snapshotter: snapshotter.name, executor: how, lacks },
     oneRoot: c.oneRoot,
-    recover: async (w) => (snapshotter instanceof CopySnapshotter ? snapshotter.recover(w) : 0),
+    recover: async (w) =>
+      (await caches.recover(w)) + (snapshotter instanceof CopySnapshotter ? await snapshotter.recover(w) : 0),
     [Symbol.asyncDispose]: async () => {
       await executor[Symbol.asyncDispose]();
       await c.close();

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock, Database, Random, Wait } from '../../base/index.ts';
 import { createExecutor, recoverExecutors, type ExecutorName } from '../../exec/index.ts';
 import { CopySnapshotter, OverlaySnapshotter, probeOverlay, type StoredSnapshotter } from '../../snapshot/index.ts';
+import { CacheFolders } from '../mounts/cache-folders.ts';
 import type { Ground, GroundReport } from './ground.ts';
 
 export interface LocalGroundOptions {
@@ -39,8 +40,11 @@ export async function openLocalGround(o: LocalGroundOptions & Wait): Promise<Gro
     lacks.push(`Snapshots are whole copies, which is slower and takes more space: ${probed.reason}.`);
   }
   const stateFolder = join(o.folder, 'exec');
-  const recover = async (w: Wait): Promise<number> =>
-    recoverExecutors(stateFolder).length + (await snapshotter.recover(w));
+  const caches = new CacheFolders({ ...o, folder: join(o.folder, 'caches'), idMapStamp: ids.map });
+  const recover = async (w: Wait): Promise<number> => {
+    const given = recoverExecutors(stateFolder).length + (await caches.recover(w));
+    return given + (await snapshotter.recover(w));
+  };
   try {
     await recover(o);
     const executor = await createExecutor({
@@ -62,6 +66,7 @@ export async function openLocalGround(o: LocalGroundOptions & Wait): Promise<Gro
       name: `${report.as} ${report.snapshotter} ${report.executor}`,
       snapshotter,
       executor,
+      caches,
       report,
       recover: (w = {}) => recover(w),
       [Symbol.asyncDispose]: async () => {

@@ -17,6 +17,7 @@ import type { PlainGround, PlainSettings } from './in-place-ground.ts';
 import type { OpenAnswer, OpenParams } from './keeper.ts';
 import { openLocalGround } from './local-ground.ts';
 import { findIdMaps, startInNamespaces, type IdMaps } from './namespaces.ts';
+import { RemoteCaches } from './remote-caches.ts';
 import { RemoteExecutor } from './remote-executor.ts';
 import { RemoteSnapshotter } from './remote-snapshotter.ts';
 
@@ -133,6 +134,7 @@ export async function openKeeper(
       pid: child.pid ?? 0,
       snapshotter: new RemoteSnapshotter(asker, report.snapshotter),
       executor: new RemoteExecutor(asker, answer.executor),
+      caches: new RemoteCaches(asker),
       recover: async (w) => (await asker.ask('recover', {}, w)) as number,
       [Symbol.asyncDispose]: close,
     };

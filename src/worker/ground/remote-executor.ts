@@ -1,11 +1,20 @@
-import type { Wait } from '../../base/index.ts';
+import { messageOf, type Wait } from '../../base/index.ts';
 import type { Executor, ExecutorReport, Process, ProcessIo } from '../../exec/index.ts';
 import type { Mount } from '../../tree/index.ts';
 import type { Asker } from './asker.ts';
+import { parsePayload } from './link.ts';
 import { packProcess } from './wire.ts';
 
 export const STDOUT = 1;
 export const STDERR = 2;
+/** JSON of a `Knock`: the process has connected to one of its sockets. */
+export const KNOCK = 3;
+
+/** A connection that the keeper holds until `connect` is asked with its number, or `refuse`. */
+export interface Knock {
+  readonly number: number;
+  readonly name: string;
+}
 
 type Running = Executor['running'];
 /** A process to run beside a running one. */
@@ -36,8 +45,29 @@ export class RemoteExecutor implements Executor {
 
   async #stream(method: string, params: unknown, o: { io: ProcessIo } & Wait): Promise<number> {
     const { io, signal } = o;
-    const onData = (stream: number, chunk: Uint8Array): void | Promise<void> =>
-      stream === STDERR ? io.stderr(chunk) : io.stdout(chunk);
-    return (await this.#asker.ask(method, params, { signal, upload: io.stdin, onData })) as number;
+    const ending = new AbortController();
+    const onData = (stream: number, chunk: Uint8Array): void | Promise<void> => {
+      if (stream === STDERR) return io.stderr(chunk);
+      if (stream !== KNOCK) return io.stdout(chunk);
+      void this.#connect(parsePayload(chunk) as Knock, { io, signal: ending.signal });
+    };
+    try {
+      return (await this.#asker.ask(method, params, { signal, upload: io.stdin, onData })) as number;
+    } finally {
+      ending.abort();
+    }
+  }
+
+  async #connect({ number, name }: Knock, o: { io: ProcessIo; signal: AbortSignal }): Promise<void> {
+    const { io, signal } = o;
+    try {
+      if (!io.connect) throw new Error('nothing was offered');
+      await using channel = await io.connect(name, { signal });
+      const onData = (_: number, chunk: Uint8Array): Promise<void> => channel.write(chunk);
+      await this.#asker.ask('connect', { number }, { signal, upload: channel.readable, onData });
+    } catch (error) {
+      if (!signal.aborted)
+        await this.#asker.ask('refuse', { number, reason: messageOf(error) }, { signal }).catch(() => undefined);
+    }
   }
 }

@@ -1,9 +1,11 @@
+import { unlessCancelled, type Wait } from '../../base/index.ts';
 import type { Entry, FileTree, Mount } from '../../tree/index.ts';
-import type { ProcessIo } from '../../exec/index.ts';
+import type { ProcessIo, StepChannel } from '../../exec/index.ts';
 import type { ActiveSnapshot, SnapshotId, View } from '../../snapshot/index.ts';
 import { groundError } from './errors.ts';
+import type { CacheSpec } from '../mounts/cache-mounts.ts';
 import type { Ground } from './ground.ts';
-import { STDERR, STDOUT, type Joining } from './remote-executor.ts';
+import { KNOCK, STDERR, STDOUT, type Joining, type Knock } from './remote-executor.ts';
 import type { Call, Handler } from './server.ts';
 import { pick, rowOf, unpackProcess, type Runs, type WireProcess } from './wire.ts';
 
@@ -22,6 +24,8 @@ export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>
   const { running } = executor;
   const open = new Map<number, ActiveSnapshot | View>();
   const trees = new Map<SnapshotId, FileTree>();
+  const knocks = new Knocks();
+  const caches = new Map<number, AsyncDisposable>();
   let handles = 0;
 
   const opened = (what: ActiveSnapshot | View): { handle: number; mounts: readonly Mount[] } => {
@@ -82,7 +86,13 @@ export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>
     usage: (p: IdParams, { signal }) => snapshotter.usage(p.id, { signal }),
     recover: (_: unknown, { signal }) => ground.recover({ signal }),
     run: (p: { process: WireProcess; root: readonly Mount[] }, call) =>
-      executor.run(unpackProcess(p.process), { root: p.root, io: ioOf(call), signal: call.signal }),
+      executor.run(unpackProcess(p.process), {
+        root: p.root,
+        io: { ...ioOf(call), connect: (name, w) => knocks.knock(name, { call, ...w }) },
+        signal: call.signal,
+      }),
+    connect: (p: { number: number }, call) => knocks.answer(p.number, call),
+    refuse: async (p: { number: number; reason: string }) => knocks.refuse(p.number, p.reason),
     signal: (p: { id: string; signal: number }, { signal }) => running.signal(p.id, p.signal, { signal }),
     resize: (p: { id: string; size: { columns: number; rows: number } }, { signal }) =>
       running.resize(p.id, p.size, { signal }),
@@ -90,9 +100,25 @@ export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>
     join: (p: { id: string; process: Joining }, call) =>
       running.join(p.id, p.process, { io: ioOf(call), signal: call.signal }),
   };
+  const { caches: store } = ground;
+  Object.assign(handlers, {
+    cacheTake: async (spec: CacheSpec, { signal, send }: Call) => {
+      const taken = await store.take(spec, { signal, onWait: () => void send(Buffer.from('waiting')) });
+      const handle = ++handles;
+      caches.set(handle, taken);
+      return { handle, mounts: taken.mounts };
+    },
+    cacheGive: async (p: { handle: number }) => {
+      const taken = caches.get(p.handle);
+      caches.delete(p.handle);
+      await taken?.[Symbol.asyncDispose]();
+    },
+    cacheList: (_: unknown, { signal }: Call) => store.list({ signal }),
+    cacheRemove: (p: { name: string }, { signal }: Call) => store.remove(p.name, { signal }),
+  } satisfies Record<string, Handler>);
   return Object.assign(handlers, {
     [Symbol.asyncDispose]: async () => {
-      for (const what of open.values()) await what[Symbol.asyncDispose]();
+      for (const what of [...open.values(), ...caches.values()]) await what[Symbol.asyncDispose]();
     },
   });
 }
@@ -104,3 +130,45 @@ function ioOf(call: Call): ProcessIo {
     stdin: call.upload,
   };
 }
+
+/** Connections that processes have made to their sockets and that the engine has not answered yet. */
+class Knocks {
+  readonly #waiting = new Map<number, PromiseWithResolvers<StepChannel>>();
+  #last = 0;
+
+  async knock(name: string, o: { readonly call: Call } & Wait): Promise<StepChannel> {
+    const number = ++this.#last;
+    const waiting = Promise.withResolvers<StepChannel>();
+    this.#waiting.set(number, waiting);
+    try {
+      const knock: Knock = { number, name };
+      if (!(await o.call.send(Buffer.from(JSON.stringify(knock)), KNOCK)))
+        throw groundError('KEEPER_LOST', `connect to "${name}": the engine has given up`);
+      return await unlessCancelled(waiting.promise, o);
+    } finally {
+      this.#waiting.delete(number);
+    }
+  }
+
+  /** Lasts as long as the connection. */
+  async answer(number: number, call: Call): Promise<void> {
+    const waiting = this.#waiting.get(number);
+    if (!waiting) return;
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    call.signal.addEventListener('abort', () => end(), { once: true });
+    waiting.resolve({
+      readable: call.upload ?? nothing(),
+      write: async (chunk) => {
+        if (!(await call.send(chunk))) throw groundError('KEEPER_LOST', 'write to the engine: it has given up');
+      },
+      [Symbol.asyncDispose]: async () => end(),
+    });
+    await ended;
+  }
+
+  refuse(number: number, reason: string): void {
+    this.#waiting.get(number)?.reject(groundError('CONNECTION_REFUSED', reason));
+  }
+}
+
+async function* nothing(): AsyncIterable<Uint8Array> {}

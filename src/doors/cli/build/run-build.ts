@@ -25,7 +25,7 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
   const planned = planBuild(flags, { ...io, stdoutIsTerminal: io.stdout.isTerminal, insecure: settings.insecure });
   const secrets = new Map(flags.secret.map((text) => secretOf(text, io)).map(({ id, source }) => [id, source]));
   for (const [id, source] of secrets) checkSecret(id, source);
-  const agents = new Map(flags.ssh.map((text) => agentOf(text, io)).map(({ id, socket }) => [id, socket]));
+  const agents = new Map(flags.ssh.map((text) => agentOf(text, io)).map(({ id, source }) => [id, source]));
   using renderer = createRenderer(mode, io.stderr, {
     clock: io.clock,
     style: io.errStyle,

@@ -61,7 +61,7 @@ export const command: CliCommand = {
       )
       .optionsGroup(GROUPS.offer)
       .option('--secret <id=name,src=file>', 'a secret for RUN --mount=type=secret; or env=VARIABLE', list, [])
-      .option('--ssh <id[=socket]>', 'an ssh agent for RUN --mount=type=ssh', list, [])
+      .option('--ssh <id[=socket|keys]>', 'an ssh agent, or one made of key files, for RUN --mount=type=ssh', list, [])
       .option('--allow <entitlement>', 'grant network.host or security.insecure', list, []);
     registryOptions(command)
       .optionsGroup(GROUPS.base)

@@ -1,4 +1,4 @@
-import { plural, shortSize } from '../print/units.ts';
+import { ageText, plural, shortSize } from '../print/units.ts';
 import { bytesOf, durationOf } from '../parse/values.ts';
 import { jsonText } from '../print/table.ts';
 import type { CliCommand } from '../program.ts';
@@ -14,17 +14,19 @@ interface Flags {
 }
 
 export const command: CliCommand = {
-  about: 'Gives back space: what no image and no cached step needs, and the cached steps that the flags name.',
+  about:
+    'Gives back space: what no image and no cached step needs, and the cached steps and cache mounts of RUN lines that the flags name.',
   examples: [
     ['strake prune', 'what no image and no cached step needs'],
     ['strake prune --older-than 7d --keep 10g', 'steps not used for a week, and more until 10 GB are left'],
     ['strake prune --all', 'everything but images that have a name'],
+    ['strake prune --all --dry-run', 'what that would be, with every cache mount'],
   ],
   define(command, run) {
     command
-      .option('-a, --all', 'every cached step, and every image without a name')
-      .option('--older-than <span>', 'cached steps that were not used for so long, as 7d or 24h')
-      .option('--keep <size>', 'the least recently used steps, until so much is left, as 10g')
+      .option('-a, --all', 'every cached step and cache mount, and every image without a name')
+      .option('--older-than <span>', 'cached steps and cache mounts that were not used for so long, as 7d or 24h')
+      .option('--keep <size>', 'the least recently used steps and cache mounts, until so much is left, as 10g')
       .option('--images', 'also images without a name')
       .option('--dry-run', 'only say what would go')
       .option('--format <format>', 'table or json', 'table')
@@ -44,8 +46,10 @@ export const command: CliCommand = {
             return;
           }
           const would = flags.dryRun ? 'Would give back' : 'Gave back';
+          for (const { id, bytes, usedAt } of report.caches)
+            io.stdout.write(`cache mount "${id}": ${shortSize(bytes)}, last used ${ageText(usedAt, io.clock.now())}\n`);
           io.stdout.write(
-            `${would} ${shortSize(report.bytes)}: ${plural(report.results, 'cached step')}, ${plural(report.images.length, 'image')}, ${plural(report.blobs, 'blob')}, ${plural(report.snapshots, 'snapshot')}${report.repositories === 0 ? '' : `, ${plural(report.repositories, 'git mirror')}`}.\n`,
+            `${would} ${shortSize(report.bytes)}: ${plural(report.results, 'cached step')}, ${plural(report.images.length, 'image')}, ${plural(report.blobs, 'blob')}, ${plural(report.snapshots, 'snapshot')}${report.repositories === 0 ? '' : `, ${plural(report.repositories, 'git mirror')}`}${report.caches.length === 0 ? '' : `, ${plural(report.caches.length, 'cache mount')}`}.\n`,
           );
         }),
       );

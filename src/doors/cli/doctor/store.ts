@@ -40,12 +40,12 @@ export async function storeSection(engine: Engine, w: Wait): Promise<Section> {
     },
   ];
   try {
-    const { blobs, blobBytes, snapshots, snapshotBytes, repositories, repositoryBytes, images } =
+    const { blobs, blobBytes, snapshots, snapshotBytes, repositories, repositoryBytes, caches, cacheBytes, images } =
       await engine.store.usage(w);
     findings.push({
       name: 'content',
       state: 'ok',
-      text: `${plural(images, 'image')}; ${plural(blobs, 'blob')}, ${shortSize(blobBytes)}; ${plural(snapshots, 'snapshot')}, ${shortSize(snapshotBytes)}${repositories === 0 ? '' : `; ${plural(repositories, 'git mirror')}, ${shortSize(repositoryBytes)}`}`,
+      text: `${plural(images, 'image')}; ${plural(blobs, 'blob')}, ${shortSize(blobBytes)}; ${plural(snapshots, 'snapshot')}, ${shortSize(snapshotBytes)}${repositories === 0 ? '' : `; ${plural(repositories, 'git mirror')}, ${shortSize(repositoryBytes)}`}${caches === 0 ? '' : `; ${plural(caches, 'cache mount')}, ${shortSize(cacheBytes)}`}`,
     });
   } catch (error) {
     findings.push({ name: 'content', state: 'lacking', text: messageOf(error) });

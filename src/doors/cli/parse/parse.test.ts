@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import * as fc from 'fast-check';
-import { hasCode } from '../../../base/index.ts';
+import { hasCode, systemRandom, tempFolder } from '../../../base/index.ts';
 import { annotationKey, annotationsOf } from './annotation.ts';
 import { compressionOf } from './compression.ts';
 import { csvFields, csvLine, csvPairs } from './csv.ts';
@@ -143,11 +149,41 @@ suite('secrets and agents', () => {
     refuses(() => secretOf('id=a,mode=1', o), /"mode=1" is not known/);
   });
 
-  test('agents by id', () => {
-    assert.deepEqual(agentOf('default', o), { id: 'default', socket: '/run/agent' });
-    assert.deepEqual(agentOf('github=sock', o), { id: 'github', socket: '/project/sock' });
-    refuses(() => agentOf('default', { ...o, env: {} }), /SSH_AUTH_SOCK is not set/);
-    refuses(() => agentOf('a=k1,k2', o), /several keys are not supported/);
+  test('agents by id: sockets and keys', async () => {
+    using folder = tempFolder(tmpdir(), systemRandom);
+    const socket = join(folder.path, 'agent');
+    const server = createServer().listen(socket);
+    await once(server, 'listening');
+    const here = { cwd: folder.path, env: { SSH_AUTH_SOCK: socket } };
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeFileSync(join(folder.path, 'key'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    writeFileSync(join(folder.path, 'none'), 'nothing');
+    const locked = { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' } as const;
+    writeFileSync(join(folder.path, 'locked'), privateKey.export(locked));
+    try {
+      assert.deepEqual(agentOf('default', here), { id: 'default', source: { socket } });
+      assert.deepEqual(agentOf('github=agent', here), { id: 'github', source: { socket } });
+      const { id, source } = agentOf('a=key,key', here);
+      assert.equal(id, 'a');
+      assert.equal('keys' in source && source.keys.length, 2);
+      refuses(() => agentOf('default', { ...here, env: {} }), /SSH_AUTH_SOCK is not set/);
+      refuses(() => agentOf('a=', here), /there is no path/);
+      const faults = [
+        ['a=agent,key', 'SSH_KEY_INVALID', /a socket beside others/],
+        ['a=absent', 'SSH_KEY_MISSING', /absent/],
+        ['a=none', 'SSH_KEY_INVALID', /it is no private key/],
+        ['a=.', 'SSH_KEY_INVALID', /it is no private key/],
+        ['a=locked', 'SSH_KEY_INVALID', /protected by a passphrase/],
+      ] as const;
+      for (const [text, code, message] of faults)
+        assert.throws(
+          () => agentOf(text, here),
+          (error) => hasCode(error, code) && message.test(error.message),
+          text,
+        );
+    } finally {
+      server.close();
+    }
   });
 });
 

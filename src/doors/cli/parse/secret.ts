@@ -1,7 +1,8 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync, type Stats } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { hasErrno, reasonOf } from '../../../base/index.ts';
+import { KeyFault, readPrivateKey, type SshKey } from '../agent/private-key.ts';
 import { cliError, usage } from '../errors.ts';
 import { csvPairs } from './csv.ts';
 
@@ -51,25 +52,77 @@ export function checkSecret(id: string, source: SecretSource): void {
     const missing = hasErrno(error, 'ENOENT', 'ENOTDIR');
     throw fail(missing ? 'SECRET_MISSING' : 'SECRET_UNREADABLE', reasonOf(error));
   }
-  if (statSync(source.file).isDirectory()) throw fail('SECRET_MISSING', 'it is a folder');
+  const stats = statSync(source.file);
+  if (stats.isDirectory()) throw fail('SECRET_MISSING', 'it is a folder');
+  if (stats.size > MAX_SECRET) throw tooLarge(id, source.file);
 }
 
-/** `default`, `ID` or `ID=SOCKET`: the socket of an ssh agent by id. Without a path it is SSH_AUTH_SOCK's. */
-export function agentOf(text: string, o: Places): { readonly id: string; readonly socket: string } {
+/** As with BuildKit (session/secrets, MaxSecretSize). */
+export const MAX_SECRET: number = 500 << 10;
+
+export function tooLarge(id: string, file: string): Error {
+  return cliError('SECRET_TOO_LARGE', `read secret "${id}" from "${file}": it is larger than 500 kB`, {
+    remedy: 'Secrets are keys and passwords: offer larger files by --build-context and RUN --mount=type=bind.',
+  });
+}
+
+/** What answers as an ssh agent: the agent at a socket, or keys from files. */
+export type AgentSource = { readonly socket: string } | { readonly keys: readonly SshKey[] };
+
+/**
+ * `default`, `ID`, `ID=SOCKET` or `ID=KEYFILE[,KEYFILE…]` (buildx util/buildflags/ssh.go): an ssh agent by id. Without a path it is the one at SSH_AUTH_SOCK. Keys are read now. Throws `SSH_KEY_INVALID`, `SSH_KEY_UNREADABLE`.
+ */
+export function agentOf(text: string, o: Places): { readonly id: string; readonly source: AgentSource } {
   const equals = text.indexOf('=');
   const id = (equals < 0 ? text : text.slice(0, equals)) || 'default';
-  const path = equals < 0 ? o.env['SSH_AUTH_SOCK'] : expandHome(text.slice(equals + 1));
-  if (path === undefined || path === '')
+  const said = equals < 0 ? (o.env['SSH_AUTH_SOCK'] ?? '') : text.slice(equals + 1);
+  if (said === '')
     throw usage(
-      `read --ssh "${text}": SSH_AUTH_SOCK is not set`,
-      'Start an ssh-agent, or name its socket: --ssh default=SOCKET.',
+      `read --ssh "${text}": ${equals < 0 ? 'SSH_AUTH_SOCK is not set' : 'there is no path'}`,
+      'Start an ssh-agent, or name its socket or a key: --ssh default=SOCKET, --ssh default=KEYFILE.',
     );
-  if (path.includes(','))
-    throw usage(
-      `read --ssh "${text}": several keys are not supported`,
-      'Add them to an ssh-agent and name its socket.',
-    );
-  return { id, socket: resolve(o.cwd, path) };
+  const paths = said.split(',').map((path) => resolve(o.cwd, expandHome(path)));
+  const [only] = paths;
+  if (only !== undefined && paths.length === 1 && statOf(only)?.isSocket()) return { id, source: { socket: only } };
+  return { id, source: { keys: paths.map((path) => keyOf(id, path)) } };
+}
+
+/** Larger files are no keys. */
+const LONGEST_KEY = 1 << 20;
+
+function keyOf(id: string, path: string): SshKey {
+  const what = `read the ssh key or agent "${id}" from "${path}"`;
+  const remedy = 'Name the socket of an ssh-agent or the files of private keys: --ssh ID=KEYFILE,KEYFILE.';
+  const stats = statOf(path);
+  if (stats?.isSocket())
+    throw cliError('SSH_KEY_INVALID', `${what}: a socket beside others`, {
+      remedy: 'Give each agent an id of its own.',
+    });
+  if (stats && (!stats.isFile() || stats.size > LONGEST_KEY))
+    throw cliError('SSH_KEY_INVALID', `${what}: it is no private key`, { remedy });
+  try {
+    return readPrivateKey(readFileSync(path, 'latin1'));
+  } catch (error) {
+    if (!(error instanceof KeyFault)) {
+      const missing = hasErrno(error, 'ENOENT', 'ENOTDIR');
+      throw cliError(missing ? 'SSH_KEY_MISSING' : 'SSH_KEY_UNREADABLE', `${what}: ${reasonOf(error)}`, {
+        cause: error,
+        remedy,
+      });
+    }
+    const locked = error.message.includes('passphrase');
+    throw cliError('SSH_KEY_INVALID', `${what}: ${error.message}`, {
+      remedy: locked ? `Add it to an ssh-agent by ssh-add, and give that: --ssh ${id}.` : remedy,
+    });
+  }
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function expandHome(path: string): string {
