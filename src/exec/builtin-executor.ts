@@ -238,7 +238,7 @@ umount -l /old /proc 2>&9 || fail 'leave the old root'
 shift 4
 i=0
 while eval "[ -n \\"\\\${STRAKE_SECRET_$i+x}\\" ]"; do
-  eval "export \\"\\\$STRAKE_SECRET_$i\\"; unset STRAKE_SECRET_$i"
+  eval "export \\"\\$STRAKE_SECRET_$i\\"; unset STRAKE_SECRET_$i"
   i=$((i + 1))
 done
 exec "$@" 9>&-

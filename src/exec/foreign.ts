@@ -87,10 +87,11 @@ export function smallestProgram({ bits, bigEndian = false, number, flags, code }
   const start = headerSize + segmentSize;
   const at = 0x10000;
   const file = Buffer.alloc(start + text.length);
-  const put = (offset: number, size: 2 | 4 | 8, value: number): void => {
-    if (size === 2) bigEndian ? file.writeUInt16BE(value, offset) : file.writeUInt16LE(value, offset);
-    else if (size === 4) bigEndian ? file.writeUInt32BE(value, offset) : file.writeUInt32LE(value, offset);
-    else bigEndian ? file.writeBigUInt64BE(BigInt(value), offset) : file.writeBigUInt64LE(BigInt(value), offset);
+  const put = (offset: number, width: number, value: number): void => {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64LE(BigInt(value));
+    const field = bytes.subarray(0, width);
+    file.set(bigEndian ? field.toReversed() : field, offset);
   };
   const size = wide ? 8 : 4;
   file.set([0x7f, 0x45, 0x4c, 0x46, wide ? 2 : 1, bigEndian ? 2 : 1, 1]);

@@ -13,7 +13,7 @@ import { readPrivateKey } from './private-key.ts';
 import { socketAgent } from './socket-agent.ts';
 import { sshInteger, sshNumber, SshReader, sshString } from './ssh-wire.ts';
 
-const pem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
+const pem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' });
 const KEYS = {
   ed25519: generateKeyPairSync('ed25519').privateKey,
   rsa: generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,

@@ -104,7 +104,7 @@ function keyOf(key: KeyObject, comment: string): SshKey {
             : (flags & 2) !== 0
               ? ['rsa-sha2-256', 'sha256']
               : ['ssh-rsa', 'sha1'];
-        return Buffer.concat([sshString(name as string), sshString(sign(hash, data, key))]);
+        return Buffer.concat([sshString(name), sshString(sign(hash, data, key))]);
       },
     };
   if (crv === 'Ed25519')
