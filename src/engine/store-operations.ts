@@ -45,19 +45,22 @@ export class StoreOperations implements StoreService {
           removed.push(record.imageId);
           if (!o.dryRun) images.remove(record);
         }
+    const { downloads, ...besides } = await this.#pruneSources(o, left);
     const kept = new KeptBlobs(keys, o.dryRun ? forgotten : new Set());
     const gone = new Set(o.dryRun ? removed : []);
     // Where nobody is at work everything unneeded may go. Whoever begins meanwhile has a lease first, and then nothing more goes that could be new to it; nor does what a running build may just have written.
     const alone = this.#leases.count() === 0;
     const swept = await sweep(this.#worker.store, {
       keep: (digest) =>
-        (alone && this.#leases.count() > 0) || kept.has(digest) || (images.isReferenced(digest) && !gone.has(digest)),
+        (alone && this.#leases.count() > 0) ||
+        kept.has(digest) ||
+        (this.#worker.downloads.has(digest) && !downloads.has(digest)) ||
+        (images.isReferenced(digest) && !gone.has(digest)),
       olderThan: alone ? Infinity : this.#clock.now() - HOUR,
       leases: this.#leases,
       dryRun: o.dryRun,
       signal: o.signal,
     });
-    const repositories = await this.#pruneMirrors(o, left);
     const snapshots = await this.#worker.stage.prune({ keep: kept.stacks(), dryRun: o.dryRun, signal: o.signal });
     const cachesGone: CacheInfo[] = [];
     for (const cache of caches)
@@ -67,28 +70,39 @@ export class StoreOperations implements StoreService {
       blobs: swept.digests.length,
       snapshots: snapshots.removed,
       images: removed,
-      repositories: repositories.removed,
+      repositories: besides.mirrors,
       caches: cachesGone.map(({ id, bytes, usedAt }) => ({ id, bytes, usedAt })),
-      bytes: swept.freed + snapshots.bytes + repositories.bytes + cachesGone.reduce((sum, { bytes }) => sum + bytes, 0),
+      bytes: swept.freed + snapshots.bytes + besides.bytes + cachesGone.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
 
-  /** Mirrors of git repositories: by age, then, the least recently used first, until they take no more than `room` bytes. One that is at work stays. */
-  async #pruneMirrors(o: PruneOptions, room: number): Promise<{ removed: number; bytes: number }> {
-    const { mirrors } = this.#worker;
+  /** Mirrors of git repositories and downloads: by age, then, the least recently used first, until they take no more than `room` bytes. A mirror that is at work stays; the blobs of downloads go with the sweep. */
+  async #pruneSources(
+    o: PruneOptions,
+    room: number,
+  ): Promise<{ mirrors: number; bytes: number; downloads: ReadonlySet<Digest> }> {
+    const { mirrors, downloads } = this.#worker;
     const limit = o.all ? Infinity : o.olderThan === undefined ? -Infinity : this.#clock.now() - o.olderThan;
-    const found = await mirrors.list(o);
+    const found = [
+      ...(await mirrors.list(o)).map((mirror) => ({ ...mirror, kind: 'mirror' as const })),
+      ...downloads.list().map((one) => ({ ...one, kind: 'download' as const, bytes: one.size })),
+    ].sort((a, b) => a.usedAt - b.usedAt);
     let rest = found.reduce((sum, { bytes }) => sum + bytes, 0);
+    const forgotten = new Set<Digest>();
     let removed = 0;
-    let bytes = 0;
-    for (const mirror of found) {
-      if (mirror.usedAt >= limit && rest <= room) continue;
-      if (!o.dryRun && !mirrors.remove(mirror.name)) continue;
-      removed += 1;
-      bytes += mirror.bytes;
-      rest -= mirror.bytes;
+    let freed = 0;
+    for (const one of found) {
+      if (one.usedAt >= limit && rest <= room) continue;
+      if (one.kind === 'download') {
+        forgotten.add(one.digest);
+        if (!o.dryRun) downloads.forget(one.digest);
+      } else if (o.dryRun || mirrors.remove(one.name)) {
+        removed += 1;
+        freed += one.bytes;
+      } else continue;
+      rest -= one.bytes;
     }
-    return { removed, bytes };
+    return { mirrors: removed, bytes: freed, downloads: forgotten };
   }
 
   /**

@@ -13,7 +13,7 @@ export interface RefLayer {
   readonly source?: string | undefined;
 }
 
-/** The result of a step: layers on top of each other, or files of the asking side that are no layer (yet). */
+/** The result of a step: layers on top of each other, or files that are no layer (yet): those of the asking side, a download. */
 export type Ref = LayersRef | FilesRef;
 
 export interface LayersRef {

@@ -28,6 +28,8 @@ import { ExecRunner } from './exec-runner.ts';
 import { FileRunner } from './file-runner.ts';
 import type { GitRunner } from './git/git-runner.ts';
 import { Mirrors } from './git/mirrors.ts';
+import { Downloads } from './http/downloads.ts';
+import type { HttpRunner } from './http/http-runner.ts';
 import type { Ground, GroundReport } from './ground/index.ts';
 import { ImageFinder, type FoundImage } from './image-source.ts';
 import { CacheService } from './mounts/cache-service.ts';
@@ -89,11 +91,14 @@ export class Worker implements AsyncDisposable {
   readonly keys: KeyStore;
   /** What is kept of git repositories. */
   readonly mirrors: Mirrors;
+  /** What is kept of the web. */
+  readonly downloads: Downloads;
   readonly #o: WorkerOptions;
   /** What a session's image sources were found to be, by reference and platform. */
   readonly #found = new WeakMap<Session, Map<string, FoundImage>>();
   readonly #clients = new Map<Session, RegistryClient>();
   #git: Promise<GitRunner> | undefined;
+  #http: Promise<HttpRunner> | undefined;
 
   constructor(o: WorkerOptions) {
     this.#o = o;
@@ -107,6 +112,7 @@ export class Worker implements AsyncDisposable {
     this.bases = new BaseMaker({ ...o, settings: o.bases, stage: this.stage });
     this.finder = new ImageFinder(o);
     this.mirrors = new Mirrors(o.mirrors, o);
+    this.downloads = new Downloads(o.database, o.clock);
     this.keys = new KeyStore(o.database, o.clock);
     const shared = {
       ...o,
@@ -142,7 +148,7 @@ export class Worker implements AsyncDisposable {
   async resolve(
     op: SourceOp,
     o: ResolveOptions,
-  ): Promise<{ source: SourceOp; digest?: `${string}:${string}`; config?: Uint8Array; time?: number }> {
+  ): Promise<{ source: SourceOp; digest?: `${string}:${string}`; config?: Uint8Array; time?: number | undefined }> {
     const { source } = op;
     if (source.type === 'image') {
       const found = await this.finder.find(source, {
@@ -177,6 +183,19 @@ export class Worker implements AsyncDisposable {
     if (source.type === 'git') {
       const { time, ...pinned } = await (await this.#gitRunner()).resolve(source, o);
       return { source: { kind: 'source', source: pinned.source }, time };
+    }
+    if (source.type === 'http') {
+      const { session, signal, onNote } = o;
+      const pinned = await (
+        await this.#httpRunner()
+      ).resolve(source, {
+        session,
+        signal,
+        onNote,
+        onBytes: (current, total) =>
+          o.onProgress({ item: 'downloading', current, total, unit: 'bytes', done: current === total }),
+      });
+      return { ...pinned, source: { kind: 'source', source: pinned.source } };
     }
     return { source: op };
   }
@@ -314,6 +333,7 @@ export class Worker implements AsyncDisposable {
     await this.stage[Symbol.asyncDispose]();
     await Promise.all([...this.#clients.values()].map((client) => client[Symbol.asyncDispose]()));
     await this.bases[Symbol.asyncDispose]();
+    await (await this.#http)?.[Symbol.asyncDispose]();
   }
 
   async #sourceKey(op: SourceOp, context: StepContext<Session>): Promise<CacheKey> {
@@ -340,6 +360,8 @@ export class Worker implements AsyncDisposable {
       }
       case 'git':
         return (await this.#gitRunner()).cacheKey(source, context);
+      case 'http':
+        return (await this.#httpRunner()).cacheKey(source, context);
       default:
         throw notSupported(source);
     }
@@ -366,6 +388,8 @@ export class Worker implements AsyncDisposable {
         return [{ kind: 'layers', layers: (await this.#image(source, context)).layers }];
       case 'git':
         return (await this.#gitRunner()).run(source, context);
+      case 'http':
+        return (await this.#httpRunner()).run(source, context);
       default:
         throw notSupported(source);
     }
@@ -375,6 +399,12 @@ export class Worker implements AsyncDisposable {
   #gitRunner(): Promise<GitRunner> {
     return (this.#git ??= import('./git/git-runner.ts').then(
       ({ GitRunner }) => new GitRunner({ ...this.#o, mirrors: this.mirrors }),
+    ));
+  }
+
+  #httpRunner(): Promise<HttpRunner> {
+    return (this.#http ??= import('./http/http-runner.ts').then(
+      ({ HttpRunner }) => new HttpRunner({ store: this.store, downloads: this.downloads }),
     ));
   }
 
