@@ -28,9 +28,9 @@ export async function ask(address: string, o: Asking): Promise<HttpResponse> {
     const next = URL.parse(location, url);
     const what = `download "${redactUrl(first)}"`;
     if (!next || !/^https?:$/.test(next.protocol))
-      throw downloadError('DOWNLOAD_FAILED', `${what}: it leads to what is no web address`);
+      throw downloadError('DOWNLOAD_REDIRECT', `${what}: it leads to what is no web address`);
     if (turn >= MOST_REDIRECTS)
-      throw downloadError('DOWNLOAD_FAILED', `${what}: stopped after ${MOST_REDIRECTS} redirects`, {
+      throw downloadError('DOWNLOAD_REDIRECT', `${what}: stopped after ${MOST_REDIRECTS} redirects`, {
         remedy: 'Check the address.',
       });
     url = next;

@@ -4,5 +4,6 @@ export const downloadError = errorTable({
   DOWNLOAD_FAILED: 'unavailable',
   DOWNLOAD_NOT_FOUND: 'not_found',
   DOWNLOAD_DENIED: 'denied',
+  DOWNLOAD_REDIRECT: 'invalid',
   DOWNLOAD_CHECKSUM: 'invalid',
 });
