@@ -133,6 +133,10 @@ function remedyFor(code: number): string {
 }
 
 function checkEntitled(op: ExecOp, allow: ReadonlySet<string>): void {
+  if (op.resources !== undefined || op.cgroupParent !== undefined)
+    throw workerError('STEP_NOT_SUPPORTED', `run "${op.args.join(' ')}" with limits of its own: not supported yet`, {
+      remedy: 'Leave the limits of resources out, or set them for strake as a whole.',
+    });
   const needs = [
     ...(op.network === 'host' ? ['network.host'] : []),
     ...(op.security === 'insecure' ? ['security.insecure'] : []),

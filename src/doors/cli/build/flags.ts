@@ -36,6 +36,8 @@ export interface BuildFlags {
   readonly allow: readonly string[];
   readonly shmSize?: string | undefined;
   readonly ulimit: readonly string[];
+  readonly call?: string | undefined;
+  readonly check?: boolean | undefined;
   readonly quiet?: boolean | undefined;
   readonly progress?: string | undefined;
 }

@@ -85,7 +85,8 @@ function sinksOf({ outputs, caches }: Planned): ReadonlyMap<string, SinkPlace> {
   return new Map<string, SinkPlace>([...outputs.sinks, ...folders]);
 }
 
-function filesOf(
+/** What the frontend and the steps may read of this side. */
+export function filesOf(
   context: BuildContext,
   named: ReadonlyMap<string, string>,
   { io, settings }: CliContext,
@@ -101,7 +102,7 @@ function filesOf(
 }
 
 /** `--build-context name=…`: images go to the frontend as they are, folders are offered under a name of their own. */
-async function namedContexts(
+export async function namedContexts(
   flags: BuildFlags,
   folderOf: (text: string) => Promise<string>,
 ): Promise<{ options: Record<string, string>; folders: Map<string, string> }> {

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { BuildFlags } from '../build/flags.ts';
+import { callOf } from '../check/call.ts';
 import { collectValues as list } from '../parse/values.ts';
 import { registryOptions, type CliCommand } from '../program.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
@@ -23,6 +24,7 @@ export const command: CliCommand = {
     ['strake build . -o type=oci,dest=app.tar', 'as an archive that other tools read'],
     ['strake build . -o ./out', 'only its files, as a folder'],
     ['strake build https://git.example/app.git#v1.2:docker', 'the folder "docker" of a repository, at a tag'],
+    ['strake build --call outline .', 'the arguments, secrets and agents that it takes'],
     ['SOURCE_DATE_EPOCH=0 strake build . -q', 'the same sources give the same ID, anywhere'],
   ],
   define(command, run) {
@@ -72,12 +74,19 @@ export const command: CliCommand = {
       .option('-o, --output <spec>', 'where it goes; see "strake help outputs"', list, [])
       .option('--push', 'also push it to the registry that its name says')
       .option('--load', 'also load it into a running Docker or Podman')
+      .option('--call <method>', 'answer a question in place of a build: check, outline or targets[,format=json]')
+      .option('--check', 'the same as --call check')
       .option('--iidfile <file>', 'write the image ID to a file')
       .option('--metadata-file <file>', 'write what is known of the result to a file, as JSON')
       .option('-q, --quiet', 'print the image ID only')
       .addOption(new Option('--progress <mode>', 'how progress is shown').choices(PROGRESS_MODES));
     command.action((place: string, flags: BuildFlags) =>
       run(command, async (c) => {
+        const call = callOf(flags);
+        if (call) {
+          const { runCall } = await import('../check/run-call.ts');
+          return runCall(place, flags, { call, c });
+        }
         const { runBuild } = await import('../build/run-build.ts');
         return runBuild(place, flags, c);
       }),

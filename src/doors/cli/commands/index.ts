@@ -13,6 +13,12 @@ export interface CommandEntry {
 /** Every command, in the order of the root help. */
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'build', group: 'Build', summary: 'build an image from a Dockerfile', load: () => import('./build.ts') },
+  {
+    name: 'check',
+    group: 'Build',
+    summary: 'say what could be better in a Dockerfile',
+    load: () => import('./check.ts'),
+  },
   { name: 'run', group: 'Images', summary: 'run an image as a container', load: () => import('./run.ts') },
   { name: 'images', group: 'Images', summary: 'list the images of the local store', load: () => import('./images.ts') },
   {
