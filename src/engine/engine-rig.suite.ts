@@ -50,6 +50,8 @@ export interface BuildOptions {
   readonly secrets?: Readonly<Record<string, string>> | undefined;
   readonly cacheFrom?: BuildRequest['cacheFrom'];
   readonly cacheTo?: BuildRequest['cacheTo'];
+  readonly squash?: boolean | undefined;
+  readonly leaveOut?: readonly string[] | undefined;
   readonly onEvent?: ((event: BuildEvent) => void) | undefined;
 }
 
@@ -203,6 +205,8 @@ function requestOf(o: BuildOptions): BuildRequest & ImageMetadata {
     annotations: o.annotations ?? [],
     cacheFrom: o.cacheFrom,
     cacheTo: o.cacheTo,
+    squash: o.squash,
+    leaveOut: o.leaveOut,
   };
 }
 

@@ -380,6 +380,47 @@ test('mirrors are asked first, by digest and by tag as they may, and fallen thro
   for (const layer of await second.layers()) await bytes(await layer.compressed());
 });
 
+test('a registry that is not to be asked itself: what no mirror has is not there', async () => {
+  await using origin = await registryOf();
+  await using mirrored = await registryOf();
+  const { host } = origin.server;
+  const image = await imageOf([{ a: 'x' }]);
+  await using plain = clientOf();
+  for (const name of [`${mirrored.server.host}/a/b:1`, `${host}/a/b:2`])
+    await plain.client.push(image, parseReference(name));
+  await using world = clientOf({
+    mirrors: (registry) =>
+      registry === host ? [{ host: mirrored.server.host, capabilities: ['pull', 'resolve'] }] : [],
+    mirrorsOnly: (registry) => registry === host,
+  });
+  assert.ok(await world.client.resolve(parseReference(`${host}/a/b:1`)));
+  await assert.rejects(
+    world.client.resolve(parseReference(`${host}/a/b:2`)),
+    (error) => hasCode(error, 'MIRRORS_FAILED') && /no such tag/.test(error.message),
+  );
+  assert.ok(
+    await world.client.resolve(parseReference(`${mirrored.server.host}/a/b:1`)),
+    'one without mirrors is asked',
+  );
+});
+
+test('whether pushing is allowed is known without pushing, and nothing is left behind', async () => {
+  await using registry = await registryOf();
+  await using proxy = await FaultProxy.listen(registry.server.url);
+  await using world = clientOf();
+  const name = { registry: proxy.host, repository: 'a/b' };
+  await world.client.checkPush(name);
+  const [opened, cancelled] = proxy.seen.filter(({ path }) => path.includes('/uploads/'));
+  assert.deepEqual([opened?.method, cancelled?.method], ['POST', 'DELETE']);
+  await using readable = await registryOf({
+    access: { kind: 'token', check: () => true, allow: (_user, _repository, action) => action === 'pull' },
+  });
+  await assert.rejects(
+    world.client.checkPush({ registry: readable.server.host, repository: 'a/b' }),
+    (error) => hasCode(error, 'REGISTRY_UNAUTHORIZED', 'REGISTRY_DENIED') && /push to ".*\/a\/b"/.test(error.message),
+  );
+});
+
 test('tags come page after page', async () => {
   await using registry = await registryOf();
   await using world = clientOf();

@@ -331,7 +331,13 @@ test('TLS: untrusted is told with the remedy, certs.d trusts, insecure trusts, a
     );
     assert.equal(await read({ insecure: [host] }), 'hello');
     assert.equal(await read({ insecure: ['127.0.0.1'] }), 'hello');
+    assert.equal(await read({ insecure: ['*'] }), 'hello');
+    assert.equal(await read({ skipVerify: [host] }), 'hello');
+    assert.equal(await read({ skipVerify: ['*'] }), 'hello');
     assert.equal(await read({ ca: [pem('ca.crt')] }), 'hello');
+    const own = { ca: [pem('ca.crt')] };
+    assert.equal(await read({ certificates: (at: string) => (at === host ? own : {}) }), 'hello');
+    await assert.rejects(read({ certificates: () => ({}) }), (error) => hasCode(error, 'REGISTRY_TLS'));
     mkdirSync(join(folder, host));
     copyFileSync(join(import.meta.dirname, '../base/testdata/tls/ca.crt'), join(folder, host, 'ca.crt'));
     assert.equal(await read({ certificateFolders: [join(folder, 'none'), folder] }), 'hello');

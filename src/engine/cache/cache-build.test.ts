@@ -258,3 +258,19 @@ test('a base in another registry is part of the cache', async () => {
   const run = await third.build({ Dockerfile: `FROM ${registry.server.host}/app:1\nRUN cat /x\n` });
   assert.equal(run.log, 'xy\n');
 });
+
+test('what is older than asked for is not used', async () => {
+  await using registry = await registryOf();
+  const ref = `${registry.server.host}/cache`;
+  await using here = await EngineRig.open();
+  const before = Date.now();
+  done(await here.build(FILES, { cacheTo: [{ type: 'registry', ref, mode: 'max' }] }));
+  const ran = async (notBefore: number): Promise<number> => {
+    await using there = await EngineRig.open();
+    const built = await there.build(FILES, { cacheFrom: [{ type: 'registry', ref, notBefore }] });
+    assert.deepEqual([built.error, built.warnings], [undefined, []]);
+    return built.ran.length;
+  };
+  assert.equal(await ran(before - 60_000), 0);
+  assert.equal(await ran(before + 3_600_000), 5);
+});
