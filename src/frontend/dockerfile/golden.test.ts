@@ -27,8 +27,10 @@ function stepOf({ op, label }: Vertex): object {
   const { name, place } = label;
   const lines = place === undefined ? {} : { lines: `${place.line}-${place.endLine ?? place.line}` };
   if (op.kind === 'exec') {
-    const { args, env, cwd, user, files } = op;
-    return { name, ...lines, args, env, cwd, user, files };
+    const { args, env, cwd, user, files, network, security } = op;
+    const mounts = op.mounts.length > 1 ? op.mounts.slice(1) : undefined;
+    const limits = network === 'default' && security === 'sandbox' ? {} : { network, security };
+    return { name, ...lines, args, env, cwd, user, files, mounts, ...limits };
   }
   if (op.kind === 'file') return { name, ...lines, actions: op.actions };
   return { name, ...lines, ...op };

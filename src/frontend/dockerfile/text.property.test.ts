@@ -4,10 +4,11 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { CodedError } from '../../base/index.ts';
 import { expand } from './expand.ts';
-import { planText } from './fake-host.suite.ts';
+import { amd64, FakeHost, planText } from './fake-host.suite.ts';
 import { trimPrefix, trimSuffix } from './glob.ts';
 import { programOf } from './instructions.ts';
 import { parseDockerfile } from './parser.ts';
+import { dockerfileFrontend } from './plan.ts';
 import { SourceText } from './text.ts';
 
 const testdata = new URL('testdata/', import.meta.url);
@@ -18,7 +19,7 @@ const real = readdirSync(testdata)
 /** Pieces that matter to the parser, to be strung together. */
 const piece = fc.oneof(
   fc.constantFrom(
-    ...'FROM a|from a AS b|RUN |COPY |ADD |ENV |ARG |ONBUILD |HEALTHCHECK CMD |LABEL |EXPOSE |--from=|--mount=type=|--|<<EOF|<<-"E"|EOF|# escape=`|# syntax=x|\\|`|"|\'|[|]|["a"]|${a:-|}|$|${x#*|=| |\t|\n|\r\n|\u00a0|\ufeff|#'.split(
+    ...'FROM a|from a AS b|RUN |COPY |ADD |ENV |ARG |ONBUILD |HEALTHCHECK CMD |LABEL |EXPOSE |--from=|--mount=type=|cache,target=/a|secret,id=a,env=B|ssh|from=a,|--link|--parents |--exclude=*|--chmod=u+x |--checksum=|https://h/x|https://h/x.git#v:d|a/./b|--|# check=error=true;skip=all|<<EOF|<<-"E"|EOF|# escape=`|# syntax=x|\\|`|"|\'|[|]|["a"]|${a:-|}|$|${x#*|=| |\t|\n|\r\n|\u00a0|\ufeff|#'.split(
       '|',
     ),
   ),
@@ -84,6 +85,28 @@ test('planning throws nothing but coded errors, on mutated real files', async ()
         assert.ok(error instanceof CodedError, error instanceof Error ? (error.stack ?? '') : String(error));
         assert.notEqual(error.kind, 'internal');
       }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('a check answers on any text, and an outline throws nothing but coded errors', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(mutated, dockerfile), async (text) => {
+      const options = { requestid: 'frontend.lint' };
+      const host = new FakeHost({ files: { dockerfile: { Dockerfile: text }, context: {} } });
+      const ask = (requestid: string): ReturnType<typeof dockerfileFrontend> =>
+        dockerfileFrontend({ options: { ...options, requestid }, platforms: [amd64], buildPlatform: amd64 }, host);
+      for (const requestid of ['frontend.lint', 'frontend.outline', 'frontend.targets'])
+        try {
+          const { metadata } = await ask(requestid);
+          JSON.parse(Buffer.from(metadata.get('result.json') ?? '').toString());
+        } catch (error) {
+          assert.ok(error instanceof CodedError && error.kind !== 'internal', String(error));
+          // What cannot be read at all, and who is to read it, comes before any check.
+          if (requestid === 'frontend.lint')
+            assert.ok(['DOCKERFILE_EMPTY', 'DOCKERFILE_NOT_SUPPORTED_YET'].includes(error.code), error.message);
+        }
     }),
     { numRuns: 200 },
   );

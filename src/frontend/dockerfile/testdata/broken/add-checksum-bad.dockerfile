@@ -1,0 +1,2 @@
+FROM debian
+ADD --checksum=sha1:00 https://h/a /a

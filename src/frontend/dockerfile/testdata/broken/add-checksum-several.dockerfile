@@ -1,0 +1,2 @@
+FROM debian
+ADD --checksum=sha256:00 https://h/a https://h/b /x/

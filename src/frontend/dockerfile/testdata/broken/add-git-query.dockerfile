@@ -1,0 +1,2 @@
+FROM debian
+ADD https://h/a.git?depth=1 /a

@@ -1,0 +1,2 @@
+FROM debian
+COPY --chmod=77777 x y

@@ -1,0 +1,3 @@
+FROM debian
+ARG s=a
+COPY --from=$s x y

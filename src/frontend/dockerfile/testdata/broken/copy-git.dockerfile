@@ -1,0 +1,2 @@
+FROM debian
+COPY git@h:a.git /a

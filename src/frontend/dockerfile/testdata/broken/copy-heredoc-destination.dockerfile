@@ -1,0 +1,3 @@
+FROM debian
+COPY x <<EOF
+EOF

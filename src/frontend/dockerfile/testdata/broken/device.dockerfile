@@ -1,0 +1,2 @@
+FROM debian
+RUN --device=vendor.example/gpu x

@@ -1,0 +1,2 @@
+ARG tag=${NONE:?no tag}
+FROM debian:$tag

@@ -1,0 +1,2 @@
+FROM debian
+EXPOSE 99999

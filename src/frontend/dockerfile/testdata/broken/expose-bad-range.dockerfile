@@ -1,0 +1,2 @@
+FROM debian
+EXPOSE 90-80

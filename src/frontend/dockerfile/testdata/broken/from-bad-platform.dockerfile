@@ -1,0 +1,1 @@
+FROM --platform=linux/vax/11/780/x debian

@@ -1,0 +1,2 @@
+FROM debian
+HEALTHCHECK --interval=1us CMD x

@@ -1,0 +1,3 @@
+FROM debian
+ONBUILD RUN <<EOF
+x

@@ -1,0 +1,4 @@
+FROM debian
+RUN <<A cat <<B
+A
+x

@@ -1,0 +1,3 @@
+FROM debian
+ARG s
+RUN --mount=from=$s,target=/a x

@@ -1,0 +1,2 @@
+FROM debian
+RUN --mount=type=secret,id=a,from=b x

@@ -1,0 +1,2 @@
+# syntax=example.org/my/frontend:1
+FROM debian
