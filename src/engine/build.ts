@@ -17,7 +17,7 @@ import {
 } from '../worker/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, ImageMetadata } from './builder.ts';
 import { BuildCaches } from './cache/index.ts';
-import { checkRequest } from './check-request.ts';
+import { checkIndex, checkRequest } from './check-request.ts';
 import { engineError } from './errors.ts';
 import { EventQueue } from './event-queue.ts';
 import { codecFor, codecOf, exportAll } from './export/index.ts';
@@ -142,19 +142,14 @@ class Build {
       this.#tell({ kind: 'result', at: clock.now(), result: { images: [], metadata } });
       return;
     }
-    if (plan.results.size > 1 || plan.metadata.has('multi.platform'))
-      throw engineError(
-        'INDEX_NOT_SUPPORTED_YET',
-        `build for ${[...plan.results.keys()].join(', ')}: an index of several platforms is not supported yet`,
-        { remedy: 'Build for one platform at a time.' },
-      );
+    const index = plan.results.size > 1 || plan.metadata.has('multi.platform');
+    if (index) checkIndex(this.#request, [...plan.results.keys()]);
     this.#epoch ??= epochOf(plan);
-    const built: BuiltImage[] = [];
-    for (const image of plan.results.values()) built.push(await this.#solve(solving, image));
+    const built = await allOf([...plan.results.values()].map((image) => this.#solve(solving, image)));
     const exported = { signal: solving.signal };
     const steps = solving.recorded();
     const cached = built.map((image) => ({ ...image, config: this.#caches.inline(image, steps) }));
-    const result = await this.#export(cached, exported);
+    const result = await this.#export(cached, { ...exported, index });
     const more = await this.#caches.export(cached, steps, exported);
     this.#tell({ kind: 'result', at: clock.now(), result: { ...result, metadata: { ...result.metadata, ...more } } });
   }
@@ -272,8 +267,9 @@ class Build {
     return clamped;
   }
 
-  async #export(built: readonly BuiltImage[], w: { signal: AbortSignal }): Promise<BuildResult> {
+  async #export(built: readonly BuiltImage[], w: { index: boolean; signal: AbortSignal }): Promise<BuildResult> {
     return exportAll(built, {
+      index: w.index,
       request: this.#request,
       session: this.#session,
       worker: this.#parts.worker,
@@ -311,6 +307,17 @@ class Build {
       told.kind === 'vertex' ? { ...told, inputs: told.inputs.filter((id) => !this.#hidden.has(id as Digest)) } : told,
     );
   }
+}
+
+/** All of these, or the error of the first that failed for a reason of its own, once all have ended. */
+async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const failed: unknown[] = [];
+  const done: T[] = [];
+  for (const settled of await Promise.allSettled(work))
+    if (settled.status === 'fulfilled') done.push(settled.value);
+    else failed.push(settled.reason);
+  if (failed.length > 0) throw failed.find((error) => kindOf(error) !== 'cancelled') ?? failed[0];
+  return done;
 }
 
 /** The image with a history in which only the last of the new entries that had a layer has one. */

@@ -9,6 +9,17 @@ export function checkRequest({ exports, epoch }: BuildRequest): void {
   for (const e of exports) checkExport(e);
 }
 
+/** An image for several platforms cannot go everywhere. Throws `EXPORT_INVALID`. */
+export function checkIndex({ exports }: BuildRequest, platforms: readonly string[]): void {
+  for (const { type } of exports)
+    if (type === 'docker' || type === 'docker-daemon')
+      throw engineError(
+        'EXPORT_INVALID',
+        `build for ${platforms.join(', ')}: ${type === 'docker' ? "Docker's archive format" : "Docker's API"} holds images of one platform only`,
+        { remedy: 'Write an OCI archive (type=oci), push to a registry, or build for one platform.' },
+      );
+}
+
 function checkExport(e: ExportRequest): void {
   if (!('names' in e)) return;
   if (e.type === 'registry' && e.names.length === 0)

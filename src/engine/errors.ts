@@ -3,7 +3,6 @@ import { errorTable } from '../base/index.ts';
 export const engineError = errorTable(
   {
     FRONTEND_UNKNOWN: 'unsupported',
-    INDEX_NOT_SUPPORTED_YET: 'unsupported',
     EXPORT_INVALID: 'invalid',
     EXPORT_FAILED: 'failed',
     EXPORT_FULL: 'exhausted',

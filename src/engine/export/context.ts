@@ -10,6 +10,8 @@ import type { BuildEvent, BuildRequest, Compression, ImageMetadata } from '../bu
 export interface ExportContext extends Wait {
   /** Position among the request's exports. */
   readonly at: number;
+  /** An index is to be written, though it may be one of a single platform. */
+  readonly index: boolean;
   readonly request: BuildRequest & ImageMetadata;
   readonly session: Session;
   readonly worker: Worker;
@@ -93,7 +95,7 @@ export function valueOf(
   const images = built.map((one) => imageOf(one, o));
   const [only] = images;
   const annotations = annotationsAt('index', o.context);
-  if (images.length === 1 && only && Object.keys(annotations).length === 0) return only;
+  if (images.length === 1 && only && !o.context.index && Object.keys(annotations).length === 0) return only;
   return makeIndex(
     images.map((image, at) => ({
       image,

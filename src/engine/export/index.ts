@@ -34,7 +34,7 @@ export async function exportAll(built: readonly BuiltImage[], c: Omit<ExportCont
   }));
   const metadata: Record<string, unknown> = {};
   const [first] = images;
-  if (first) metadata['containerimage.config.digest'] = first.imageId;
+  if (first && !c.index) metadata['containerimage.config.digest'] = first.imageId;
   const written = exported.find(({ descriptor }) => descriptor !== undefined)?.descriptor;
   if (written) {
     metadata['containerimage.digest'] = written.digest;

@@ -144,8 +144,11 @@ function writeFiles(
       });
     }
   };
-  const [image] = result.images;
-  if (o.flags.iidfile !== undefined && image) write('--iidfile', o.flags.iidfile, image.imageId);
+  const [image, ...others] = result.images;
+  // Of several platforms, as buildx: the digest of their index.
+  const index = others.length > 0 ? result.metadata['containerimage.digest'] : undefined;
+  if (o.flags.iidfile !== undefined && image)
+    write('--iidfile', o.flags.iidfile, typeof index === 'string' ? index : image.imageId);
   if (o.flags.metadataFile === undefined) return;
   const metadata = { ...result.metadata, ...(ground ? { 'strake.ground': ground } : {}) };
   write('--metadata-file', o.flags.metadataFile, `${JSON.stringify(metadata, undefined, 2)}\n`);
@@ -159,9 +162,10 @@ function printResult(
 ): void {
   const { io } = o.c;
   const out = outputs.usesStdout ? io.stderr : io.stdout;
-  for (const image of result.images) {
+  for (const [at, image] of result.images.entries()) {
     out.write(`${image.imageId}\n`);
-    if (o.quiet) continue;
+    // What was written is the same for all platforms: their index.
+    if (o.quiet || at < result.images.length - 1) continue;
     for (const { descriptor, names } of image.manifests)
       for (const name of names.length > 0 ? names.map(familiar) : ['manifest'])
         out.write(`${name}@${descriptor.digest}\n`);
