@@ -233,7 +233,7 @@ async function openSide(
     return { ...nothing, value: await walkFolder(path, { signal: o.signal }), hasManifest: false };
   const { transport, place: name } = parseLocation(place);
   if (transport === 'store') {
-    const record = worker.images.resolve(name);
+    const record = worker.images.resolve(name, { prefer: hostPlatform(process) });
     return {
       ...nothing,
       value: worker.imagesFor(session).open(record, { codec: codecFor(undefined) }),

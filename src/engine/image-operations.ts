@@ -7,12 +7,14 @@ import {
   hostPlatform,
   parseConfig,
   parseReference,
+  makeIndex,
   withMediaTypes,
   writeDockerArchive,
   writeOciArchive,
   type Image,
   type ImageConfig,
   type ImageRecord,
+  type Index,
 } from '../image/index.ts';
 import { blobsOfImage, type BuildHost, type ByteSink, type Session, type Worker } from '../worker/index.ts';
 import type { Compression } from './builder.ts';
@@ -42,16 +44,17 @@ export class ImageOperations implements ImageService {
   }
 
   async inspect(name: string): Promise<ImageDetails> {
-    return this.#details(this.#worker.images.resolve(name));
+    return this.#details(this.#worker.images.resolve(name, { prefer: hostPlatform(process) }));
   }
 
   async tag(source: string, target: string): Promise<void> {
-    this.#worker.images.tag(this.#worker.images.resolve(source), canonicalReference(parseReference(target)));
+    const { images } = this.#worker;
+    images.put([canonicalReference(parseReference(target))], images.resolveAll(source));
   }
 
   async remove(name: string): Promise<{ untagged: readonly string[]; deleted: readonly Digest[] }> {
     const { images } = this.#worker;
-    const record = images.resolve(name);
+    const record = images.resolve(name, { prefer: hostPlatform(process) });
     if (this.#isId(name, record)) {
       const untagged = images.namesOf(record).map(familiar);
       images.remove(record);
@@ -103,10 +106,10 @@ export class ImageOperations implements ImageService {
     target: string,
     o: { insecure?: boolean | undefined; compression?: Compression | undefined } & TransferOptions,
   ): Promise<Descriptor> {
-    const record = this.#worker.images.resolve(name);
+    const records = this.#worker.images.resolveAll(name);
     const reference = parseReference(target);
     await using session = this.#sessionFor(o.host, o.insecure ? [reference.registry] : []);
-    return await this.#worker.registry(session).push(this.#open(record, session, o.compression), reference, {
+    return await this.#worker.registry(session).push(this.#open(records, session, o.compression), reference, {
       signal: o.signal,
       progress: pushProgress(o),
     });
@@ -123,10 +126,15 @@ export class ImageOperations implements ImageService {
   ): Promise<void> {
     await using session = this.#sessionFor(o.host ?? NOBODY);
     const items = names.map((name) => {
-      const record = this.#worker.images.resolve(name);
-      const image = this.#open(record, session, o.compression);
+      const { images } = this.#worker;
+      const record = images.resolve(name, { prefer: hostPlatform(process) });
       const named = this.#isId(name, record) ? [] : [canonicalReference(parseReference(name))];
-      return { image: o.format === 'docker' ? withMediaTypes(image, 'docker') : image, names: named };
+      // Docker's archive holds one platform.
+      const image =
+        o.format === 'docker'
+          ? withMediaTypes(this.#openOne(record, session, o.compression), 'docker')
+          : this.#open(images.resolveAll(name), session, o.compression);
+      return { image, names: named };
     });
     const write = o.format === 'docker' ? writeDockerArchive : writeOciArchive;
     await write(items, (chunk) => sink.write(chunk), o);
@@ -158,7 +166,7 @@ export class ImageOperations implements ImageService {
     const shared = {
       client: this.#worker.registry(session),
       images: this.#worker.images,
-      open: (record: ImageRecord) => this.#open(record, session, undefined),
+      open: (records: readonly ImageRecord[]) => this.#open(records, session, undefined),
       temp: this.#scratch,
       random: this.#random,
       onProgress: o.onProgress,
@@ -171,8 +179,17 @@ export class ImageOperations implements ImageService {
     return await writeLocation(to, chosen, shared);
   }
 
-  /** The image as a value, spared from sweeps while the session lasts. */
-  #open(record: ImageRecord, session: Session, compression: Compression | undefined): Image {
+  /** An image as a value, or the index of one for several platforms. */
+  #open(records: readonly ImageRecord[], session: Session, compression: Compression | undefined): Image | Index {
+    const images = records.map((record) => this.#openOne(record, session, compression));
+    const [only] = images;
+    if (only && images.length === 1) return only;
+    const members = images.map((image, at) => ({ image, platform: records[at]?.platform }));
+    return makeIndex(members, { mediaTypes: records[0]?.mediaTypes ?? 'oci' });
+  }
+
+  /** Spared from sweeps while the session lasts. */
+  #openOne(record: ImageRecord, session: Session, compression: Compression | undefined): Image {
     session.spare(...blobsOfImage(record));
     return this.#worker.imagesFor(session).open(record, { codec: codecFor(compression) });
   }

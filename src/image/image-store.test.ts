@@ -229,8 +229,8 @@ test('a name moves to the newest image; an image goes with its last name', async
       [one.imageId, []],
     ],
   );
-  store.tag(one, 'old:1');
-  store.tag(one, 'old:2');
+  store.put(['old:1'], one);
+  store.put(['old:2'], one);
   assert.deepEqual(store.untag('old:1').removed, []);
   assert.deepEqual(
     store.untag('old:2').removed.map((record) => record.imageId),

@@ -138,24 +138,41 @@ export class ImageStore {
   }
 
   /**
-   * The image that `text` means: a name (as people write it), an image ID or a unique beginning of one, or the digest of its manifest or index. With `platform` only one that runs there. Throws `IMAGE_NOT_FOUND` or `IMAGE_AMBIGUOUS`.
+   * The image that `text` means: a name (as people write it), an image ID or a unique beginning of one, or the digest of its manifest or index. With `platform` only one that runs there; `prefer` chooses where there are several.
+   * Throws `IMAGE_NOT_FOUND` or `IMAGE_AMBIGUOUS`.
    */
-  resolve(text: string, o: { platform?: Platform | undefined } = {}): ImageRecord {
+  resolve(text: string, o: { platform?: Platform | undefined; prefer?: Platform | undefined } = {}): ImageRecord {
     const found = this.find(text, o);
     if (found) return found;
-    const on = o.platform ? ` for ${formatPlatform(o.platform)}` : '';
-    throw imageError('IMAGE_NOT_FOUND', `find image "${text}"${on}: it is not in the local store`, {
-      remedy: 'See what is there with "strake images", or fetch it with "strake pull".',
-    });
+    throw notHere(text, o.platform);
+  }
+
+  /** All platforms of the image that `text` means (see `resolve`), in the order in which they were put. Throws `IMAGE_NOT_FOUND` or `IMAGE_AMBIGUOUS`. */
+  resolveAll(text: string): readonly ImageRecord[] {
+    const records = this.#candidates(text);
+    if (records.length === 0) throw notHere(text);
+    return records.filter(({ imageId }, at) => records.findIndex((other) => other.imageId === imageId) === at);
   }
 
   /** `resolve`, or undefined when there is no such image. Throws `IMAGE_AMBIGUOUS`. */
-  find(text: string, o: { platform?: Platform | undefined } = {}): ImageRecord | undefined {
+  find(
+    text: string,
+    o: { platform?: Platform | undefined; prefer?: Platform | undefined } = {},
+  ): ImageRecord | undefined {
+    const candidates = this.#candidates(text);
+    if (o.platform === undefined && o.prefer !== undefined && candidates.length > 1) {
+      const preferred = ofPlatform(candidates, o.prefer);
+      if (preferred) return preferred;
+    }
+    return ofPlatform(candidates, o.platform);
+  }
+
+  #candidates(text: string): readonly ImageRecord[] {
     const reference = readName(text);
     const named = reference ? this.#byReference(reference) : [];
-    if (named.length > 0) return ofPlatform(named, o.platform);
+    if (named.length > 0) return named;
     const hex = /^(?:sha256:)?([0-9a-f]+)$/.exec(text)?.[1];
-    if (hex === undefined) return undefined;
+    if (hex === undefined) return [];
     const exact = hex.length === 64 ? this.#table.byDigest(`sha256:${hex}`) : [];
     const candidates = exact.length > 0 ? exact : this.#table.byIdPrefix(hex);
     const ids = new Set(candidates.map((record) => record.imageId));
@@ -163,16 +180,11 @@ export class ImageStore {
       throw imageError('IMAGE_AMBIGUOUS', `find image "${text}": ${ids.size} image IDs begin so`, {
         remedy: 'Write more of the image ID.',
       });
-    return ofPlatform(candidates, o.platform);
+    return candidates;
   }
 
   namesOf(record: ImageRecord): readonly string[] {
     return this.#table.namesOf(record);
-  }
-
-  /** Makes a further name lead to an image. */
-  tag(record: ImageRecord, name: string): void {
-    this.put([name], record);
   }
 
   /** Takes a name away. The image goes with its last name; `removed` says so. Throws `IMAGE_NOT_FOUND`. */
@@ -307,6 +319,13 @@ export class ImageStore {
 /** The text that names are stored under: with a digest the tag does not count. */
 function nameKey(reference: Reference): string {
   return canonicalReference(reference.digest === undefined ? reference : { ...reference, tag: undefined });
+}
+
+function notHere(text: string, platform?: Platform): Error {
+  const on = platform ? ` for ${formatPlatform(platform)}` : '';
+  return imageError('IMAGE_NOT_FOUND', `find image "${text}"${on}: it is not in the local store`, {
+    remedy: 'See what is there with "strake images", or fetch it with "strake pull".',
+  });
 }
 
 function readName(text: string): Reference | undefined {
