@@ -159,8 +159,8 @@ suite('building from the command line', () => {
       assert.equal((await ok(['build', '-q', `${url}/moved`], store)).stdout, local);
       assert.match((await ok(['build', '-q', `${url}/Dockerfile`], store)).stdout, ID);
       const gone = await strake(['build', `${url}/gone`], store);
-      assert.equal(gone.code, 69);
-      assert.match(gone.stderr, /HTTP status 404/);
+      assert.equal(gone.code, 66);
+      assert.match(gone.stderr, /invalid response status 404/);
     } finally {
       server.close();
       server.closeAllConnections();

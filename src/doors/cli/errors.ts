@@ -5,7 +5,6 @@ export const cliError = errorTable({
   CONTEXT_NOT_FOUND: 'not_found',
   CONTEXT_INVALID: 'invalid',
   CONTEXT_DENIED: 'denied',
-  CONTEXT_FETCH_FAILED: 'unavailable',
   DOCKERFILE_MISSING: 'not_found',
   OUTPUT_TERMINAL: 'invalid',
   OUTPUT_INVALID: 'invalid',

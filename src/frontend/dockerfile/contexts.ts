@@ -50,6 +50,7 @@ function parseContext(name: string, value: string): NamedContext {
       return { ...common, kind: 'input', input: rest };
     case 'git':
     case 'ssh':
+    case 'file':
     case 'http':
     case 'https':
       return { ...common, ...remoteOf(name, value) };
@@ -58,6 +59,7 @@ function parseContext(name: string, value: string): NamedContext {
         remedy: REMEDY,
       });
     default:
+      if (parseGitRef(value) !== undefined) return { ...common, ...remoteOf(name, value) };
       throw dockerfileError('DOCKERFILE_CONTEXT', `unsupported context source ${scheme} for ${name}`, {
         remedy: REMEDY,
       });
@@ -72,7 +74,7 @@ function remoteOf(
   name: string,
   value: string,
 ): { readonly label: string; readonly kind: 'remote'; readonly source: GitSource | HttpSource } {
-  const git = parseGitRef(value);
+  const git = parseGitRef(value, { local: true });
   if (git !== undefined)
     return { kind: 'remote', label: `[internal] load git source ${redactedRemote(value)}`, source: gitSource(git) };
   if (!/^https?:/.test(value))

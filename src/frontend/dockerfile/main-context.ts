@@ -49,7 +49,7 @@ async function remoteContext(
   host: FrontendHost,
   w: Wait,
 ): Promise<Found | undefined> {
-  const git = parseGitRef(address);
+  const git = parseGitRef(address, { local: true });
   if (git !== undefined) {
     const { keepGitDir } = options.context;
     const mtime = options.buildArgs.has('SOURCE_DATE_EPOCH') ? 'commit' : git.mtime;

@@ -6,7 +6,6 @@ import { after, suite, test } from 'node:test';
 import { hasCode } from '../../../base/index.ts';
 import { findDockerfile } from './dockerfile-place.ts';
 import { planBuild, type BuildFlags, type Planned } from './flags.ts';
-import { gitPlace } from './git-url.ts';
 
 const NONE: BuildFlags = {
   tag: [],
@@ -94,39 +93,6 @@ suite('flags of build', () => {
     assert.throws(() => plan({ platform: ['linux/'] }), /read platform/);
     assert.throws(() => plan({ tag: ['A:b'] }), /read image name/);
     assert.throws(() => plan({ shmSize: 'big' }), /it is not a size/);
-  });
-});
-
-suite('repositories by address', () => {
-  test('what is one', () => {
-    for (const [text, place] of [
-      ['https://h.example/a/b.git', { remote: 'https://h.example/a/b.git' }],
-      ['https://h.example/b.git#v1', { remote: 'https://h.example/b.git', ref: 'v1' }],
-      ['https://h.example/b.git#v1:sub/dir', { remote: 'https://h.example/b.git', ref: 'v1', subdir: 'sub/dir' }],
-      ['https://h.example/b.git#:sub', { remote: 'https://h.example/b.git', subdir: 'sub' }],
-      [
-        'https://h.example/b.git?branch=main&subdir=/s/',
-        { remote: 'https://h.example/b.git', ref: 'refs/heads/main', subdir: 's' },
-      ],
-      ['https://h.example/b.git?tag=v1', { remote: 'https://h.example/b.git', ref: 'refs/tags/v1' }],
-      ['git@h.example:a/b.git#x', { remote: 'git@h.example:a/b.git', ref: 'x' }],
-      ['ssh://git@h.example/a', { remote: 'ssh://git@h.example/a' }],
-      ['git://h.example/a', { remote: 'git://h.example/a' }],
-      ['github.com/a/b', { remote: 'https://github.com/a/b' }],
-      ['file:///srv/a', { remote: 'file:///srv/a' }],
-    ] as const)
-      assert.deepEqual(JSON.parse(JSON.stringify(gitPlace(text))), place, text);
-  });
-
-  test('what is none', () => {
-    for (const text of ['.', './x.git', '/x', 'https://h.example/a.tar.gz', 'a@b', 'C:/x', '-'])
-      assert.equal(gitPlace(text), undefined, text);
-  });
-
-  test('what would lead elsewhere is refused', () => {
-    assert.throws(() => gitPlace('https://h.example/b.git#--upload-pack=x'), /cannot begin with "-"/);
-    assert.throws(() => gitPlace('https://h.example/b.git#:../..'), /leads out of it/);
-    assert.throws(() => gitPlace('https://h.example/b.git?depth=3'), /there is no query "depth"/);
   });
 });
 

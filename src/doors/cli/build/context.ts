@@ -1,23 +1,23 @@
 import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
-import { hasErrno, messageOf, redactUrl, tempFolder, type Wait } from '../../../base/index.ts';
-import type { BuildEvent } from '../../../engine/index.ts';
+import { hasErrno, messageOf, tempFolder, type Wait } from '../../../base/index.ts';
+import { parseGitRef } from '../../../graph/index.ts';
 import { archiveTree, extractTree } from '../../../tree/index.ts';
 import { cliError, usage } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { findDockerfile } from './dockerfile-place.ts';
-import { fetchGit } from './git-context.ts';
-import { gitPlace } from './git-url.ts';
-import { fetchUrl } from './fetch-url.ts';
 import { spool } from './spool.ts';
 
-/** Where a build's files are, once they are on this machine. */
+/** Where a build's files are. */
 export interface BuildContext extends Disposable {
-  /** The context's folder. */
-  readonly folder: string;
-  readonly dockerfile: { readonly folder: string; readonly name: string };
+  /** The context's folder; undefined for what the engine fetches. */
+  readonly folder: string | undefined;
+  /** The folder that holds the Dockerfile; undefined for one in a context that the engine fetches. */
+  readonly dockerfile: { readonly folder: string; readonly name: string } | undefined;
   /** The folder is the user's own, not one that was made for this build. */
   readonly isLocal: boolean;
+  /** What the frontend is told of it. */
+  readonly options: Readonly<Record<string, string>>;
 }
 
 export interface ContextOptions extends Wait {
@@ -26,11 +26,9 @@ export interface ContextOptions extends Wait {
   readonly scratch: string;
   /** `-f`, as given. */
   readonly file?: string | undefined;
-  readonly keepGitDir: boolean;
-  readonly emit: (event: BuildEvent) => void;
 }
 
-/** Brings the context here: a folder as it is; a repository, an archive or a Dockerfile from elsewhere into a temporary folder that goes with the context. Throws the errors that name what is missing. */
+/** The context: a folder as it is; an archive or a Dockerfile from standard input in a temporary folder that goes with the context; a repository or an address of the web as the engine will fetch it. Throws the errors that name what is missing. */
 export async function openContext(text: string, o: ContextOptions): Promise<BuildContext> {
   const temp = new Temporary(o);
   try {
@@ -41,25 +39,14 @@ export async function openContext(text: string, o: ContextOptions): Promise<Buil
   }
 }
 
-/** A named context's folder: one of this machine, or a repository or archive brought here. */
-export async function openNamedContext(
-  text: string,
-  o: Omit<ContextOptions, 'file'>,
-): Promise<{ readonly folder: string } & Disposable> {
-  const temp = new Temporary(o);
-  try {
-    if (!isRemote(text)) return { folder: localFolder(text, o.io), [Symbol.dispose]: () => undefined };
-    const { folder } = await remoteFolder(text, o, temp);
-    return { folder, [Symbol.dispose]: () => temp[Symbol.dispose]() };
-  } catch (error) {
-    temp[Symbol.dispose]();
-    throw error;
-  }
+/** A named context's folder on this machine. */
+export function namedFolder(text: string, io: Io): string {
+  return localFolder(text, io);
 }
 
 /** True for what names something on another machine, or in a repository. */
 export function isRemote(text: string): boolean {
-  return /^https?:\/\//.test(text) || gitPlace(text) !== undefined;
+  return /^https?:\/\//.test(text) || parseGitRef(text, { local: true }) !== undefined;
 }
 
 async function open(text: string, o: ContextOptions, temp: Temporary): Promise<BuildContext> {
@@ -72,19 +59,24 @@ async function open(text: string, o: ContextOptions, temp: Temporary): Promise<B
       );
     const spooled = temp.path('stdin');
     await spool(o.io.stdin, { path: spooled, signal: o.signal });
-    return { ...(await unpacked(spooled, { ...o, temp, what: 'standard input' })), isLocal: false, ...dispose };
+    const found = await unpacked(spooled, { ...o, temp, what: 'standard input' });
+    return { ...found, isLocal: false, options: { filename: found.dockerfile.name }, ...dispose };
   }
-  if (isRemote(text)) {
-    const { folder, dockerfile } = await remoteFolder(text, o, temp);
-    return {
-      folder,
-      dockerfile: dockerfile ?? (await dockerfileFor(o, temp, { folder, isLocal: false })),
-      isLocal: false,
-      ...dispose,
-    };
-  }
+  if (isRemote(text)) return { ...(await remote(text, o, temp)), ...dispose };
   const folder = localFolder(text, o.io);
-  return { folder, dockerfile: await dockerfileFor(o, temp, { folder, isLocal: true }), isLocal: true, ...dispose };
+  const dockerfile = await dockerfileFor(o, temp, folder);
+  return { folder, dockerfile, isLocal: true, options: { filename: dockerfile.name }, ...dispose };
+}
+
+/** What the engine fetches. The Dockerfile is in it, or comes from standard input. */
+async function remote(text: string, o: ContextOptions, temp: Temporary): Promise<Omit<BuildContext, keyof Disposable>> {
+  const there = { folder: undefined, isLocal: false };
+  if (o.file === '-') {
+    const dockerfile = await spooledDockerfile(o, temp);
+    return { ...there, dockerfile, options: { context: text, dockerfilekey: 'dockerfile', filename: dockerfile.name } };
+  }
+  const filename = o.file === undefined ? {} : { filename: inContext('/', o.file).slice(1) };
+  return { ...there, dockerfile: undefined, options: { context: text, ...filename } };
 }
 
 function localFolder(text: string, io: Io): string {
@@ -115,64 +107,33 @@ function statOf(folder: string, text: string): ReturnType<typeof statSync> {
   }
 }
 
-/** The Dockerfile of a context that is a folder: `-f` is a path of this machine where the context is, too, else one in the context. */
+/** The Dockerfile of a folder of this machine: `-f` is a path of the machine, too. */
 async function dockerfileFor(
   o: ContextOptions,
   temp: Temporary,
-  context: { readonly folder: string; readonly isLocal: boolean },
+  folder: string,
 ): Promise<{ folder: string; name: string }> {
-  if (o.file === '-') {
-    const folder = temp.folder('dockerfile');
-    await spool(o.io.stdin, { path: join(folder, 'Dockerfile'), signal: o.signal });
-    return { folder, name: 'Dockerfile' };
-  }
-  if (o.file === undefined) return findDockerfile(context.folder, undefined);
-  if (context.isLocal) return findDockerfile(context.folder, resolve(o.io.cwd, o.file));
-  return findDockerfile(context.folder, inContext(context.folder, o.file));
+  if (o.file === '-') return spooledDockerfile(o, temp);
+  return findDockerfile(folder, o.file === undefined ? undefined : resolve(o.io.cwd, o.file));
+}
+
+async function spooledDockerfile(o: ContextOptions, temp: Temporary): Promise<{ folder: string; name: string }> {
+  const folder = temp.folder('dockerfile');
+  await spool(o.io.stdin, { path: join(folder, 'Dockerfile'), signal: o.signal });
+  return { folder, name: 'Dockerfile' };
 }
 
 function inContext(folder: string, file: string): string {
   const path = resolve(folder, isAbsolute(file) ? `.${file}` : file);
-  if (!path.startsWith(`${folder}/`)) throw usage(`read Dockerfile "${file}": it leads out of the context`);
+  if (!path.startsWith(folder === '/' ? '/' : `${folder}/`))
+    throw usage(`read Dockerfile "${file}": it leads out of the context`);
   return path;
-}
-
-interface Found {
-  readonly folder: string;
-  readonly dockerfile?: { readonly folder: string; readonly name: string } | undefined;
-}
-
-async function remoteFolder(
-  text: string,
-  o: Omit<ContextOptions, 'file'> & { file?: string | undefined },
-  temp: Temporary,
-): Promise<Found> {
-  const git = gitPlace(text);
-  if (git) {
-    const folder = temp.folder('repository');
-    return told(
-      `[internal] load git source ${git.remote.includes('://') ? redactUrl(git.remote) : git.remote}`,
-      o,
-      async () => ({
-        folder: await fetchGit(git, { folder, keepGitDir: o.keepGitDir, env: o.io.env, signal: o.signal }),
-      }),
-    );
-  }
-  const path = temp.path('download');
-  return told(`[internal] load remote build context ${redactUrl(text)}`, o, async (progress) => {
-    await fetchUrl(text, { path, signal: o.signal, onProgress: progress });
-    return unpacked(path, { ...o, temp, what: `"${redactUrl(text)}"` });
-  });
 }
 
 /** The files of an archive; a file that is none is taken for a Dockerfile, with nothing beside it. */
 async function unpacked(
   path: string,
-  o: Omit<ContextOptions, 'file'> & {
-    readonly file?: string | undefined;
-    readonly temp: Temporary;
-    readonly what: string;
-  },
+  o: ContextOptions & { readonly temp: Temporary; readonly what: string },
 ): Promise<{ readonly folder: string; readonly dockerfile: { readonly folder: string; readonly name: string } }> {
   const folder = o.temp.folder('context');
   if (statSync(path).size === 0)
@@ -187,32 +148,6 @@ async function unpacked(
   const own = o.temp.folder('dockerfile');
   renameSync(path, join(own, 'Dockerfile'));
   return { folder, dockerfile: { folder: own, name: 'Dockerfile' } };
-}
-
-/** Tells of work of the door's own as a step of the build. */
-async function told<T>(
-  name: string,
-  o: Pick<ContextOptions, 'emit' | 'io'>,
-  work: (progress: (bytes: number, total: number | undefined) => void) => Promise<T>,
-): Promise<T> {
-  const { emit, io } = o;
-  emit({ kind: 'vertex', id: name, name, inputs: [], internal: true });
-  emit({ kind: 'started', id: name, at: io.clock.now() });
-  const progress = (current: number, total: number | undefined): void =>
-    emit({
-      kind: 'progress',
-      id: name,
-      at: io.clock.now(),
-      progress: { item: 'downloading', current, total, unit: 'bytes', done: current === total },
-    });
-  try {
-    const result = await work(progress);
-    emit({ kind: 'completed', id: name, at: io.clock.now() });
-    return result;
-  } catch (error) {
-    emit({ kind: 'completed', id: name, at: io.clock.now(), error: messageOf(error) });
-    throw error;
-  }
 }
 
 /** A temporary folder, made when something is put in. */

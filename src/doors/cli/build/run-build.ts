@@ -8,12 +8,12 @@ import { cliError, usage } from '../errors.ts';
 import { localHost } from '../local-host.ts';
 import type { SinkPlace } from '../parse/output.ts';
 import { agentOf, checkSecret, secretOf } from '../parse/secret.ts';
-import { booleanOf, keyValues } from '../parse/values.ts';
+import { keyValues } from '../parse/values.ts';
 import type { CliContext } from '../program.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
 import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
-import { openContext, openNamedContext, type BuildContext } from './context.ts';
+import { isRemote, namedFolder, openContext, type BuildContext } from './context.ts';
 import { planBuild, type BuildFlags, type Planned } from './flags.ts';
 import { offeredCaches } from './local-caches.ts';
 import { nextSteps } from './next-steps.ts';
@@ -33,12 +33,9 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     title: 'Building',
   });
   const scratch = join(settings.root, 'tmp');
-  const keepGitDir = isSet(planned.request.options['build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR']);
-  const shared = { io, scratch, keepGitDir, signal, emit: renderer.event };
   try {
-    using context = await openContext(place, { ...shared, file: flags.file });
-    using named = new DisposableStack();
-    const contexts = await namedContexts(flags, async (text) => named.use(await openNamedContext(text, shared)).folder);
+    using context = await openContext(place, { io, scratch, signal, file: flags.file });
+    const contexts = namedContexts(flags, (text) => namedFolder(text, io));
     const caches = offeredCaches(planned.caches.from, { emit: renderer.event, now: () => io.clock.now() });
     const host = localHost({
       files: filesOf(context, contexts.folders, c),
@@ -53,9 +50,12 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     const request = {
       ...planned.request,
       cacheFrom: caches.imports,
-      options: { ...planned.request.options, ...contexts.options, filename: context.dockerfile.name },
+      options: { ...planned.request.options, ...contexts.options, ...context.options },
     };
-    await using engine = await engineFor({ ...settings, project: context.isLocal ? context.folder : settings.project });
+    await using engine = await engineFor({
+      ...settings,
+      project: (context.isLocal ? context.folder : undefined) ?? settings.project,
+    });
     let result: BuildResult | undefined;
     let ground: GroundReport | undefined;
     try {
@@ -94,18 +94,19 @@ export function filesOf(
   const cache = new StatCache(join(settings.root, 'context'), { random: io.random, clock: io.clock });
   const owner = { uid: 0, gid: 0 };
   const cached = (folder: string): FileSource => folderSource(folder, { cache, owner });
+  const { folder, dockerfile, isLocal } = context;
   return new Map([
-    ['context', context.isLocal ? cached(context.folder) : folderSource(context.folder, { owner })],
-    ['dockerfile', folderSource(context.dockerfile.folder, { owner })],
+    ...(folder === undefined ? [] : [['context', isLocal ? cached(folder) : folderSource(folder, { owner })] as const]),
+    ...(dockerfile ? [['dockerfile', folderSource(dockerfile.folder, { owner })] as const] : []),
     ...[...named].map(([name, folder]) => [`context-${name}`, cached(folder)] as const),
   ]);
 }
 
-/** `--build-context name=…`: images go to the frontend as they are, folders are offered under a name of their own. */
-export async function namedContexts(
+/** `--build-context name=…`: images and what is on other machines go to the frontend as they are, folders are offered under a name of their own. */
+export function namedContexts(
   flags: BuildFlags,
-  folderOf: (text: string) => Promise<string>,
-): Promise<{ options: Record<string, string>; folders: Map<string, string> }> {
+  folderOf: (text: string) => string,
+): { options: Record<string, string>; folders: Map<string, string> } {
   const options: Record<string, string> = {};
   const folders = new Map<string, string>();
   for (const [name, value] of keyValues(flags.buildContext, { what: '--build-context' })) {
@@ -114,17 +115,13 @@ export async function namedContexts(
         `read --build-context "${name}=": there is no value`,
         'Write name=folder or name=docker-image://image.',
       );
-    if (/^(docker-image|oci-layout|target):/.test(value)) options[`context:${name}`] = value;
+    if (/^(docker-image|oci-layout|target):/.test(value) || isRemote(value)) options[`context:${name}`] = value;
     else {
-      folders.set(name, await folderOf(value));
+      folders.set(name, folderOf(value));
       options[`context:${name}`] = `local:context-${name}`;
     }
   }
   return { options, folders };
-}
-
-function isSet(text: string | undefined): boolean {
-  return text !== undefined && text !== '' && booleanOf(text, 'BUILDKIT_CONTEXT_KEEP_GIT_DIR');
 }
 
 /** `--iidfile` and `--metadata-file`. */
@@ -180,8 +177,9 @@ function familiar(name: string): string {
 
 /** How the file that an error points into can be read: the Dockerfile. */
 function sourceOf(error: unknown, context: BuildContext): ((file: string) => string | undefined) | undefined {
-  if (!(error instanceof CodedError) || error.place?.file !== context.dockerfile.name) return undefined;
-  const path = join(context.dockerfile.folder, context.dockerfile.name);
+  const { dockerfile } = context;
+  if (!(error instanceof CodedError) || !dockerfile || error.place?.file !== dockerfile.name) return undefined;
+  const path = join(dockerfile.folder, dockerfile.name);
   let text: string | undefined;
   try {
     text = readFileSync(path, 'utf8');
