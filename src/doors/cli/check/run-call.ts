@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { BuildEvent } from '../../../engine/index.ts';
-import { openContext, openNamedContext, type BuildContext } from '../build/context.ts';
+import { namedFolder, openContext, type BuildContext } from '../build/context.ts';
 import { planBuild, type BuildFlags } from '../build/flags.ts';
 import { filesOf, namedContexts } from '../build/run-build.ts';
 import { localHost } from '../local-host.ts';
@@ -18,10 +18,8 @@ export async function runCall(place: string, flags: BuildFlags, o: { call: Call;
   const { io, settings, signal } = c;
   const planned = planBuild(flags, { ...io, stdoutIsTerminal: false, insecure: settings.insecure });
   const at = dockerfileIn(place, flags, io.cwd);
-  const shared = { io, scratch: join(settings.root, 'tmp'), keepGitDir: false, signal, emit: () => undefined };
-  using context = await openContext(at.place, { ...shared, file: at.file });
-  using named = new DisposableStack();
-  const contexts = await namedContexts(flags, async (text) => named.use(await openNamedContext(text, shared)).folder);
+  using context = await openContext(at.place, { io, scratch: join(settings.root, 'tmp'), signal, file: at.file });
+  const contexts = namedContexts(flags, (text) => namedFolder(text, io));
   const host = localHost({
     files: filesOf(context, contexts.folders, c),
     secrets: new Map(),
@@ -37,11 +35,12 @@ export async function runCall(place: string, flags: BuildFlags, o: { call: Call;
     options: {
       ...planned.request.options,
       ...contexts.options,
-      filename: context.dockerfile.name,
+      ...context.options,
       requestid: call.request,
     },
   };
-  await using engine = await engineFor({ ...settings, project: context.isLocal ? context.folder : settings.project });
+  const own = context.isLocal ? context.folder : undefined;
+  await using engine = await engineFor({ ...settings, project: own ?? settings.project });
   let answer: Readonly<Record<string, unknown>> = {};
   for await (const event of engine.build(request, host, { signal })) {
     if (event.kind === 'warning') io.stderr.write(remark(event, io.errStyle.yellow('warning')));
@@ -86,8 +85,11 @@ function printLint(
 ): void {
   const { io } = c;
   if (call.format === 'sarif') {
-    const path = join(context.dockerfile.folder, context.dockerfile.name);
-    const uri = context.isLocal ? relative(io.cwd, path) : context.dockerfile.name;
+    const { dockerfile, isLocal, options } = context;
+    const uri =
+      dockerfile && isLocal
+        ? relative(io.cwd, join(dockerfile.folder, dockerfile.name))
+        : (options['filename'] ?? 'Dockerfile');
     io.stdout.write(`${JSON.stringify(sarifOf(report, { uri, version: ownVersion().version }), undefined, 2)}\n`);
     return;
   }
