@@ -1,5 +1,5 @@
-import { homedir } from 'node:os';
 import { systemClock, systemRandom } from '../../base/index.ts';
+import { homeFolder } from './home-folder.ts';
 import type { Io } from './io.ts';
 import { styleFor, wantsColor } from './print/style.ts';
 import type { Screen } from './progress/renderer.ts';
@@ -10,7 +10,7 @@ export function processIo(): Io {
   return {
     env,
     cwd: process.cwd(),
-    home: env['HOME'] || homedir(),
+    home: homeFolder(env),
     // Opened by who reads it: that takes a while.
     get stdin() {
       return process.stdin;

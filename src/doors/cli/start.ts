@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { constants, Script } from 'node:vm';
+import { homeFolder } from './home-folder.ts';
 import { versionLine } from './version.ts';
 
 declare const STRAKE_PROGRAM: string;
@@ -23,7 +23,7 @@ function run(): void {
   const own = join(here, `program-${STRAKE_PROGRAM}.code`);
   const { XDG_CACHE_HOME: caches } = process.env;
   const users = join(
-    caches?.startsWith('/') ? caches : join(homedir(), '.cache'),
+    caches?.startsWith('/') ? caches : join(homeFolder(), '.cache'),
     `strake/program-${STRAKE_PROGRAM}-${process.versions.v8}-${process.arch}.code`,
   );
   const source = `(function(exports,require,module,__filename,__dirname){${readFileSync(filename, 'latin1')}\n})`;

@@ -1,9 +1,9 @@
 import { accessSync, constants, readFileSync, statSync, type Stats } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { hasErrno, reasonOf } from '../../../base/index.ts';
 import { KeyFault, readPrivateKey, type SshKey } from '../agent/private-key.ts';
 import { cliError, usage } from '../errors.ts';
+import { homeFolder } from '../home-folder.ts';
 import { csvPairs } from './csv.ts';
 
 /** Where a secret comes from. */
@@ -126,5 +126,5 @@ function statOf(path: string): Stats | undefined {
 }
 
 function expandHome(path: string): string {
-  return path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
+  return path.startsWith('~/') ? join(homeFolder(), path.slice(2)) : path;
 }
