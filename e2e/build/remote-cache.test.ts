@@ -150,6 +150,28 @@ CMD ["/bin/sh"]
     assert.ok(existsSync(join(mine.work, 'app.tar')));
   });
 
+  test('what cache mounts hold goes along where it is asked for, from root to an ordinary user and back', async () => {
+    const using = (command: string): Record<string, string> => ({
+      Dockerfile: `${files['Dockerfile']?.split(' AS ')[0] ?? ''}\nRUN --mount=type=cache,id=kept,target=/kept ${command}\n`,
+    });
+    const read = using('read a < /kept/file && echo "found: $a" && echo "$a again" > /kept/file');
+    using mine = emptyStore();
+    const ref = `type=registry,ref=${host}/mounts`;
+    await build(mine, ['--cache-to', `${ref},mode=min,mounts=true`], using('echo kept > /kept/file'));
+    using theirs = emptyStore(user);
+    const local = `${join(theirs.work, 'cache')},mode=max,mounts=true`;
+    const second = await build(theirs, ['--cache-from', ref, '--cache-to', `type=local,dest=${local}`], read, user);
+    assert.match(second.stderr, /found: kept\n/);
+    using third = emptyStore();
+    const copy = join(third.work, 'cache');
+    cpSync(join(theirs.work, 'cache'), copy, { recursive: true });
+    const last = await build(third, ['--no-cache', '--cache-from', `type=local,src=${copy}`], read);
+    assert.match(last.stderr, /found: kept again\n/);
+    // What is here is never replaced.
+    const kept = await build(third, ['--no-cache', '--cache-from', `type=local,src=${copy}`], read);
+    assert.match(kept.stderr, /found: kept again again\n/);
+  });
+
   test('inside the image: --cache-to type=inline, --push, and the image as --cache-from', async () => {
     using mine = emptyStore();
     const name = `${host}/inline:1`;

@@ -107,6 +107,7 @@ class Build {
       codecFor: (vertex) =>
         (this.#wanted.has(vertex) && this.#epoch === undefined && !request.squash ? codec : undefined) ?? cacheCodec,
       offers: (layers) => this.#caches.offers(layers),
+      cacheMount: (key) => this.#caches.mountOf(key),
       lost: (compressed) => this.#caches.lose(compressed),
     });
     const emitNow = (event: BuildEvent): void => this.#tell(event);
@@ -150,7 +151,7 @@ class Build {
     const steps = solving.recorded();
     const cached = built.map((image) => ({ ...image, config: this.#caches.inline(image, steps) }));
     const result = await this.#export(cached, { ...exported, index });
-    const more = await this.#caches.export(cached, steps, exported);
+    const more = await this.#caches.export(cached, solving, exported);
     this.#tell({ kind: 'result', at: clock.now(), result: { ...result, metadata: { ...result.metadata, ...more } } });
   }
 

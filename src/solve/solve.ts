@@ -82,6 +82,11 @@ export class Solve<R, H> implements AsyncDisposable {
     return step;
   }
 
+  /** All steps that this build has met, inputs first. */
+  vertices(): readonly Vertex[] {
+    return [...this.#steps.values()].map(({ vertex }) => vertex);
+  }
+
   /** The steps of this build that a later one could find, inputs first, as far as they are identified. */
   recorded(): readonly RecordedStep[] {
     const { keys } = this.solver.options;

@@ -75,6 +75,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       host,
       access,
       note: (text) => context.note(text),
+      cacheMount: context.host.cacheMount,
     });
     const process: Process = {
       id: `step-${this.#random.hex(8)}`,

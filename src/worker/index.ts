@@ -2,6 +2,7 @@ export type { BaseSettings } from './base-maker.ts';
 export type { BuildHost, ByteChannel, ByteSink, Credential, Sink } from './build-host.ts';
 export { workerError } from './errors.ts';
 export * from './ground/index.ts';
+export { cacheMountKey, type CacheSpec } from './mounts/index.ts';
 export type { FoundImage } from './image-source.ts';
 export type { CacheInfo } from './mounts/index.ts';
 export type { FetchProgress, LayerAccess } from './layer-service.ts';

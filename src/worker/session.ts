@@ -16,6 +16,8 @@ export interface SessionInit {
   readonly notice?: ((text: string) => void) | undefined;
   /** Makes sure of layers that caches elsewhere said to have; false where one is not to be had. */
   readonly offers?: ((layers: readonly RefLayer[]) => Promise<boolean>) | undefined;
+  /** What a cache mount of this key held elsewhere. */
+  readonly cacheMount?: ((key: Digest) => Promise<RefLayer | undefined>) | undefined;
   /** Told of the compressed layer that could not be brought here from where it was said to be. */
   readonly lost?: ((compressed: Digest) => void) | undefined;
   /** Compress what this step makes in the same pass, because a target of the build wants it so. */

@@ -127,6 +127,16 @@ export class Stage implements AsyncDisposable, Slots {
     return diffId;
   }
 
+  /** What is in a tree that stands on nothing, as a layer; nothing of it is kept on the ground. */
+  async writeOut(active: ActiveSnapshot, w: Wait): Promise<Digest> {
+    const { snapshotter } = await this.#ground.get(w);
+    await using snapshot = this.temporary('pack');
+    await snapshotter.commit(active, snapshot.id, w);
+    const changes = await snapshotter.changes(snapshot.id, w);
+    const { diffId } = await writeLayer(changes, { store: this.#layers.store, dialect: 'oci', signal: w.signal });
+    return diffId;
+  }
+
   /** A snapshot to be made under `id`, spared by `prune` for as long as this process may need it. */
   temporary(prefix: string): TemporarySnapshot {
     const id = `${prefix}-${this.#random.hex(16)}`;

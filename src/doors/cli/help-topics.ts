@@ -53,6 +53,7 @@ Further words of --cache-to, after commas:
   compression=gzip|zstd|uncompressed       and compression-level=N; force-compression=true for what is compressed already
   oci-mediatypes=false                     Docker's media types
   image-manifest=false                     the older form, for registries that take no other
+  mounts=true                              also what cache mounts of RUN lines hold
   ignore-error=true                        a cache that cannot be written fails no build
   registry.insecure=true                   a registry without TLS
 

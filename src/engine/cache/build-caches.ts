@@ -1,8 +1,17 @@
 import { kindOf, type Clock, type Random, type Wait } from '../../base/index.ts';
 import type { Digest } from '../../blob/index.ts';
 import { parseReference, type ImageConfig } from '../../image/index.ts';
+import type { Vertex } from '../../graph/index.ts';
 import type { RecordedStep, RemoteKeys } from '../../solve/index.ts';
-import type { RefLayer, Session, Worker } from '../../worker/index.ts';
+import {
+  cacheMountKey,
+  type CacheSpec,
+  type LayerAccess,
+  type RefLayer,
+  type Session,
+  type Solving,
+  type Worker,
+} from '../../worker/index.ts';
 import type { BuildEvent, BuildRequest } from '../builder.ts';
 import { encodeInlineCache, type InlineLayer } from './document.ts';
 import { exportCache } from './export-cache.ts';
@@ -52,6 +61,11 @@ export class BuildCaches {
     return this.#imported?.offers(layers) ?? true;
   }
 
+  /** What a cache mount of this key held elsewhere. */
+  async mountOf(key: Digest): Promise<RefLayer | undefined> {
+    return this.#imported?.mountOf(key);
+  }
+
   lose(compressed: Digest): void {
     this.#lost.add(compressed);
   }
@@ -95,7 +109,7 @@ export class BuildCaches {
   /** Writes the caches that were asked for; gives what `--metadata-file` says of them, by BuildKit's name. */
   async export(
     images: readonly CachedImage[],
-    steps: readonly RecordedStep[],
+    solving: Pick<Solving, 'recorded' | 'vertices'>,
     w: Wait,
   ): Promise<Readonly<Record<string, unknown>>> {
     const { request } = this.#o;
@@ -103,14 +117,32 @@ export class BuildCaches {
     const ofImages = new Set(images.flatMap(({ solved }) => solved.map(({ diffId }) => diffId)));
     const names = request.exports.flatMap((e) => (e.type === 'registry' ? e.names : []));
     const mountFrom = names.map((name) => parseReference(name));
+    const steps = solving.recorded();
+    const cacheMounts = cacheMountsOf(solving.vertices());
     let written: Readonly<Record<string, unknown>> = {};
     for (const [at, target] of cacheTo.entries()) {
       if (target.type === 'inline') continue;
       const records = this.#records(steps, target.mode === 'min' ? ofImages : undefined);
-      const descriptor = await exportCache(records, target, { ...this.#o, at, mountFrom, signal: w.signal });
+      const descriptor = await exportCache(records, target, {
+        ...this.#o,
+        at,
+        mountFrom,
+        cacheMounts,
+        packed: (spec, access) => this.#packed(spec, access),
+        signal: w.signal,
+      });
       if (descriptor) written = { 'cache.manifest': descriptor };
     }
     return written;
+  }
+
+  /** What is here of a cache mount; else what caches elsewhere have of it, so that it is not lost on the way. */
+  async #packed(spec: CacheSpec, access: LayerAccess): Promise<RefLayer | undefined> {
+    const { worker, session } = this.#o;
+    const diffId = await worker.caches.pack(spec, access);
+    if (diffId === undefined) return this.#imported?.mountOf(cacheMountKey(spec));
+    session.spare(diffId);
+    return { diffId };
   }
 
   #records(steps: readonly RecordedStep[], within: ReadonlySet<Digest> | undefined): readonly CacheRecord<RefLayer>[] {
@@ -122,4 +154,18 @@ export class BuildCaches {
       within,
     });
   }
+}
+
+/** The caches that these steps mount, each once. Those that begin with a tree of the build can be made again, and are left out. */
+function cacheMountsOf(vertices: readonly Vertex[]): readonly CacheSpec[] {
+  const specs = vertices.flatMap(({ op }) =>
+    op.kind === 'exec'
+      ? op.mounts.flatMap((mount): CacheSpec[] => {
+          if (mount.type !== 'cache' || mount.input !== undefined) return [];
+          const { id, sharing, mode, uid, gid } = mount;
+          return [{ id, sharing, mode, uid, gid }];
+        })
+      : [],
+  );
+  return [...new Map(specs.map((spec) => [cacheMountKey(spec), spec])).values()];
 }

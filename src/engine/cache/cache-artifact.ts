@@ -6,6 +6,7 @@ import {
   imageError,
   makeImage,
   MEDIA,
+  relabel,
   toFamily,
   type Image,
   type ImageStore,
@@ -14,9 +15,9 @@ import {
 } from '../../image/index.ts';
 import type { Codec } from '../../tree/index.ts';
 import { toLayerRecord, type LayerAccess, type RefLayer, type Worker } from '../../worker/index.ts';
-import { CACHE_CONFIG_TYPE, encodeCacheConfig } from './document.ts';
+import { CACHE_CONFIG_TYPE, CACHE_MOUNT_TYPE, encodeCacheConfig } from './document.ts';
 import { layersOfRecords } from './records-of.ts';
-import type { CacheContent, CachedLayer, CacheRecord } from './types.ts';
+import type { CacheContent, CachedLayer, CachedMount, CacheRecord } from './types.ts';
 
 /** Layers compressed or looked at together. */
 const AT_ONCE = 4;
@@ -28,6 +29,8 @@ export interface ArtifactOptions extends Wait {
   /** Reads layers that are still in a registry with a build's credentials. */
   readonly images: ImageStore;
   readonly access: LayerAccess;
+  /** What cache mounts held. */
+  readonly mounts: readonly CachedMount<RefLayer>[];
 }
 
 /** Records with their layers as something that is pushed or written as any image: the manifest of an artifact, or BuildKit's older index. Compresses what is not compressed yet. */
@@ -37,7 +40,8 @@ export async function cacheArtifact(
 ): Promise<Image | Index> {
   const family = o.content.docker ? 'docker' : 'oci';
   const refs = layersOfRecords(records);
-  const layers = await mapBounded(refs, AT_ONCE, async (ref) => layerOf(ref, o));
+  const held = await mapBounded(o.mounts, AT_ONCE, async ({ layer }) => relabel(await layerOf(layer, o), asMount));
+  const layers = [...(await mapBounded(refs, AT_ONCE, async (ref) => layerOf(ref, o))), ...held];
   const descriptors = await mapBounded(layers, AT_ONCE, async (layer) => {
     const { digest, size, mediaType } = await layer.descriptor(o);
     return { digest, size, mediaType: toFamily(mediaType, family) };
@@ -50,6 +54,10 @@ export async function cacheArtifact(
   });
   const config = encodeCacheConfig(
     records.map(({ id, keys, outputs }) => ({ id, keys, outputs: outputs?.map((stack) => stack.map(cached)) })),
+    o.mounts.map(({ key, layer: { diffId } }, at) => ({
+      key,
+      layer: { diffId, compressed: descriptors[refs.length + at] as Descriptor },
+    })),
   );
   if (!o.content.asIndex) return makeImage({ config, configType: CACHE_CONFIG_TYPE, layers, mediaTypes: family });
   const blobs = new Map(descriptors.map(({ digest }, at) => [digest, layers[at] as Layer]));
@@ -74,6 +82,15 @@ function blobIndex(
       return layer ? layer.compressed(w) : once(config);
     },
   };
+}
+
+/** What a cache mount held is no layer of an image, and is not to be taken for one. */
+function asMount(descriptor: Descriptor): Descriptor {
+  const compression = compressionOf(descriptor.mediaType);
+  const suffix = compression === undefined || compression === 'none' ? '' : `+${compression}`;
+  return descriptor.mediaType.startsWith(CACHE_MOUNT_TYPE)
+    ? descriptor
+    : { ...descriptor, mediaType: `${CACHE_MOUNT_TYPE}${suffix}` };
 }
 
 async function layerOf(ref: RefLayer, o: ArtifactOptions): Promise<Layer> {

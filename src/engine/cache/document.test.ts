@@ -4,6 +4,7 @@ import * as fc from 'fast-check';
 import { CodedError } from '../../base/index.ts';
 import { digestOf } from '../../blob/index.ts';
 import {
+  CACHE_MOUNT_TYPE,
   decodeCacheConfig,
   decodeInlineCache,
   encodeCacheConfig,
@@ -69,6 +70,17 @@ test('records survive the way through a cache of their own', () => {
       assert.deepEqual(encodeCacheConfig(whole(cache, (one) => one)), encodeCacheConfig(all));
     }),
   );
+});
+
+test('what cache mounts held is told apart from layers of images', () => {
+  const mediaType = `${CACHE_MOUNT_TYPE}+zstd`;
+  const held: CachedLayer = { diffId: digestOf('d'), compressed: { mediaType, digest: digestOf('b'), size: 7 } };
+  const content = encodeCacheConfig([], [{ key: digestOf('k'), layer: held }]);
+  const cache = decodeCacheConfig(content, [held.compressed]);
+  assert.deepEqual(cache.records, []);
+  const [mount, ...more] = cache.mounts;
+  assert.deepEqual([mount?.key, more], [digestOf('k'), []]);
+  assert.deepEqual(json(cache.layersAt(mount?.layer ?? -1)), json([held]));
 });
 
 test('records survive the way through the config of an image', () => {

@@ -2,12 +2,15 @@ import { isDigest, type Descriptor, type Digest } from '../../blob/index.ts';
 import { isLayerType } from '../../image/index.ts';
 import { engineError } from '../errors.ts';
 import { LayerTable, stackAt, type TableRow } from './layer-table.ts';
-import type { CachedLayer, CacheRecord } from './types.ts';
+import type { CachedLayer, CachedMount, CacheRecord } from './types.ts';
 
 /** The type of a cache's config (BuildKit, cache/remotecache/v1). Ours is BuildKit's with a member more, `strake`, that holds the keys; BuildKit reads of it that there are layers and no records. */
 export const CACHE_CONFIG_TYPE = 'application/vnd.buildkit.cacheconfig.v0';
 /** No larger config is read: about 200,000 records. */
 export const CACHE_CONFIG_LIMIT = 64 << 20;
+
+/** The type of what a cache mount held: a tar as a layer's, in no image. Followed by `+gzip` or `+zstd`. */
+export const CACHE_MOUNT_TYPE = 'application/vnd.strake.cache-mount.v1.tar';
 
 const VERSION = 1;
 const MOST_RECORDS = 200_000;
@@ -16,6 +19,7 @@ const MOST_INPUTS = 10_000;
 /** Records as they were read: stacks are put together when somebody asks. */
 export interface ReadCache<L> {
   readonly records: readonly StoredRecord[];
+  readonly mounts: readonly CachedMount<number>[];
   layersAt(top: number): readonly L[];
 }
 
@@ -27,11 +31,18 @@ export interface StoredRecord {
 }
 
 /** A cache's config as bytes: equal records give equal bytes. */
-export function encodeCacheConfig(records: readonly CacheRecord<CachedLayer>[]): Uint8Array {
+export function encodeCacheConfig(
+  records: readonly CacheRecord<CachedLayer>[],
+  mounts: readonly CachedMount<CachedLayer>[] = [],
+): Uint8Array {
   const table = new LayerTable<CachedLayer>(
     ({ diffId, compressed, createdAt }) => `${diffId} ${compressed.digest} ${createdAt}`,
   );
-  const strake = { version: VERSION, records: records.map((record) => placed(record, table)) };
+  const strake = {
+    version: VERSION,
+    records: records.map((record) => placed(record, table)),
+    mounts: mounts.length > 0 ? mounts.map(({ key, layer }) => ({ key, layer: table.add([layer]) })) : undefined,
+  };
   const layers = table.rows.map(({ layer, parent }) => ({
     blob: layer.compressed.digest,
     parent,
@@ -49,6 +60,7 @@ export function encodeCacheConfig(records: readonly CacheRecord<CachedLayer>[]):
 export function decodeCacheConfig(content: Uint8Array, blobs: readonly Descriptor[]): ReadCache<CachedLayer> {
   const value = object(parse(content), 'the config');
   const records = recordsOf(value['strake']);
+  const mounts = mountsOf(value['strake']);
   const known = new Map(blobs.map((blob) => [blob.digest, blob]));
   const rows = list(value['layers'], 'layers').map((one): TableRow<CachedLayer> => {
     const row = object(one, 'a layer');
@@ -56,7 +68,7 @@ export function decodeCacheConfig(content: Uint8Array, blobs: readonly Descripto
     const digest = digestOf(row['blob'], 'blob');
     const blob = known.get(digest);
     const mediaType = said['mediaType'];
-    if (!blob || blob.size !== said['size'] || typeof mediaType !== 'string' || !isLayerType(mediaType))
+    if (!blob || blob.size !== said['size'] || typeof mediaType !== 'string' || !isTarType(mediaType))
       throw bad(`layer ${digest} is not as the manifest has it`);
     return {
       layer: {
@@ -67,7 +79,7 @@ export function decodeCacheConfig(content: Uint8Array, blobs: readonly Descripto
       parent: place(row['parent'], 'parent'),
     };
   });
-  return { records, layersAt: (top) => stackAt(rows, top) };
+  return { records, mounts, layersAt: (top) => stackAt(rows, top) };
 }
 
 /** A layer of the image that a cache lies in: its place there. */
@@ -110,7 +122,7 @@ export function decodeInlineCache(
       parent: place(row['parent'], 'parent'),
     };
   });
-  return { records, layersAt: (top) => stackAt(rows, top) };
+  return { records, mounts: [], layersAt: (top) => stackAt(rows, top) };
 }
 
 function placed<L>({ id, keys, outputs }: CacheRecord<L>, table: LayerTable<L>): StoredRecord {
@@ -140,6 +152,17 @@ function recordsOf(value: unknown): readonly StoredRecord[] {
       outputs: outputs === undefined ? undefined : list(outputs, 'outputs', 256).map((top) => place(top, 'output')),
     };
   });
+}
+
+function mountsOf(strake: unknown): readonly CachedMount<number>[] {
+  return list(object(strake, 'strake')['mounts'], 'mounts', MOST_INPUTS).map((one) => {
+    const { key, layer } = object(one, 'a mount');
+    return { key: digestOf(key, 'key'), layer: place(layer, 'layer') };
+  });
+}
+
+function isTarType(mediaType: string): boolean {
+  return isLayerType(mediaType) || mediaType.startsWith(CACHE_MOUNT_TYPE);
 }
 
 function bad(detail: string): Error {

@@ -10,12 +10,19 @@ import {
 } from '../../base/index.ts';
 import type { Descriptor } from '../../blob/index.ts';
 import { parseReference, writeLayout, type Image, type Index, type Reference } from '../../image/index.ts';
-import type { RefLayer, Session, Worker } from '../../worker/index.ts';
+import {
+  cacheMountKey,
+  type CacheSpec,
+  type LayerAccess,
+  type RefLayer,
+  type Session,
+  type Worker,
+} from '../../worker/index.ts';
 import type { BuildEvent } from '../builder.ts';
 import { engineError } from '../errors.ts';
 import { codecFor } from '../export/index.ts';
 import { cacheArtifact } from './cache-artifact.ts';
-import type { CacheRecord, CacheTarget } from './types.ts';
+import type { CachedMount, CacheRecord, CacheTarget } from './types.ts';
 
 export interface CacheExportContext extends Wait {
   /** Position among the request's cache exports. */
@@ -27,13 +34,15 @@ export interface CacheExportContext extends Wait {
   readonly emit: (event: BuildEvent) => void;
   /** Repositories that have layers of this build already. */
   readonly mountFrom: readonly Reference[];
+  /** What a cache mount holds; undefined where there is none that can be read now. */
+  readonly packed: (spec: CacheSpec, access: LayerAccess) => Promise<RefLayer | undefined>;
 }
 
 /** Writes a cache where it was asked for, as a vertex of its own; blobs that are there are not sent again. With `ignoreError` a failure is a warning. */
 export async function exportCache(
   records: readonly CacheRecord<RefLayer>[],
   target: CacheTarget,
-  c: CacheExportContext,
+  c: CacheExportContext & { readonly cacheMounts: readonly CacheSpec[] },
 ): Promise<Descriptor | undefined> {
   const id = `export cache ${c.at + 1}`;
   const now = (): number => c.clock.now();
@@ -46,12 +55,19 @@ export async function exportCache(
     const images = c.worker.imagesFor(c.session);
     const access = c.worker.access(c.session, { signal: c.signal });
     const codec = codecFor(target.compression);
+    const mounts: CachedMount<RefLayer>[] = [];
+    for (const spec of target.mounts ? c.cacheMounts : []) {
+      const layer = await c.packed(spec, access);
+      if (layer) mounts.push({ key: cacheMountKey(spec), layer });
+      c.emit({ kind: 'note', id, at: now(), text: `${layer ? '' : 'no '}cache mount "${spec.id}"` });
+    }
     const artifact = await cacheArtifact(records, {
       content: target,
       codec,
       worker: c.worker,
       images,
       access,
+      mounts,
       signal: c.signal,
     });
     const descriptor = await (target.type === 'registry'

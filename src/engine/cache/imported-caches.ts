@@ -41,6 +41,7 @@ export class ImportedCaches implements RemoteKeys {
   readonly #byKey = new Map<Digest, Place>();
   readonly #byId = new Map<Digest, Place>();
   readonly #inputs = new Set<Digest>();
+  readonly #mounts = new Map<Digest, { open: OpenCache; cache: ReadCache<CachedLayer>; top: number }>();
   /** Which cache said to have a blob. */
   readonly #origins = new Map<Digest, OpenCache>();
   readonly #checked = new Map<Digest, Promise<boolean>>();
@@ -82,6 +83,22 @@ export class ImportedCaches implements RemoteKeys {
 
   isInput(id: Digest): boolean {
     return !this.#left && this.#inputs.has(id);
+  }
+
+  /** What a cache mount of this key held, by the first cache that has it and can give it. */
+  async mountOf(key: Digest): Promise<RefLayer | undefined> {
+    if (this.#left) return undefined;
+    await (this.#opened ??= this.#open());
+    const found = this.#mounts.get(key);
+    if (!found) return undefined;
+    try {
+      const [layer, ...more] = this.#refs(found.cache.layersAt(found.top), found.open);
+      return layer && more.length === 0 && (await this.offers([layer])) ? layer : undefined;
+    } catch (error) {
+      if (kindOf(error) === 'cancelled') throw error;
+      this.#warn(found.open.name, `ignoring records of cache "${found.open.name}": ${messageOf(error)}`);
+      return undefined;
+    }
   }
 
   /** Further keys that lead to a result, by the caches that have it. */
@@ -136,10 +153,13 @@ export class ImportedCaches implements RemoteKeys {
   }
 
   #output(layers: readonly CachedLayer[], open: OpenCache): ResultRecord {
+    return { layers: this.#refs(layers, open) as unknown as ResultRecord[] };
+  }
+
+  #refs(layers: readonly CachedLayer[], open: OpenCache): readonly RefLayer[] {
     for (const { compressed } of layers)
       if (!this.#origins.has(compressed.digest)) this.#origins.set(compressed.digest, open);
-    const refs = layers.map((layer): RefLayer => ({ ...layer, source: open.source }));
-    return { layers: refs as unknown as ResultRecord[] };
+    return layers.map((layer): RefLayer => ({ ...layer, source: open.source }));
   }
 
   async #open(): Promise<void> {
@@ -149,7 +169,9 @@ export class ImportedCaches implements RemoteKeys {
 
   /** What several caches know is taken from the first that has a result. */
   #take(open: OpenCache): void {
-    for (const cache of open.caches)
+    for (const cache of open.caches) {
+      for (const { key, layer } of cache.mounts)
+        if (!this.#mounts.has(key)) this.#mounts.set(key, { open, cache, top: layer });
       for (const record of cache.records) {
         const place = { open, cache, record };
         if (!this.#byId.get(record.id)?.record.outputs) this.#byId.set(record.id, place);
@@ -158,6 +180,7 @@ export class ImportedCaches implements RemoteKeys {
           for (const input of inputs) this.#inputs.add(input);
         }
       }
+    }
   }
 
   async #openOne(one: CacheImport, at: number): Promise<OpenCache | undefined> {

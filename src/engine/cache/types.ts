@@ -39,6 +39,8 @@ export interface CacheContent {
   readonly docker?: boolean | undefined;
   /** BuildKit's older form: an index whose members are blobs. */
   readonly asIndex?: boolean | undefined;
+  /** Also what the cache mounts of the build's steps hold. */
+  readonly mounts?: boolean | undefined;
   /** A failure is told of, and does not fail the build. */
   readonly ignoreError?: boolean | undefined;
 }
@@ -49,6 +51,13 @@ export interface CachedLayer {
   readonly compressed: Descriptor;
   /** When a step made it, milliseconds since the epoch; absent for a base's. */
   readonly createdAt?: number | undefined;
+}
+
+/** What a cache mount held. `L` is a layer. */
+export interface CachedMount<L> {
+  /** `cacheMountKey` of it. */
+  readonly key: Digest;
+  readonly layer: L;
 }
 
 /** A result on record, and the keys that lead to it. `L` is a layer. */

@@ -25,6 +25,14 @@ export class RemoteCaches implements CacheMounts {
     };
   }
 
+  async find(spec: CacheSpec, w?: Wait): Promise<string | undefined> {
+    return ((await this.#asker.ask('cacheFind', spec, w)) as string | null) ?? undefined;
+  }
+
+  async copyTo(name: string, mounts: readonly Mount[], w?: Wait): Promise<boolean> {
+    return (await this.#asker.ask('cacheCopy', { name, mounts }, w)) as boolean;
+  }
+
   async list(w?: Wait): Promise<readonly CacheInfo[]> {
     return (await this.#asker.ask('cacheList', {}, w)) as CacheInfo[];
   }

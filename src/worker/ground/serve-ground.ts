@@ -113,6 +113,9 @@ export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>
       caches.delete(p.handle);
       await taken?.[Symbol.asyncDispose]();
     },
+    cacheFind: async (spec: CacheSpec, { signal }: Call) => (await store.find(spec, { signal })) ?? null,
+    cacheCopy: (p: { name: string; mounts: readonly Mount[] }, { signal }: Call) =>
+      store.copyTo(p.name, p.mounts, { signal }),
     cacheList: (_: unknown, { signal }: Call) => store.list({ signal }),
     cacheRemove: (p: { name: string }, { signal }: Call) => store.remove(p.name, { signal }),
   } satisfies Record<string, Handler>);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { hasCode, systemClock, systemRandom, tempFolder, sleep } from '../../base/index.ts';
@@ -113,4 +113,40 @@ test('many at once make one cache', async () => {
   assert.equal(new Set(all.map(folderOf)).size, 1);
   for (const taken of all) await taken[Symbol.asyncDispose]();
   assert.equal(readdirSync(join(temp.path, 'caches')).length, 2);
+});
+
+test('what a cache held elsewhere is what a new one begins with, and no part of what it is known by', async () => {
+  using temp = tempFolder(tmpdir(), systemRandom);
+  const elsewhere = join(temp.path, 'elsewhere');
+  mkdirSync(join(elsewhere, 'deep'), { recursive: true });
+  writeFileSync(join(elsewhere, 'deep/file'), 'kept');
+  const start = { mounts: [{ type: 'bind', source: elsewhere, options: [] }] } as const;
+  const caches = open(temp.path);
+  assert.equal(await caches.find(spec('a')), undefined);
+  {
+    await using taken = await caches.take({ ...spec('a', 'shared', { mode: 0o1777 }), start });
+    assert.equal(readFileSync(join(folderOf(taken), 'deep/file'), 'utf8'), 'kept');
+    assert.equal(statSync(folderOf(taken)).mode & 0o7777, 0o1777, 'the folder itself is as the step wants it');
+    writeFileSync(join(folderOf(taken), 'more'), '');
+  }
+  assert.notEqual(await caches.find(spec('a', 'locked', { mode: 0o1777 })), undefined);
+  await using again = await caches.take({ ...spec('a', 'shared', { mode: 0o1777 }), start });
+  assert.deepEqual(readdirSync(folderOf(again)).toSorted(), ['deep', 'more'], 'only a new one is filled');
+});
+
+test('a cache is copied whole, unless a step has it', async () => {
+  using temp = tempFolder(tmpdir(), systemRandom);
+  const caches = open(temp.path);
+  const into = join(temp.path, 'into');
+  mkdirSync(into);
+  const mounts = [{ type: 'bind', source: into, options: [] }] as const;
+  const taken = await caches.take(spec('a'));
+  writeFileSync(join(folderOf(taken), 'file'), 'content');
+  const name = (await caches.find(spec('a'))) ?? assert.fail('it is there');
+  assert.equal(await caches.copyTo(name, mounts), false);
+  await taken[Symbol.asyncDispose]();
+  assert.equal(await caches.copyTo(name, mounts), true);
+  assert.equal(readFileSync(join(into, 'file'), 'utf8'), 'content');
+  assert.equal(await caches.copyTo('../into', mounts), false);
+  assert.equal(await caches.recover(), 0, 'nothing is left half-made');
 });

@@ -77,6 +77,32 @@ export class CacheFolders implements CacheMounts {
     }
   }
 
+  async find(spec: CacheSpec): Promise<string | undefined> {
+    const name = `${this.#keyOf(spec)}-0`;
+    return existsSync(join(this.#o.folder, name)) ? name : undefined;
+  }
+
+  async copyTo(name: string, mounts: readonly Mount[], w: Wait = {}): Promise<boolean> {
+    if (!this.#names().includes(name)) return false;
+    using making = await this.#making(w);
+    void making;
+    const at = join(this.#o.folder, name);
+    const lock = this.#lock(at, 'exclusive');
+    if (typeof lock !== 'number') return false;
+    const fresh = this.#fresh('new');
+    try {
+      mkdirSync(fresh, { mode: 0o700 });
+      using tree = treeAt(mounts, join(fresh, 'tree'));
+      await cloneTree(join(at, CONTENT), tree.path, { how: 'copy', signal: w.signal });
+      return true;
+    } finally {
+      closeSync(lock);
+      this.#given.resolve();
+      this.#given = Promise.withResolvers<void>();
+      await rm(fresh, { recursive: true, force: true });
+    }
+  }
+
   async list(w: Wait = {}): Promise<readonly CacheInfo[]> {
     const found: CacheInfo[] = [];
     for (const name of this.#names()) {
@@ -200,6 +226,10 @@ export class CacheFolders implements CacheMounts {
         const at = join(fresh, 'seed');
         mkdirSync(content);
         await fill(content, spec.seed, { at, ...w });
+      } else if (spec.start) {
+        mkdirSync(content);
+        await fill(content, { mounts: spec.start.mounts, source: '/' }, { at: join(fresh, 'start'), ...w });
+        ownContent(content, spec);
       } else {
         makeContent(content, spec);
       }
@@ -245,8 +275,12 @@ const NAME = /^[0-9a-f]{24}-\d+$/;
 const POLL_MS = 50;
 const O_PATH = 0o10000000;
 
-function makeContent(path: string, { uid, gid, mode }: CacheSpec): void {
+function makeContent(path: string, spec: CacheSpec): void {
   mkdirSync(path);
+  ownContent(path, spec);
+}
+
+function ownContent(path: string, { uid, gid, mode }: CacheSpec): void {
   try {
     chownSync(path, uid, gid);
   } catch (error) {
@@ -259,7 +293,7 @@ function makeContent(path: string, { uid, gid, mode }: CacheSpec): void {
 /** Copies a folder of a tree, which is mounted at `at` meanwhile. */
 async function fill(
   content: string,
-  seed: NonNullable<CacheSpec['seed']>,
+  seed: Pick<NonNullable<CacheSpec['seed']>, 'mounts' | 'source'>,
   o: { readonly at: string } & Wait,
 ): Promise<void> {
   using tree = treeAt(seed.mounts, o.at);

@@ -19,6 +19,8 @@ export interface CacheSpec {
         readonly source: string;
       }
     | undefined;
+  /** What one without a seed is filled with when it is first made: what such a cache held elsewhere. It is no part of what the cache is known by. */
+  readonly start?: { readonly mounts: readonly Mount[] } | undefined;
 }
 
 /** A cache while a step has it. */
@@ -42,6 +44,10 @@ export interface CacheInfo {
 export interface CacheMounts {
   /** `onWait` is called once when somebody else has it. Throws `MOUNT_SOURCE_MISSING` when the seed has no such folder. */
   take(spec: CacheSpec, o?: { onWait?: (() => void) | undefined } & Wait): Promise<TakenCache>;
+  /** The name of the cache that `take` would look at first; undefined where it would make it. */
+  find(spec: CacheSpec, w?: Wait): Promise<string | undefined>;
+  /** Copies what a cache holds into the empty folder that these mounts make. False when a step has it or it is not there. */
+  copyTo(name: string, mounts: readonly Mount[], w?: Wait): Promise<boolean>;
   list(w?: Wait): Promise<readonly CacheInfo[]>;
   /** False when a step has it or it is not there. */
   remove(name: string, w?: Wait): Promise<boolean>;

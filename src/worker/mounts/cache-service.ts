@@ -1,8 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Wait } from '../../base/index.ts';
+import { canonicalJson, type Wait } from '../../base/index.ts';
+import { digestOf, type Digest } from '../../blob/index.ts';
+import type { LayerAccess } from '../layer-service.ts';
 import type { Stage } from '../stage.ts';
-import type { CacheInfo } from './cache-mounts.ts';
+import type { CacheInfo, CacheSpec } from './cache-mounts.ts';
+
+/** What a cache without a seed is known by on any machine. */
+export function cacheMountKey({ id, mode, uid, gid }: Omit<CacheSpec, 'seed' | 'sharing'>): Digest {
+  return digestOf(canonicalJson({ cacheMount: { id, mode, uid, gid } }));
+}
 
 /** The cache mounts of a store, for who looks after it. The ground is opened only where there are any: no one else may see into them. */
 export class CacheService {
@@ -17,6 +24,19 @@ export class CacheService {
   async list(w: Wait = {}): Promise<readonly CacheInfo[]> {
     if (!this.#hasAny()) return [];
     return (await this.#stage.ground(w)).caches.list(w);
+  }
+
+  /** What the cache of a spec without a seed holds, as a layer of the store; undefined where there is none, a step has it, or the ground cannot copy it. */
+  async pack(spec: CacheSpec, access: LayerAccess): Promise<Digest | undefined> {
+    if (!this.#hasAny()) return undefined;
+    const { caches, oneRoot } = await this.#stage.ground(access);
+    const name = oneRoot === true ? undefined : await caches.find(spec, access);
+    if (name === undefined) return undefined;
+    await using active = await this.#stage.prepare([], access);
+    if (!(await caches.copyTo(name, active.mounts, access))) return undefined;
+    // Not before it is written may the tree be given back.
+    const packed = await this.#stage.writeOut(active, access);
+    return packed;
   }
 
   /** False when a step has it. */

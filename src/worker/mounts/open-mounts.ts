@@ -1,4 +1,5 @@
-import type { Wait } from '../../base/index.ts';
+import { kindOf, messageOf, type Wait } from '../../base/index.ts';
+import type { Digest } from '../../blob/index.ts';
 import type { StepMount } from '../../exec/index.ts';
 import type { ExecOp, OpMount } from '../../graph/index.ts';
 import type { ActiveSnapshot } from '../../snapshot/index.ts';
@@ -10,6 +11,7 @@ import type { Stage } from '../stage.ts';
 import { openAgents } from './agents.ts';
 import type { Ground } from '../ground/ground.ts';
 import type { CacheSpec, TakenCache } from './cache-mounts.ts';
+import { cacheMountKey } from './cache-service.ts';
 import { openSecrets } from './secrets.ts';
 
 type BindMount = Extract<OpMount, { type: 'bind' }>;
@@ -35,6 +37,8 @@ export interface MountServices {
   readonly host: Pick<BuildHost, 'secret' | 'agent'>;
   readonly access: LayerAccess;
   readonly note: (text: string) => void;
+  /** What a cache of this key (`cacheMountKey`) held elsewhere. */
+  readonly cacheMount?: ((key: Digest) => Promise<RefLayer | undefined>) | undefined;
 }
 
 /**
@@ -108,7 +112,8 @@ async function takeCaches(
     // Where a step has one cache at two places, it has it the stricter way.
     const sharing = (['locked', 'private'] as const).find((kind) => same.some((mount) => mount.sharing === kind));
     const asked = { ...spec, sharing: sharing ?? 'shared' } as const;
-    const taken = await s.ground.caches.take(asked, {
+    const start = await startOf(spec, { ...s, stack });
+    const taken = await s.ground.caches.take(start ? { ...asked, start } : asked, {
       signal: s.access.signal,
       onWait: () => s.note(`waiting for the cache mount "${spec.id}": another step has it`),
     });
@@ -131,6 +136,25 @@ async function specOf(
   if (layers.length === 0) throw empty(source, mount.target);
   const view = s.stack.use(await s.stage.view(layers, s.access));
   return { id, sharing, mode, uid, gid, seed: { name: chainId(layers) ?? '', mounts: view.mounts, source } };
+}
+
+/** What a cache that is to be made now begins with: what caches elsewhere have of it. That it cannot be had is no reason to fail. */
+async function startOf(
+  spec: CacheSpec,
+  s: MountServices & { readonly stack: AsyncDisposableStack },
+): Promise<CacheSpec['start']> {
+  if (spec.seed || !s.cacheMount || (await s.ground.caches.find(spec, s.access)) !== undefined) return undefined;
+  const layer = await s.cacheMount(cacheMountKey(spec));
+  if (!layer) return undefined;
+  try {
+    const view = s.stack.use(await s.stage.view([layer], s.access));
+    s.note(`the cache mount "${spec.id}" begins with what it held elsewhere`);
+    return { mounts: view.mounts };
+  } catch (error) {
+    if (kindOf(error) === 'cancelled') throw error;
+    s.note(`the cache mount "${spec.id}" begins empty: ${messageOf(error)}`);
+    return undefined;
+  }
 }
 
 function isWhole(source: string): boolean {

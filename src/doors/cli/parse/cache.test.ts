@@ -38,7 +38,7 @@ test('--cache-from: registries, folders, references alone', () => {
 
 test('--cache-to: all that BuildKit takes', () => {
   const all =
-    'type=registry,ref=host:5000/c,mode=max,compression=zstd,compression-level=9,force-compression=true,oci-mediatypes=true,image-manifest=false,ignore-error=true';
+    'type=registry,ref=host:5000/c,mode=max,compression=zstd,compression-level=9,force-compression=true,oci-mediatypes=true,image-manifest=false,mounts=true,ignore-error=true';
   const plan = cacheTo(
     [all, 'type=local,dest=out,tag=t', 'type=inline', 'type=registry,ref=host:5000/d,oci-mediatypes=false'],
     o,
@@ -53,6 +53,7 @@ test('--cache-to: all that BuildKit takes', () => {
     forceCompression: true,
     docker: undefined,
     asIndex: true,
+    mounts: true,
     ignoreError: true,
   });
   assert.deepEqual(second && 'sink' in second && [second.sink, second.name, second.tag, second.mode], [

@@ -67,6 +67,7 @@ export function cacheTo(texts: readonly string[], o: { cwd: string }): CacheToPl
       forceCompression: entry.boolean('force-compression'),
       docker: oci ? undefined : true,
       asIndex: (asManifest ?? oci) ? undefined : true,
+      mounts: entry.boolean('mounts'),
       ignoreError: entry.boolean('ignore-error'),
     } as const;
     if (entry.type === 'inline') {
