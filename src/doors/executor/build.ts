@@ -144,7 +144,7 @@ async function buildImage(options: ExecutorOptions, b: Building): Promise<BuildR
 /** Bases that `warmer` brought, put into the store. True when there is one: then registries are not asked again for what is there. */
 async function bringWarm(engine: Engine, options: ExecutorOptions, b: Building): Promise<boolean> {
   const { cache, platform, buildArgs } = options;
-  if (!cache.use || !existsSync(cache.folder)) return false;
+  if (!cache.bases || !existsSync(cache.folder)) return false;
   const { signal } = b;
   const bases = await basesOf(b.dockerfile, { buildArgs, platform, signal });
   const warmed = await warmedOf(bases, { ...cache, clock: b.io.clock, client: b.client, platform, log: b.log, signal });

@@ -97,7 +97,14 @@ suite('options of executor', () => {
     assert.equal(o.dockerfile, 'Dockerfile');
     assert.equal(o.push, true);
     assert.equal(o.checkPush, true);
-    assert.deepEqual(o.cache, { use: false, push: true, repo: undefined, folder: '/cache', ttl: 336 * 3_600_000 });
+    assert.deepEqual(o.cache, {
+      use: false,
+      bases: false,
+      push: true,
+      repo: undefined,
+      folder: '/cache',
+      ttl: 336 * 3_600_000,
+    });
     assert.deepEqual(o.leaveOut, ['/var/run']);
     assert.deepEqual(o.compression, { name: 'gzip' });
     assert.deepEqual(o.registries.helpers, ['env', 'google', 'ecr', 'acr', 'gitlab']);

@@ -39,6 +39,8 @@ export interface ExecutorOptions {
   readonly secrets: readonly Secret[];
   readonly cache: {
     readonly use: boolean;
+    /** Bases may come from the folder that warmer filled. */
+    readonly bases: boolean;
     readonly push: boolean;
     readonly repo: string | undefined;
     readonly folder: string;
@@ -91,6 +93,7 @@ export function executorOptions(parsed: ParsedFlags, o: Surroundings): ExecutorO
     throw conflict('--compression=zstd cannot be used with --tar-path', 'Use --oci-layout-path for zstd layers.');
   const cache = {
     use: values.bool('cache') && values.bool('cache-run-layers'),
+    bases: values.bool('cache'),
     push: !values.bool('no-push-cache'),
     repo: values.text('cache-repo') || undefined,
     folder: resolve(o.cwd, values.text('cache-dir') ?? '/cache'),

@@ -19,6 +19,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'say what could be better in a Dockerfile',
     load: () => import('./check.ts'),
   },
+  {
+    name: 'executor',
+    group: 'Build',
+    summary: "build with kaniko's command line",
+    load: () => import('./executor.ts'),
+  },
+  {
+    name: 'warmer',
+    group: 'Build',
+    summary: "bring base images into a folder, with kaniko's command line",
+    load: () => import('./warmer.ts'),
+  },
   { name: 'run', group: 'Images', summary: 'run an image as a container', load: () => import('./run.ts') },
   { name: 'images', group: 'Images', summary: 'list the images of the local store', load: () => import('./images.ts') },
   {
