@@ -138,6 +138,51 @@ suite('building from the command line', () => {
     assert.deepEqual(leftovers(store.root), []);
   });
 
+  test('a repository by http: the frontend fetches it, its time is the epoch, a Dockerfile of this side may go with it', async () => {
+    using store = emptyStore();
+    const folder = folderWith(join(store.work, 'repository'), { ...TINY, 'other/hello': 'other\n' });
+    const git = (at: string, ...args: string[]): string =>
+      execFileSync('git', ['-C', at, '-c', 'user.name=t', '-c', 'user.email=t@t.example', ...args], {
+        encoding: 'utf8',
+        env: { ...process.env, GIT_COMMITTER_DATE: '2021-03-04T05:06:07Z' },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+    git(folder, 'init', '-q');
+    git(folder, 'add', '.');
+    git(folder, 'commit', '-q', '-m', 'one');
+    git(store.work, 'clone', '-q', '--bare', folder, 'served.git');
+    git(join(store.work, 'served.git'), 'update-server-info');
+    const server = createServer((request, response) => {
+      const path = join(store.work, new URL(request.url ?? '', 'http://h').pathname);
+      if (existsSync(path)) response.writeHead(200).end(readFileSync(path));
+      else response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/served.git`;
+      const env = { SOURCE_DATE_EPOCH: 'context' };
+      const { stdout } = await ok(['build', '-q', '-t', 'fetched', url], { ...store, env });
+      assert.match(stdout, ID);
+      const [image] = JSON.parse((await ok(['inspect', 'fetched'], store)).stdout) as [{ Created: string }];
+      assert.match(image.Created, /^2021-03-04T05:06:07/);
+      const input = 'FROM scratch\nCOPY --from=named hello /x\n';
+      const named = await ok(['build', '-q', '-f', '-', '--build-context', `named=${url}?subdir=other`, url], {
+        ...store,
+        input,
+      });
+      assert.notEqual(named.stdout, stdout);
+      const checked = await ok(['check', url], store);
+      assert.match(checked.stdout, /no warnings found/);
+      const missing = await strake(['build', '-f', 'nowhere', url], store);
+      assert.equal(missing.code, 66);
+      assert.match(missing.stderr, /read Dockerfile "nowhere": no such file/);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+    assert.deepEqual(leftovers(store.root), []);
+  });
+
   test('an archive and a Dockerfile by http', async () => {
     using store = emptyStore();
     const context = folderWith(join(store.work, 'c'), TINY);

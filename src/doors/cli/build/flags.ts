@@ -122,13 +122,9 @@ function epochOf(buildArgs: Map<string, string>, flags: BuildFlags, env: Surroun
     if (text === '') buildArgs.delete(name);
     return undefined;
   }
-  if (!/^\d{1,12}$/.test(text))
-    throw usage(
-      `read ${name} "${text}": it is not a number of seconds`,
-      'Give seconds since 1970, as from "git log -1 --format=%ct".',
-    );
   buildArgs.set(name, text);
-  return Number(text);
+  // A word names what has a time of its own, as "context"; whether it does the frontend finds out.
+  return /^\d{1,12}$/.test(text) ? Number(text) : undefined;
 }
 
 function noCacheOf(flags: BuildFlags): string | undefined {
