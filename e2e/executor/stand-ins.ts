@@ -16,7 +16,7 @@ export interface StandIn extends AsyncDisposable {
 
 type Answer = (request: IncomingMessage, body: string, response: ServerResponse) => void;
 
-async function serve(server: Server, answer: Answer): Promise<StandIn> {
+export async function serve(server: Server, answer: Answer): Promise<StandIn> {
   const asked: string[] = [];
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const parts: Buffer[] = [];
@@ -52,7 +52,7 @@ export interface AwsKeys {
 }
 
 /** Checks a request's Signature 4 from what arrived, by the words of AWS' documents. Undefined when it is right. */
-function wrongSignature(
+export function wrongSignature(
   request: IncomingMessage,
   body: string,
   o: { keys: AwsKeys; service: string },
