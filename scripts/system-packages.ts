@@ -16,6 +16,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'libarchive-tools': '/usr/bin/bsdtar',
   mmdebstrap: '/usr/bin/mmdebstrap',
   openssl: '/usr/bin/openssl',
+  'openssh-client': '/usr/bin/ssh-agent',
   passt: '/usr/bin/pasta',
   podman: '/usr/bin/podman',
   runc: '/usr/sbin/runc',
