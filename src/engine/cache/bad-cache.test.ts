@@ -93,6 +93,37 @@ test('a foreign, another kind of, a broken and a truncated cache are left out wi
   ignored(await buildWith(ref), ref, /blob/);
 });
 
+test('a cache of 500 steps is read by two requests', async () => {
+  await using registry = await registryOf();
+  const { ref, id, manifest } = await cached(registry);
+  const config = JSON.parse(Buffer.from(await collect(await registry.blobs.open(manifest.config))).toString()) as {
+    strake: { records: unknown[] };
+  };
+  for (let n = 0; n < 500; n++)
+    config.strake.records.push({
+      id: digestOf(`id ${n}`),
+      keys: [{ digest: digestOf(`key ${n}`), inputs: [digestOf(`id ${n - 1}`)] }],
+      outputs: [n % manifest.layers.length],
+    });
+  await replace(registry, { config, layers: manifest.layers });
+  const { digest } = (await manifestOf(registry)).config;
+  const asked: string[] = [];
+  const open = registry.blobs.open.bind(registry.blobs);
+  registry.blobs.open = (...args) => {
+    asked.push(`read ${args[0].digest}`);
+    return open(...args);
+  };
+  const get = registry.manifests.get.bind(registry.manifests);
+  registry.manifests.get = (repository, reference) => {
+    asked.push(`manifest ${reference}`);
+    return get(repository, reference);
+  };
+  await using rig = await EngineRig.open();
+  const built = await rig.build(FILES, { cacheFrom: [{ type: 'registry', ref }] });
+  assert.deepEqual([built.id, built.ran, built.warnings], [id, [], []]);
+  assert.deepEqual(asked, ['manifest latest', `read ${digest}`]);
+});
+
 test('one cache of two that is broken does not keep the other from being used', async () => {
   await using registry = await registryOf();
   const { ref, id } = await cached(registry);
