@@ -26,11 +26,27 @@ import type { Places } from './text.ts';
 
 /**
  * The typed instructions of a Dockerfile, in stages (facts 1.1). Throws `DOCKERFILE_UNKNOWN_INSTRUCTION`, `DOCKERFILE_FLAG`, `DOCKERFILE_INSTRUCTION` and
- * `DOCKERFILE_NO_STAGE`, each with its place.
+ * `DOCKERFILE_NO_STAGE`, each with its place; `onFault` is given what stands before the fault.
  */
-export function programOf(file: DockerfileNode, places: Places): Program {
+export function programOf(file: DockerfileNode, places: Places, onFault?: (before: Program) => void): Program {
   const globals: ArgInstruction[] = [];
   const stages: { from: FromInstruction; instructions: StageInstruction[] }[] = [];
+  try {
+    return collect(file, places, { globals, stages });
+  } catch (error) {
+    onFault?.({ globals, stages });
+    throw error;
+  }
+}
+
+function collect(
+  file: DockerfileNode,
+  places: Places,
+  {
+    globals,
+    stages,
+  }: { globals: ArgInstruction[]; stages: { from: FromInstruction; instructions: StageInstruction[] }[] },
+): Program {
   for (const node of file.instructions) {
     const instruction = parseInstruction(node, places);
     const stage = stages.at(-1);

@@ -8,14 +8,19 @@ const RESERVED: readonly string[] = ['context', 'scratch'];
 
 /** The rules that need only the text, in BuildKit's order. */
 export function lintProgram(file: DockerfileNode, program: Program, lint: Linter): void {
+  lintWritten(file, program, lint);
+  lintStageNames(program.stages, lint);
+  lintCasing(program.stages, lint);
+}
+
+/** Those that look at one instruction at a time: they hold for a part of a file, too. */
+export function lintWritten(file: DockerfileNode, program: Program, lint: Linter): void {
   for (const range of file.emptyContinuations) lint.report('NoEmptyContinuation', range, 'Empty continuation line');
   for (const instruction of program.globals) lintInstruction(instruction, lint.forComments(instruction.comments));
   for (const stage of program.stages) {
     lintFrom(stage, lint.forComments(stage.from.comments));
     for (const instruction of stage.instructions) lintInstruction(instruction, lint.forComments(instruction.comments));
   }
-  lintStageNames(program.stages, lint);
-  lintCasing(program.stages, lint);
 }
 
 function lintFrom({ from }: StageText, lint: Linter): void {

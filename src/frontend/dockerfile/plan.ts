@@ -7,7 +7,7 @@ import { readDockerfile, type DockerfileInput } from './input.ts';
 import type { Program } from './instruction.ts';
 import { programOf } from './instructions.ts';
 import { defaultLintConfig, Linter, parseLintConfig, type LintConfig } from './lint.ts';
-import { lintProgram } from './lint-program.ts';
+import { lintProgram, lintWritten } from './lint-program.ts';
 import { openMainContext, type MainContext } from './main-context.ts';
 import { readOptions, type Options } from './options.ts';
 import { Outline } from './outline.ts';
@@ -109,7 +109,7 @@ function read({ options, input }: Work, warn: (warning: Warning) => void): Read 
   const file = parseDockerfile(source);
   if (input.lossy) refuseOtherEncodings(file, source);
   const lint = new Linter(options.lint ?? lintConfigOf(file, source), source, warn);
-  const program = programOf(file, source);
+  const program = programOf(file, source, (before) => lintWritten(file, before, lint));
   lintProgram(file, program, lint);
   return { file, program, lint };
 }

@@ -108,6 +108,11 @@ test('lint: what ends a build is a finding with a place', async () => {
     remedy: 'Correct the word, or end the line before with the escape character if this continues it.',
   });
   assert.equal(status, '1');
+  assert.deepEqual(
+    (json as { warnings: { ruleName: string }[] }).warnings.map(({ ruleName }) => ruleName),
+    ['FromAsCasing'],
+    'what stands before it is looked at all the same',
+  );
   const late = await ask('frontend.lint', 'FROM debian as x\nCOPY --from=later a b\nFROM debian AS later');
   const { warnings, buildError } = late.json as { warnings: object[]; buildError: { location: object } };
   assert.deepEqual([warnings.length, buildError.location], [1, at(2)]);
