@@ -248,15 +248,20 @@ suite('executor', { skip }, () => {
     using store = emptyStore();
     const o = { root: store.root, cwd: store.work };
     shellContext(join(store.work, 'c'), [
-      'RUN --mount=type=secret,id=word,target=/word echo out; echo err >&2; exit 17',
+      'RUN --mount=type=secret,id=file,target=/file --mount=type=secret,id=word,env=WORD read text < /file; echo "out $text $WORD"; echo err >&2; exit 17',
     ]);
-    writeFileSync(
-      join(store.work, 'c/Dockerfile'),
-      readFileSync(join(store.work, 'c/Dockerfile'), 'utf8').replace('--mount=type=secret,id=word,target=/word ', ''),
-    );
-    const failed = await executor(['-c', 'c', '--no-push'], o);
+    writeFileSync(join(store.work, 'secret'), 'of-a-file\n');
+    const secrets = ['--secret=id=file,src=secret', '--secret=id=word,env=HIDDEN'];
+    const unset = await executor(['-c', 'c', '--no-push', ...secrets], o);
+    assert.equal(unset.code, 1);
+    assert.match(unset.stderr, /environment variable "HIDDEN": it is not set/);
+    const failed = await executor(['-c', 'c', '--no-push', ...secrets], {
+      ...o,
+      env: { HIDDEN: 'of-the-environment' },
+    });
     assert.equal(failed.code, 17);
-    assert.match(failed.stdout, /^out$/m);
+    assert.match(failed.stdout, /^out of-a-file of-the-environment$/m);
+    assert.doesNotMatch(failed.stderr, /of-a-file|of-the-environment/);
     assert.match(failed.stderr, /^err$/m);
     assert.match(failed.stderr, /^error building image: Dockerfile:4.*exit code: 17$/m);
     for (const [args, message] of [
