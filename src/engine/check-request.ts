@@ -1,12 +1,14 @@
 import { parseReference } from '../image/index.ts';
-import type { BuildRequest, ExportRequest } from './builder.ts';
+import type { BuildRequest, Compression, ExportRequest } from './builder.ts';
 import { engineError } from './errors.ts';
 
 /** What can be known to be wrong before anything has run is said then, not after an hour. Throws `EXPORT_INVALID` and what `parseReference` throws. */
-export function checkRequest({ exports, epoch }: BuildRequest): void {
+export function checkRequest({ exports, epoch, cacheFrom = [], cacheTo = [] }: BuildRequest): void {
   if (epoch !== undefined && !Number.isSafeInteger(epoch))
     throw engineError('EXPORT_INVALID', `build with epoch "${epoch}": it is no number of seconds`);
   for (const e of exports) checkExport(e);
+  for (const e of [...cacheFrom, ...cacheTo]) if (e.type === 'registry') parseReference(e.ref);
+  for (const e of cacheTo) if (e.type !== 'inline') checkCompression(e.compression);
 }
 
 /** An image for several platforms cannot go everywhere. Throws `EXPORT_INVALID`. */
@@ -33,7 +35,10 @@ function checkExport(e: ExportRequest): void {
           remedy: 'Leave the digest out of the name.',
         },
       );
-  const { compression } = 'compression' in e ? e : {};
+  if ('compression' in e) checkCompression(e.compression);
+}
+
+function checkCompression(compression: Compression | undefined): void {
   const levels = { gzip: [0, 9], zstd: [1, 22], none: [0, 0] }[compression?.name ?? 'none'];
   const level = compression?.level;
   if (level !== undefined && !(Number.isInteger(level) && level >= (levels[0] ?? 0) && level <= (levels[1] ?? 0)))

@@ -226,6 +226,20 @@ test('a cache that cannot be written fails the build, unless that is to be ignor
   assert.ok(ignoring.id);
 });
 
+test('what is wrong with a cache as it is asked for is said before anything runs', async () => {
+  await using rig = await EngineRig.open();
+  const to = { type: 'registry', ref: 'localhost:1/c', mode: 'max' } as const;
+  for (const [o, says] of [
+    [{ cacheTo: [{ ...to, compression: { name: 'gzip', level: 10 } }] }, /gzip at level 10/],
+    [{ cacheTo: [{ ...to, ref: 'UPPER/c' }] }, /UPPER/],
+    [{ cacheFrom: [{ type: 'registry', ref: 'a b' }] }, /a b/],
+  ] as const) {
+    const built = await rig.build(FILES, o);
+    assert.match(String(built.error), says);
+    assert.deepEqual(built.ran, []);
+  }
+});
+
 test('a base that its registry no longer has is no matter of caches: the build fails as it did', async () => {
   await using registry = await registryOf();
   const name = `${registry.server.host}/base:1`;
