@@ -85,6 +85,35 @@ describe('images for several platforms', { skip }, () => {
     assert.equal((await ok(['images', '-q'], store)).stdout, '');
   });
 
+  test('an OCI layout as a base: each platform is found in it, by tag or digest, and its layers are kept as they are', async () => {
+    using store = emptyStore();
+    const context = contextIn(store);
+    const layout = join(store.work, 'layout');
+    await ok(['build', '--platform', BOTH, '-o', `type=oci,tar=false,dest=${layout},name=base:one`, context], store);
+    const next = join(store.work, 'next');
+    mkdirSync(next);
+    writeFileSync(join(next, 'Dockerfile'), 'FROM base\nENV MORE=$ARCH\n');
+    const raw = run('skopeo', 'inspect', '--raw', `oci:${layout}`);
+    const digest = `sha256:${run('sh', '-c', `printf %s "$1" | sha256sum | cut -d' ' -f1`, 'sh', raw).trim()}`;
+    for (const place of [layout, `${layout}@${digest}`]) {
+      using other = emptyStore();
+      const out = join(other.work, 'out');
+      const archive = join(other.work, 'image.tar');
+      await ok(
+        // prettier-ignore
+        ['build', '--platform', BOTH, '--build-context', `base=oci-layout://${place}`, '-o', out, '-o', `type=oci,dest=${archive}`, next],
+        other,
+      );
+      assert.equal(readFileSync(join(out, 'linux_arm64/arch'), 'utf8'), 'arm64\n');
+      const layersOf = (image: string): unknown =>
+        (JSON.parse(run('skopeo', 'inspect', '--override-arch', 'arm64', image)) as { Layers: unknown }).Layers;
+      assert.deepEqual(layersOf(`oci-archive:${archive}`), layersOf(`oci:${layout}`));
+    }
+    const wrong = await strake(['build', '--build-context', `base=oci-layout://${layout}:no`, next], store);
+    assert.match(wrong.stderr, /there is no "no"; it holds/);
+    assert.equal(wrong.code, 66, wrong.stderr);
+  });
+
   test('what holds one platform only is refused before anything runs', async () => {
     using store = emptyStore();
     const context = contextIn(store);

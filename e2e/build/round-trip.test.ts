@@ -8,7 +8,9 @@ import { dockerRegistry } from '../registry/world.ts';
 import { BASE, storeWithBase } from '../lib/store.ts';
 import { ok, strake } from '../lib/strake.ts';
 
-const missing = ['docker-registry', 'skopeo', 'umoci', 'buildah'].filter((tool) => findTool(tool) === undefined);
+const missing = ['docker-registry', 'skopeo', 'umoci', 'podman', 'buildah', 'mmdebstrap'].filter(
+  (tool) => findTool(tool) === undefined,
+);
 const skip = missing.length > 0 ? `not installed: ${missing.join(', ')}` : false;
 
 const run = (command: string, ...args: string[]): string =>
@@ -48,6 +50,52 @@ describe('round trips with real tools (must show 2)', { skip }, () => {
     const archive = join(store.work, 'image.tar');
     await ok(['save', '-o', archive, name], { root: other.root });
     run('skopeo', 'copy', `oci-archive:${archive}`, `dir:${join(store.work, 'dir')}`);
+  });
+
+  test('podman runs what strake built, buildah works on it, and strake builds on what buildah and mmdebstrap made', async () => {
+    using store = await storeWithBase();
+    const context = join(store.work, 'context');
+    mkdirSync(context);
+    writeFileSync(join(context, 'Dockerfile'), `FROM ${BASE}\nRUN echo made > /made\nCMD ["cat", "/made"]\n`);
+    const archive = join(store.work, 'image.tar');
+    await ok(['build', '--progress=plain', '-t', 'app:1', '-o', `type=oci,dest=${archive}`, context], store);
+    const places = ['--root', join(store.work, 'containers'), '--runroot', join(store.work, 'run')];
+    const storage = [...places, '--storage-driver', 'vfs'];
+    try {
+      // What they would raise, this machine may not let them.
+      const limits = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024'];
+      const podman = [...storage, '--cgroup-manager', 'cgroupfs', '--runtime', 'runc'];
+      const image = `oci-archive:${archive}`;
+      assert.equal(run('podman', ...podman, 'run', '--rm', '--network', 'none', ...limits, image), 'made\n');
+
+      run('buildah', ...storage, 'from', '--name', 'work', image);
+      assert.equal(run('buildah', ...storage, 'run', '--isolation', 'chroot', 'work', 'cat', '/made'), 'made\n');
+      run('buildah', ...storage, 'config', '--env', 'BY=buildah', '--workingdir', '/srv', 'work');
+      const theirs = join(store.work, 'buildah');
+      run('buildah', ...storage, 'commit', 'work', `oci:${theirs}:latest`);
+      writeFileSync(
+        join(context, 'Dockerfile'),
+        'FROM theirs\nRUN test "$BY $PWD $(cat /made)" = "buildah /srv made" && rm /made\n',
+      );
+      await ok(
+        ['build', '--progress=plain', '--build-context', `theirs=oci-layout://${theirs}:latest`, context],
+        store,
+      );
+    } finally {
+      for (const args of [
+        ['rm', '-a'],
+        ['rmi', '-a', '-f'],
+      ])
+        run('buildah', ...storage, ...args);
+    }
+
+    run('mmdebstrap', '--variant=extract', '--include=busybox-static', 'bookworm', join(context, 'root.tar'));
+    writeFileSync(
+      join(context, 'Dockerfile'),
+      'FROM scratch\nADD root.tar /\nRUN ["/bin/busybox", "sh", "-c", "test -e /var/lib/dpkg/status && /bin/busybox echo ran"]\n',
+    );
+    const { stderr } = await ok(['build', '--progress=plain', context], store);
+    assert.match(stderr, /^#\d+ [\d.]+ ran$/m);
   });
 
   test('a registry that wants a login: refused without, taken with', async () => {

@@ -31,7 +31,7 @@ export async function openContainerRoot(
   const session = scope.use(o.sessionFor(o.host));
   const record = worker.images.resolve(image, { platform: o.platform ?? hostPlatform(process) });
   session.spare(...blobsOfImage(record));
-  const { config, layers } = await worker.finder.foundOf(record, image);
+  const { config, layers } = await worker.finder.foundOf(record);
   const access = worker.access(session, {
     signal,
     onProgress: (item, current, total) =>

@@ -76,7 +76,7 @@ export class ImageOperations implements ImageService {
       registry: () => this.#worker.registry(session),
       signal: o.signal,
     });
-    const { layers: wanted } = await finder.foundOf(record, reference);
+    const { layers: wanted } = await finder.foundOf(record);
     const access = this.#worker.access(session, {
       signal: o.signal,
       onProgress: (item, current, total) =>

@@ -15,11 +15,15 @@ import type { Session } from './session.ts';
 
 /** An image that a source was found to be: its bytes' names, not yet its bytes. */
 export interface FoundImage {
-  /** The reference with the digest that pins it. */
-  readonly pinned: string;
   readonly config: Uint8Array;
   readonly layers: readonly RefLayer[];
   readonly from: 'store' | 'registry';
+}
+
+/** One that has a name. */
+export interface NamedImage extends FoundImage {
+  /** The reference with the digest that pins it. */
+  readonly pinned: string;
 }
 
 /** Finds images: in the local store, then in their registry. Of a registry's image only the manifest and config are fetched; both are kept, so that the next build asks nobody. */
@@ -33,11 +37,11 @@ export class ImageFinder {
   }
 
   /** Asks anew each time: what one session may see is not another's to know. Throws `IMAGE_NOT_FOUND`, `IMAGE_NO_PLATFORM`, and what the registry client throws. */
-  async find(source: ImageSource, o: { session: Session; registry: () => RegistryClient } & Wait): Promise<FoundImage> {
+  async find(source: ImageSource, o: { session: Session; registry: () => RegistryClient } & Wait): Promise<NamedImage> {
     const { reference, platform } = source;
     if (source.pull !== 'always') {
       const stored = this.#images.find(reference, { platform });
-      if (stored) return this.foundOf(stored, reference);
+      if (stored) return this.#named(stored, reference);
     }
     if (source.pull === 'never') throw this.#absent(reference, platform);
     try {
@@ -74,10 +78,10 @@ export class ImageFinder {
   async pull(
     reference: string,
     o: { platform: Platform; session: Session; registry: () => RegistryClient } & Wait,
-  ): Promise<FoundImage> {
+  ): Promise<NamedImage> {
     const record = await this.fetch(reference, o);
     this.#images.put([canonicalReference(parseReference(reference))], record);
-    return { ...(await this.foundOf(record, reference)), from: 'registry' };
+    return { ...(await this.#named(record, reference)), from: 'registry' };
   }
 
   /** `pull`, but no name is given: the record is the session's until somebody does. */
@@ -91,17 +95,19 @@ export class ImageFinder {
     return record;
   }
 
-  async foundOf(record: ImageRecord, reference: string): Promise<FoundImage> {
+  async foundOf(record: ImageRecord): Promise<FoundImage> {
     const config = await collect(await this.#store.open(record.config));
     const layers = record.layers.map(({ diffId, compressed, source }): RefLayer => ({
       diffId,
       compressed,
       source: source?.reference,
     }));
-    const pinned = canonicalReference({
-      ...parseReference(reference),
-      digest: record.manifest?.digest ?? record.imageId,
-    });
-    return { pinned, config, layers, from: 'store' };
+    return { config, layers, from: 'store' };
+  }
+
+  async #named(record: ImageRecord, reference: string): Promise<NamedImage> {
+    const digest = record.manifest?.digest ?? record.imageId;
+    const pinned = canonicalReference({ ...parseReference(reference), digest });
+    return { ...(await this.foundOf(record)), pinned };
   }
 }

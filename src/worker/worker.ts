@@ -1,6 +1,6 @@
 import { canonicalJson, type Clock, type Database, type Random, type Wait } from '../base/index.ts';
 import { digestOf, type Digest, type DiskBlobStore, type Lease, type Leases } from '../blob/index.ts';
-import { vertex, type Op, type Source, type SourceOp } from '../graph/index.ts';
+import { vertex, type ImageSource, type LayoutSource, type Op, type Source, type SourceOp } from '../graph/index.ts';
 import {
   encodeConfig,
   formatPlatform,
@@ -33,10 +33,11 @@ import type { HttpRunner } from './http/http-runner.ts';
 import type { Ground, GroundReport } from './ground/index.ts';
 import { ImageFinder, type FoundImage } from './image-source.ts';
 import { CacheService } from './mounts/cache-service.ts';
+import { importLayoutImage } from './layout-image.ts';
 import { LayerService, type FetchLayer, type FetchProgress, type LayerAccess } from './layer-service.ts';
 import { localRunner } from './local-runner.ts';
 import { DiffRunner, MergeRunner } from './merge-runner.ts';
-import { blobsOf, chainId, layersOf, type Ref, type RefLayer } from './ref.ts';
+import { blobsOf, blobsOfImage, chainId, layersOf, type Ref, type RefLayer } from './ref.ts';
 import { RefResults } from './results.ts';
 import { openSession, type Session, type SessionInit } from './session.ts';
 import { Stage } from './stage.ts';
@@ -163,6 +164,10 @@ export class Worker implements AsyncDisposable {
         digest: parseReference(found.pinned).digest as `${string}:${string}`,
         config: found.config,
       };
+    }
+    if (source.type === 'oci-layout') {
+      const { config } = await this.#layoutImage(source, o);
+      return { source: op, digest: source.digest, config };
     }
     if (source.type === 'packages') {
       const { reference, platform } = source;
@@ -348,7 +353,8 @@ export class Worker implements AsyncDisposable {
         if (lock === undefined) throw new TypeError('key a base: its lock is not resolved');
         return { digest: await this.bases.keyOf(lock), inputs: [], parts: [{ name: 'lock', digest: lock }] };
       }
-      case 'image': {
+      case 'image':
+      case 'oci-layout': {
         const { layers } = await this.#image(source, context);
         const chain = chainId(layers) ?? digestOf('');
         return {
@@ -385,6 +391,7 @@ export class Worker implements AsyncDisposable {
         return [{ kind: 'layers', layers: [layer] }];
       }
       case 'image':
+      case 'oci-layout':
         return [{ kind: 'layers', layers: (await this.#image(source, context)).layers }];
       case 'git':
         return (await this.#gitRunner()).run(source, context);
@@ -408,9 +415,11 @@ export class Worker implements AsyncDisposable {
     ));
   }
 
-  async #image(source: Extract<Source, { type: 'image' }>, context: StepContext<Session>): Promise<FoundImage> {
+  async #image(source: ImageSource | LayoutSource, context: StepContext<Session>): Promise<FoundImage> {
     const known = this.#found.get(context.host)?.get(sourceKey(source));
     if (known) return known;
+    if (source.type === 'oci-layout')
+      return this.#layoutImage(source, { session: context.host, signal: context.signal });
     const found = await this.finder.find(source, {
       session: context.host,
       registry: () => this.registry(context.host),
@@ -420,7 +429,16 @@ export class Worker implements AsyncDisposable {
     return found;
   }
 
-  #remember(session: Session, source: Extract<Source, { type: 'image' }>, found: FoundImage): void {
+  async #layoutImage(source: LayoutSource, o: { session: Session } & Wait): Promise<FoundImage> {
+    const blobs = o.session.host.blobs(source.store);
+    const record = await importLayoutImage(source, { blobs, images: this.imagesFor(o.session), signal: o.signal });
+    o.session.spare(...blobsOfImage(record));
+    const found = await this.finder.foundOf(record);
+    this.#remember(o.session, source, found);
+    return found;
+  }
+
+  #remember(session: Session, source: ImageSource | LayoutSource, found: FoundImage): void {
     session.spare(...blobsOf(found.layers));
     const known = this.#found.get(session) ?? new Map<string, FoundImage>();
     this.#found.set(session, known.set(sourceKey(source), found));
@@ -448,8 +466,9 @@ export class Worker implements AsyncDisposable {
   }
 }
 
-function sourceKey({ reference, platform }: Extract<Source, { type: 'image' }>): string {
-  return `${reference} ${formatPlatform(platform)}`;
+function sourceKey(source: ImageSource | LayoutSource): string {
+  const name = source.type === 'image' ? source.reference : `${source.store} ${source.digest}`;
+  return `${name} ${formatPlatform(source.platform)}`;
 }
 
 function notSupported(source: Source): Error {

@@ -4,18 +4,18 @@ import { CodedError, hasErrno, reasonOf } from '../../../base/index.ts';
 import type { BuildResult, GroundReport } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
 import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
-import { cliError, usage } from '../errors.ts';
+import { cliError } from '../errors.ts';
 import { localHost } from '../local-host.ts';
 import type { SinkPlace } from '../parse/output.ts';
 import { agentOf, checkSecret, secretOf } from '../parse/secret.ts';
-import { keyValues } from '../parse/values.ts';
 import type { CliContext } from '../program.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
 import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
-import { isRemote, namedFolder, openContext, type BuildContext } from './context.ts';
+import { namedFolder, openContext, type BuildContext } from './context.ts';
 import { planBuild, type BuildFlags, type Planned } from './flags.ts';
 import { offeredCaches } from './local-caches.ts';
+import { namedContexts } from './named-contexts.ts';
 import { nextSteps } from './next-steps.ts';
 
 /** `strake build`: the request, what this side offers to it, its story on standard error, its result on standard output and in files. */
@@ -35,14 +35,14 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
   const scratch = join(settings.root, 'tmp');
   try {
     using context = await openContext(place, { io, scratch, signal, file: flags.file });
-    const contexts = namedContexts(flags, (text) => namedFolder(text, io));
+    const contexts = await namedContexts(flags, (text) => namedFolder(text, io));
     const caches = offeredCaches(planned.caches.from, { emit: renderer.event, now: () => io.clock.now() });
     const host = localHost({
       files: filesOf(context, contexts.folders, c),
       secrets,
       agents,
       sinks: sinksOf(planned),
-      blobs: caches.blobs,
+      blobs: new Map([...caches.blobs, ...contexts.layouts]),
       credentials: lazyCredentials(io),
       env: io.env,
       random: io.random,
@@ -100,28 +100,6 @@ export function filesOf(
     ...(dockerfile ? [['dockerfile', folderSource(dockerfile.folder, { owner })] as const] : []),
     ...[...named].map(([name, folder]) => [`context-${name}`, cached(folder)] as const),
   ]);
-}
-
-/** `--build-context name=…`: images and what is on other machines go to the frontend as they are, folders are offered under a name of their own. */
-export function namedContexts(
-  flags: BuildFlags,
-  folderOf: (text: string) => string,
-): { options: Record<string, string>; folders: Map<string, string> } {
-  const options: Record<string, string> = {};
-  const folders = new Map<string, string>();
-  for (const [name, value] of keyValues(flags.buildContext, { what: '--build-context' })) {
-    if (value === '')
-      throw usage(
-        `read --build-context "${name}=": there is no value`,
-        'Write name=folder or name=docker-image://image.',
-      );
-    if (/^(docker-image|oci-layout|target):/.test(value) || isRemote(value)) options[`context:${name}`] = value;
-    else {
-      folders.set(name, folderOf(value));
-      options[`context:${name}`] = `local:context-${name}`;
-    }
-  }
-  return { options, folders };
 }
 
 /** `--iidfile` and `--metadata-file`. */

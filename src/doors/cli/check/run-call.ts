@@ -3,7 +3,8 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import type { BuildEvent } from '../../../engine/index.ts';
 import { namedFolder, openContext, type BuildContext } from '../build/context.ts';
 import { planBuild, type BuildFlags } from '../build/flags.ts';
-import { filesOf, namedContexts } from '../build/run-build.ts';
+import { namedContexts } from '../build/named-contexts.ts';
+import { filesOf } from '../build/run-build.ts';
 import { localHost } from '../local-host.ts';
 import type { CliContext } from '../program.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
@@ -19,12 +20,13 @@ export async function runCall(place: string, flags: BuildFlags, o: { call: Call;
   const planned = planBuild(flags, { ...io, stdoutIsTerminal: false, insecure: settings.insecure });
   const at = dockerfileIn(place, flags, io.cwd);
   using context = await openContext(at.place, { io, scratch: join(settings.root, 'tmp'), signal, file: at.file });
-  const contexts = namedContexts(flags, (text) => namedFolder(text, io));
+  const contexts = await namedContexts(flags, (text) => namedFolder(text, io));
   const host = localHost({
     files: filesOf(context, contexts.folders, c),
     secrets: new Map(),
     agents: new Map(),
     sinks: new Map(),
+    blobs: contexts.layouts,
     credentials: lazyCredentials(io),
     env: io.env,
     random: io.random,
