@@ -17,6 +17,7 @@ import type { Process, ProcessIo } from './executor.ts';
 import type { Driver, Step } from './run-step.ts';
 import type { JoiningProcess, Place } from './running.ts';
 import type { MountPoint } from './stubs.ts';
+import { refuseLimits } from './refuse-limits.ts';
 
 export interface BuiltinTools {
   readonly setpriv: string;
@@ -61,6 +62,7 @@ export class BuiltinDriver implements Driver {
   start(step: Step, undo: (() => void)[]): Command {
     const { process } = step;
     checkNames(process);
+    refuseLimits(process);
     const tools = join(step.folder, 'tools');
     const root = join(tools, 'rootfs');
     mkdirSync(tools);

@@ -132,6 +132,17 @@ export function executorSuite(setup: ExecutorSetup): void {
       },
     );
 
+    test('limits are kept, or refused before the start', async () => {
+      const limits = { memory: 64 << 20, cpuShares: 512 };
+      if (!h.executor().report.devicesCgroup) {
+        await assert.rejects(run('true', { limits }), (error) => hasCode(error, 'STEP_UNSUPPORTED'));
+        return;
+      }
+      const files = '/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max';
+      const got = await text(`cat ${files} 2>/dev/null; true`, { limits });
+      assert.equal(got.trim(), String(64 << 20));
+    });
+
     test('host name and hosts', async () => {
       const got = await text('hostname; cat /etc/hosts', {
         hostname: 'a-box',

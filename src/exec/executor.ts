@@ -26,8 +26,25 @@ export interface Process {
   readonly terminal?: TerminalSize | undefined;
   /** Nothing but its mounts can be written to. */
   readonly readonlyRoot?: boolean | undefined;
+  /** Kept by a control group; an executor without them refuses a process that has limits (`STEP_UNSUPPORTED`). */
+  readonly limits?: ProcessLimits | undefined;
   /** Ports of this machine that lead to it, which has a network of its own then; for network `default`. */
   readonly ports?: readonly PublishedPort[] | undefined;
+}
+
+/** What a process and all it starts may take of the machine; absent members are without a limit of their own. */
+export interface ProcessLimits {
+  /** Bytes. */
+  readonly memory?: number | undefined;
+  /** Bytes of memory and swap together; -1 is without a limit. */
+  readonly memorySwap?: number | undefined;
+  readonly cpuShares?: number | undefined;
+  /** Microseconds. */
+  readonly cpuPeriod?: number | undefined;
+  readonly cpuQuota?: number | undefined;
+  /** As "0-2,7". */
+  readonly cpusetCpus?: string | undefined;
+  readonly cpusetMems?: string | undefined;
 }
 
 /** In characters. */

@@ -12,6 +12,7 @@ import type { Driver, Step } from './run-step.ts';
 import type { JoiningProcess, Place } from './running.ts';
 import type { MountPoint } from './stubs.ts';
 import type { Workspace } from './workspace.ts';
+import { refuseLimits } from './refuse-limits.ts';
 
 export interface OciRuntime {
   readonly name: 'runc' | 'crun';
@@ -56,6 +57,7 @@ export class OciDriver implements Driver {
   start(step: Step, undo: (() => void)[]): Command {
     const { process } = step;
     const runtime = this.#runtime;
+    if (!runtime.cgroups) refuseLimits(process);
     const options: SpecOptions = {
       rootfs: step.rootfs,
       resolvConf: step.resolvConf,

@@ -32,6 +32,19 @@ const options: SpecOptions = {
 };
 const destinations = (s: ReturnType<typeof runtimeSpec>): string[] => s.mounts.map((mount) => mount.destination);
 
+test('limits are those of the runtime configuration', () => {
+  const limits = { memory: 1 << 20, memorySwap: -1, cpuShares: 5, cpuPeriod: 6, cpuQuota: 7, cpusetCpus: '0-1' };
+  const { resources } = runtimeSpec({ ...step, limits }, options).linux;
+  assert.deepEqual(JSON.parse(JSON.stringify(resources)), {
+    devices: [{ allow: false, access: 'rwm' }],
+    memory: { limit: 1 << 20, swap: -1 },
+    cpu: { shares: 5, period: 6, quota: 7, cpus: '0-1' },
+  });
+  const alone = runtimeSpec({ ...step, limits: { memory: 5 } }, options).linux.resources;
+  assert.deepEqual(JSON.parse(JSON.stringify(alone?.memory)), { limit: 5 });
+  assert.equal(alone?.cpu, undefined);
+});
+
 test("a step has BuildKit's view", () => {
   const spec = runtimeSpec(step, options);
   assert.deepEqual(spec.process.user, { uid: 7, gid: 8, additionalGids: [9] });

@@ -1,7 +1,7 @@
 import { STEP_CAPABILITIES } from './capabilities.ts';
 import { plainEnv } from './secret-env.ts';
 import { defaultSeccomp, type Seccomp } from './seccomp.ts';
-import type { Process } from './executor.ts';
+import type { Process, ProcessLimits } from './executor.ts';
 
 /** OCI runtime configuration (runtime-spec config.md), as far as steps use it. */
 export interface RuntimeSpec {
@@ -11,7 +11,7 @@ export interface RuntimeSpec {
   readonly hostname: string;
   readonly mounts: readonly SpecMount[];
   readonly linux: {
-    readonly resources?: { readonly devices: readonly DeviceRule[] } | undefined;
+    readonly resources?: SpecResources | undefined;
     readonly cgroupsPath?: string | undefined;
     readonly namespaces: readonly { readonly type: string; readonly path?: string }[];
     readonly devices?: readonly SpecDevice[] | undefined;
@@ -19,6 +19,20 @@ export interface RuntimeSpec {
     readonly maskedPaths: readonly string[];
     readonly readonlyPaths: readonly string[];
   };
+}
+
+interface SpecResources {
+  readonly devices: readonly DeviceRule[];
+  readonly memory?: { readonly limit?: number | undefined; readonly swap?: number | undefined } | undefined;
+  readonly cpu?:
+    | {
+        readonly shares?: number | undefined;
+        readonly period?: number | undefined;
+        readonly quota?: number | undefined;
+        readonly cpus?: string | undefined;
+        readonly mems?: string | undefined;
+      }
+    | undefined;
 }
 
 export interface SpecProcess {
@@ -107,7 +121,7 @@ export function runtimeSpec(process: Process, o: SpecOptions): RuntimeSpec {
       ...(inUserNamespace
         ? {}
         : {
-            resources: { devices: insecure ? ALL_DEVICES : NO_DEVICES },
+            resources: { devices: insecure ? ALL_DEVICES : NO_DEVICES, ...specLimits(process.limits) },
             ...(o.cgroupsPath === undefined ? {} : { cgroupsPath: o.cgroupsPath }),
           }),
       namespaces: namespaces(o),
@@ -116,6 +130,17 @@ export function runtimeSpec(process: Process, o: SpecOptions): RuntimeSpec {
       maskedPaths: insecure ? [] : MASKED_PATHS,
       readonlyPaths: insecure ? [] : READONLY_PATHS,
     },
+  };
+}
+
+/** Memory and CPU as config-linux.md has them. */
+function specLimits(limits: ProcessLimits | undefined): Omit<SpecResources, 'devices'> {
+  if (limits === undefined) return {};
+  const { memory, memorySwap, cpuShares, cpuPeriod, cpuQuota, cpusetCpus, cpusetMems } = limits;
+  const cpu = { shares: cpuShares, period: cpuPeriod, quota: cpuQuota, cpus: cpusetCpus, mems: cpusetMems };
+  return {
+    ...(memory === undefined && memorySwap === undefined ? {} : { memory: { limit: memory, swap: memorySwap } }),
+    ...(Object.values(cpu).every((value) => value === undefined) ? {} : { cpu }),
   };
 }
 

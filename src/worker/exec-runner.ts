@@ -92,6 +92,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       shmSize: op.shmSize ?? DEFAULT_SHM,
       mounts: opened.mounts,
       readonlyRoot: rootMount?.readonly,
+      limits: op.resources,
     };
     const code = await ground.executor.run(process, {
       root: active.mounts,
@@ -134,10 +135,14 @@ function remedyFor(code: number): string {
 }
 
 function checkEntitled(op: ExecOp, allow: ReadonlySet<string>): void {
-  if (op.resources !== undefined || op.cgroupParent !== undefined)
-    throw workerError('STEP_NOT_SUPPORTED', `run "${op.args.join(' ')}" with limits of its own: not supported yet`, {
-      remedy: 'Leave the limits of resources out, or set them for strake as a whole.',
-    });
+  if (op.cgroupParent !== undefined)
+    throw workerError(
+      'STEP_NOT_SUPPORTED',
+      `run "${op.args.join(' ')}" below control group "${op.cgroupParent}": not supported yet`,
+      {
+        remedy: 'Leave the option out, or start strake itself in that group.',
+      },
+    );
   const needs = [
     ...(op.network === 'host' ? ['network.host'] : []),
     ...(op.security === 'insecure' ? ['security.insecure'] : []),

@@ -36,6 +36,13 @@ export interface BuildFlags {
   readonly allow: readonly string[];
   readonly shmSize?: string | undefined;
   readonly ulimit: readonly string[];
+  readonly memory?: string | undefined;
+  readonly memorySwap?: string | undefined;
+  readonly cpuShares?: string | undefined;
+  readonly cpuPeriod?: string | undefined;
+  readonly cpuQuota?: string | undefined;
+  readonly cpusetCpus?: string | undefined;
+  readonly cpusetMems?: string | undefined;
   readonly call?: string | undefined;
   readonly check?: boolean | undefined;
   readonly quiet?: boolean | undefined;
@@ -86,6 +93,7 @@ export function planBuild(flags: BuildFlags, o: Surroundings): Planned {
     ...given('add-hosts', flags.addHost.length > 0 ? csvLine(flags.addHost.map(extraHost)) : undefined),
     ...given('shm-size', flags.shmSize === undefined ? undefined : String(bytesOf(flags.shmSize, '--shm-size'))),
     ...given('ulimit', flags.ulimit.length > 0 ? csvLine(flags.ulimit) : undefined),
+    ...limitsOf(flags),
     ...given('platform', flags.platform.length > 0 ? flags.platform.join(',') : undefined),
   };
   return {
@@ -125,6 +133,21 @@ function epochOf(buildArgs: Map<string, string>, flags: BuildFlags, env: Surroun
   buildArgs.set(name, text);
   // A word names what has a time of its own, as "context"; whether it does the frontend finds out.
   return /^\d{1,12}$/.test(text) ? Number(text) : undefined;
+}
+
+/** Limits of RUN lines, by the frontend's names for them; it says what is wrong with a number. */
+function limitsOf(flags: BuildFlags): Record<string, string> {
+  const bytes = (text: string | undefined, what: string): string | undefined =>
+    text === undefined || text === '-1' ? text : String(bytesOf(text, what));
+  return {
+    ...given('memory', bytes(flags.memory, '--memory')),
+    ...given('memswap', bytes(flags.memorySwap, '--memory-swap')),
+    ...given('cpushares', flags.cpuShares),
+    ...given('cpuperiod', flags.cpuPeriod),
+    ...given('cpuquota', flags.cpuQuota),
+    ...given('cpusetcpus', flags.cpusetCpus),
+    ...given('cpusetmems', flags.cpusetMems),
+  };
 }
 
 function noCacheOf(flags: BuildFlags): string | undefined {

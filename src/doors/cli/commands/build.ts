@@ -57,6 +57,13 @@ export const command: CliCommand = {
       .option('--add-host <host=address>', 'add a line to /etc/hosts of RUN lines', list, [])
       .option('--shm-size <size>', 'of /dev/shm in RUN lines, as 128m')
       .option('--ulimit <name=soft[:hard]>', 'a limit for RUN lines', list, [])
+      .option('-m, --memory <size>', 'most memory that a RUN line may use, as 2g')
+      .option('--memory-swap <size>', 'most memory and swap together; -1: without a limit')
+      .option('--cpu-shares <number>', 'weight of RUN lines against others')
+      .option('--cpu-period <microseconds>', 'the period that --cpu-quota is about')
+      .option('--cpu-quota <microseconds>', 'CPU time of a RUN line in each period')
+      .option('--cpuset-cpus <list>', 'CPUs that RUN lines may use, as 0-2,7')
+      .option('--cpuset-mems <list>', 'memory nodes that RUN lines may use')
       .addOption(new Option('--executor <name>', 'what runs RUN lines; the best by default').choices(EXECUTORS))
       .addOption(
         new Option('--ground <name>', 'where RUN lines run; in-place and chroot isolate nothing').choices(GROUNDS),
