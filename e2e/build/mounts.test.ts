@@ -7,7 +7,7 @@ import { programOf, tryArchitecture } from '../../src/exec/foreign.ts';
 import { failsWith } from '../lib/failure.ts';
 import { leftovers } from '../lib/leftovers.ts';
 import { BASE, emptyStore, storeWithBase, type TestStore } from '../lib/store.ts';
-import { CHECKOUT, ok, stepsOf, type StrakeOptions } from '../lib/strake.ts';
+import { CHECKOUT, ok, stepsOf } from '../lib/strake.ts';
 import { testUser, userLacking, type TestUser } from '../lib/user.ts';
 
 /** Every kind but secrets and agents, which `secrets.test.ts` has. */

@@ -80,12 +80,14 @@ async function worldOf(user: TestUser | undefined): Promise<World> {
     needles.push(...formsOf(`key ${name}`, Buffer.from(secret, 'base64').subarray(type === 'rsa' ? 0 : 20)));
   }
   const socket = join(keys, 'agent');
-  const [program = '', ...prefix] = [...(user?.prefix ?? []), 'ssh-agent', '-D', '-a', socket];
-  const agent = spawn(program, prefix, { stdio: 'ignore' });
+  // As the user, where there is one.
+  const start = user?.prefix ?? ['env'];
+  const agent = spawn(start[0] ?? '', [...start.slice(1), 'ssh-agent', '-D', '-a', socket], { stdio: 'ignore' });
   stack.defer(() => agent.kill('SIGKILL'));
   while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 10));
-  const [add = '', ...added] = [...(user?.prefix ?? []), 'ssh-add', '-q', join(keys, 'other')];
-  execFileSync(add, added, { env: { SSH_AUTH_SOCK: socket, PATH: process.env['PATH'] } });
+  execFileSync(start[0] ?? '', [...start.slice(1), 'ssh-add', '-q', join(keys, 'other')], {
+    env: { SSH_AUTH_SOCK: socket, PATH: process.env['PATH'] },
+  });
   const token = Buffer.from(`tok-${randomBytes(24).toString('hex')} '"$\\`);
   const word = `w0rd-${randomBytes(24).toString('hex')}`;
   const file = join(keys, 'token');
@@ -100,8 +102,10 @@ async function worldOf(user: TestUser | undefined): Promise<World> {
     word,
     needles,
     args: [
-      ...['--secret', `id=token,src=${file}`, '--secret', 'id=word,env=A_WORD'],
-      ...['--ssh', `default=${join(keys, 'default')}`, '--ssh', `other=${socket}`],
+      `--secret=id=token,src=${file}`,
+      '--secret=id=word,env=A_WORD',
+      `--ssh=default=${join(keys, 'default')}`,
+      `--ssh=other=${socket}`,
     ],
     options: { root: store.root, user, cwd: user?.home, env: { A_WORD: word } },
     [Symbol.dispose]: () => scope.dispose(),
