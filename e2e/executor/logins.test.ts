@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -11,6 +11,7 @@ import type { Credential } from '../../src/registry/index.ts';
 import { awsKeys } from '../../src/doors/executor/cloud/aws-keys.ts';
 import type { Cloud } from '../../src/doors/executor/cloud/cloud.ts';
 import { googleToken } from '../../src/doors/executor/cloud/google-token.ts';
+import { fetchS3 } from '../../src/doors/executor/contexts/s3.ts';
 import { Log } from '../../src/doors/executor/log.ts';
 import { logins } from '../../src/doors/executor/logins/logins.ts';
 import { lacking } from '../registry/world.ts';
@@ -217,4 +218,41 @@ suite('logins of executor', () => {
     };
     assert.deepEqual(await keys(container), { id: 'C', secret: 'c', token: 't' });
   });
+
+  test(
+    'S3 itself: the bucket in the host name, and a bucket of another region',
+    { skip: lacking('openssl') },
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'strake-logins-'));
+      try {
+        const [asked, right] = ['builds.s3.us-east-1.amazonaws.com', 'builds.s3.eu-north-1.amazonaws.com'];
+        const tls = certificates(folder, [asked, right]);
+        await using server = await serve(
+          createTlsServer({ cert: tls.cert, key: tls.key }),
+          (request, body, response) => {
+            const wrong = wrongSignature(request, body, { keys: KEYS, service: 's3' });
+            if (request.headers.host === asked)
+              response.writeHead(wrong === undefined ? 301 : 403, { 'x-amz-bucket-region': 'eu-north-1' }).end();
+            else if (wrong !== undefined || !request.headers.authorization?.includes('/eu-north-1/s3/'))
+              response.writeHead(403).end();
+            else response.end(request.url === '/a/b.tar' ? 'content' : '');
+          },
+        );
+        await using proxy = await proxyTo(server);
+        const env = {
+          HTTPS_PROXY: proxy.url,
+          SSL_CERT_FILE: tls.ca,
+          AWS_ACCESS_KEY_ID: KEYS.id,
+          AWS_SECRET_ACCESS_KEY: KEYS.secret,
+        };
+        await using one = world(env);
+        const path = join(folder, 'fetched');
+        await fetchS3('s3://builds/a/b.tar', { cloud: one.cloud, path });
+        assert.equal(readFileSync(path, 'utf8'), 'content');
+        assert.deepEqual(proxy.asked, [`CONNECT ${asked}:443`, `CONNECT ${right}:443`]);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    },
+  );
 });
