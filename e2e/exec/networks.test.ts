@@ -46,7 +46,7 @@ for (const kind of ['pasta', 'slirp4netns'] as const) {
 }
 
 test(
-  'CNI: the plugins of the first configuration, undone in reverse',
+  'CNI: the plugins of the configuration, undone in reverse',
   { skip: !isRoot ? 'not root' : existsSync('/usr/lib/cni/tuning') ? false : 'no CNI plugins' },
   async () => {
     const upper = join(folder, 'etc');
@@ -56,11 +56,15 @@ test(
       data: `lowerdir=/etc,upperdir=${upper}/upper,workdir=${upper}/work`,
     });
     try {
-      // Podman's package brings a configuration, too.
-      rmSync('/etc/cni/net.d', { recursive: true, force: true });
+      // What Podman's package brings is Podman's.
       mkdirSync('/etc/cni/net.d', { recursive: true });
+      rmSync('/etc/buildkit', { recursive: true, force: true });
+      mkdirSync('/etc/buildkit');
       const plugins = [{ type: 'loopback' }, { type: 'tuning', sysctl: { 'net.core.somaxconn': '517' } }];
-      writeFileSync('/etc/cni/net.d/10-e2e.conflist', JSON.stringify({ cniVersion: '0.4.0', name: 'e2e', plugins }));
+      const config = JSON.stringify({ cniVersion: '0.4.0', name: 'e2e', plugins });
+      writeFileSync('/etc/cni/net.d/10-e2e.conflist', config);
+      assert.ok(!networkKinds(undefined).includes('cni'));
+      writeFileSync('/etc/buildkit/cni.json', config);
       assert.deepEqual(networkKinds(undefined)[0], 'cni');
       assert.ok(!networkKinds('range').includes('cni'));
       using workspace = openWorkspace(join(folder, 'cni'), systemRandom);
@@ -73,7 +77,7 @@ test(
       assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(path));
 
       writeFileSync(
-        '/etc/cni/net.d/10-e2e.conflist',
+        '/etc/buildkit/cni.json',
         JSON.stringify({ cniVersion: '0.4.0', name: 'e2e', plugins: [{ type: 'tuning', sysctl: { 'no.such': '1' } }] }),
       );
       const broken = openNetwork('cni', { workspace });
@@ -83,7 +87,7 @@ test(
       );
       await broken[Symbol.asyncDispose]();
       writeFileSync(
-        '/etc/cni/net.d/10-e2e.conflist',
+        '/etc/buildkit/cni.json',
         JSON.stringify({ cniVersion: '0.4.0', name: 'e2e', plugins: [{ type: 'no-such-plugin' }] }),
       );
       assert.notEqual(networkKinds(undefined)[0], 'cni');

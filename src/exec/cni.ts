@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Lazy, messageOf, runTool, type Wait } from '../base/index.ts';
 import { execError } from './errors.ts';
@@ -13,19 +13,16 @@ export interface CniConfig {
   readonly plugins: readonly (Readonly<Record<string, unknown>> & { readonly type: string })[];
 }
 
-const BUILDKIT = '/etc/buildkit/cni.json';
-const FOLDER = '/etc/cni/net.d';
+/** Where BuildKit looks. What lies in /etc/cni/net.d is another tool's network (Podman's, a cluster's), which steps are not to join. */
+const CONFIG = '/etc/buildkit/cni.json';
 const PLUGINS = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'];
 const RECORD = 'cni.json';
 const LOOPBACK = { type: 'loopback' };
 
-/** BuildKit's own configuration, else the first of the machine's; undefined when there is none or a plugin of it is missing. */
+/** The configuration for steps; undefined when there is none or a plugin of it is missing. */
 export function findCni(): CniConfig | undefined {
-  for (const path of [BUILDKIT, ...configsIn(FOLDER)]) {
-    const config = readConfig(path);
-    if (config?.plugins.every((plugin) => pluginPath(plugin.type) !== undefined)) return config;
-  }
-  return undefined;
+  const config = readConfig(CONFIG);
+  return config?.plugins.every((plugin) => pluginPath(plugin.type) !== undefined) ? config : undefined;
 }
 
 /** The configuration that a file holds: a list, or one plugin's. */
@@ -166,17 +163,6 @@ function said(text: string): string {
 function pluginPath(type: string): string | undefined {
   if (!/^[\w.-]+$/.test(type)) return undefined;
   return PLUGINS.map((folder) => join(folder, type)).find((path) => existsSync(path));
-}
-
-function configsIn(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => /\.(conflist|conf|json)$/.test(name))
-      .sort()
-      .map((name) => join(folder, name));
-  } catch {
-    return [];
-  }
 }
 
 function readConfig(path: string): CniConfig | undefined {

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
 import { currentUser, findTool, runTool, type Wait } from '../../../base/index.ts';
 import { findIdMaps } from '../../../worker/index.ts';
@@ -123,13 +123,8 @@ function tunRemedy(): string {
 }
 
 function cniConfiguration(): string | undefined {
-  if (existsSync('/etc/buildkit/cni.json')) return '/etc/buildkit/cni.json';
-  try {
-    const name = readdirSync('/etc/cni/net.d').find((one) => /\.(conflist|conf|json)$/.test(one));
-    return name === undefined ? undefined : `/etc/cni/net.d/${name}`;
-  } catch {
-    return undefined;
-  }
+  const path = '/etc/buildkit/cni.json';
+  return existsSync(path) ? path : undefined;
 }
 
 function fileSystem(path: string): number | undefined {
