@@ -66,7 +66,7 @@ function said(log: string, mark: string): string[] {
 
 /** A command that tells of all below a path: `mark:mode owner type path`. */
 const show = (mark: string, path: string): string =>
-  `RUN cd ${path} && find . | sort | while read f; do echo "${mark}:$(busybox stat -c '%a %u:%g %F' "$f") $f"; done`;
+  `cd ${path} && find . | sort | while read f; do echo "${mark}:$(busybox stat -c '%a %u:%g %F' "$f") $f"; done`;
 
 suite('ADD of what lies elsewhere', { skip: noBusybox }, () => {
   const run = async (user?: TestUser): Promise<void> => {
