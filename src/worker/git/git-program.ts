@@ -1,4 +1,3 @@
-import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findTool, hasCode, messageOf, runTool, type Wait } from '../../base/index.ts';
 import { NO_AUTH, type GitAuth } from './git-auth.ts';
@@ -31,6 +30,7 @@ const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((
 export class Git {
   readonly #o: GitOptions;
   readonly #program: string;
+  readonly #setpriv: string | undefined;
   readonly #env: Readonly<Record<string, string>>;
 
   constructor(o: GitOptions) {
@@ -41,16 +41,20 @@ export class Git {
       });
     this.#o = o;
     this.#program = program;
+    this.#setpriv = findTool('setpriv', o.env['PATH'] ?? '');
     this.#env = environmentOf(o);
   }
 
   async run(args: readonly string[], o: GitPlace & Wait): Promise<string> {
+    // Ends with this process, however that ends.
+    const [program, ...leash] =
+      this.#setpriv === undefined ? [this.#program] : [this.#setpriv, '--pdeathsig', 'KILL', this.#program];
     const place = [
       ...(o.workTree === undefined ? [] : ['--work-tree', o.workTree]),
       ...(o.gitDir === undefined ? [] : ['--git-dir', o.gitDir]),
     ];
     try {
-      const { stdout } = await runTool(this.#program, [...place, ...args], {
+      const { stdout } = await runTool(program ?? this.#program, [...leash, ...place, ...args], {
         env: { ...this.#env, ...o.env },
         cwd: o.workTree ?? o.gitDir ?? this.#o.folder,
         group: true,
@@ -86,7 +90,7 @@ function environmentOf(o: GitOptions): Record<string, string> {
     GIT_CEILING_DIRECTORIES: dirname(o.folder),
     GIT_ASKPASS: '',
     SSH_ASKPASS: '',
-    GIT_SSH_COMMAND: sshCommand(o.folder),
+    GIT_SSH_COMMAND: sshCommand(o),
     LC_ALL: 'C',
   };
   for (const name of [...PASSED, ...PROXIES]) if (o.env[name] !== undefined) env[name] = o.env[name];
@@ -117,8 +121,10 @@ function environmentOf(o: GitOptions): Record<string, string> {
 }
 
 /** ssh without configuration and prompts. A host seen for the first time is taken as it is (BuildKit asks the host itself for its key); one whose key the user knows must have that key. */
-function sshCommand(folder: string): string {
-  const known = [join(folder, 'known_hosts'), join(homedir(), '.ssh/known_hosts')].map((path) => `"${path}"`).join(' ');
+function sshCommand({ folder, env }: GitOptions): string {
+  const home = env['HOME'];
+  const files = [join(folder, 'known_hosts'), ...(home === undefined ? [] : [join(home, '.ssh/known_hosts')])];
+  const known = files.map((path) => `"${path}"`).join(' ');
   const options = ['BatchMode=yes', 'StrictHostKeyChecking=accept-new', `UserKnownHostsFile=${known}`];
   return [
     'ssh',
