@@ -48,6 +48,7 @@ export interface BuildOptions {
   readonly folders?: Readonly<Record<string, Files>> | undefined;
   readonly credential?: Credential | undefined;
   readonly secrets?: Readonly<Record<string, string>> | undefined;
+  readonly platforms?: BuildRequest['platforms'] | undefined;
   readonly cacheFrom?: BuildRequest['cacheFrom'];
   readonly cacheTo?: BuildRequest['cacheTo'];
   readonly squash?: boolean | undefined;
@@ -196,7 +197,7 @@ function requestOf(o: BuildOptions): BuildRequest & ImageMetadata {
   return {
     frontend: o.frontend ?? 'dockerfile',
     options: o.options ?? {},
-    platforms: [],
+    platforms: o.platforms ?? [],
     exports: o.exports ?? [
       { type: 'store', names: (o.names ?? []).map((name) => canonicalReference(parseReference(name))) },
     ],

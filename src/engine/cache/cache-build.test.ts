@@ -274,3 +274,40 @@ test('what is older than asked for is not used', async () => {
   assert.equal(await ran(before - 60_000), 0);
   assert.equal(await ran(before + 3_600_000), 5);
 });
+
+test('several platforms: one cache has the steps of all, inside each image are those of its own', async () => {
+  await using registry = await registryOf();
+  const { host } = registry.server;
+  const platforms = ['amd64', 'arm64'].map((architecture) => ({ os: 'linux', architecture }));
+  const options = { platform: 'linux/amd64,linux/arm64' };
+  const files = {
+    Dockerfile: 'FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /program\nCOPY b /b\n',
+    amd64: '1',
+    arm64: '2',
+    b: 'b',
+  };
+  const exports = [{ type: 'registry', names: [`${host}/app:1`] } as const];
+  await using here = await EngineRig.open();
+  const cacheTo: CacheExport[] = [{ type: 'inline' }, { type: 'registry', ref: `${host}/cache`, mode: 'max' }];
+  const first = await here.build(files, { platforms, options, exports, cacheTo });
+  assert.equal(first.error, undefined);
+  const ids = first.result?.images.map(({ imageId }) => imageId);
+  assert.equal(new Set(ids).size, 2);
+  for (const ref of [`${host}/app:1`, `${host}/cache`]) {
+    await using there = await EngineRig.open();
+    const again = await there.build(files, {
+      platforms,
+      options,
+      exports,
+      cacheTo,
+      cacheFrom: [{ type: 'registry', ref }],
+    });
+    assert.equal(again.error, undefined);
+    assert.deepEqual([again.ran, again.warnings], [[], []], ref);
+    assert.deepEqual(
+      again.result?.images.map(({ imageId }) => imageId),
+      ids,
+      ref,
+    );
+  }
+});
