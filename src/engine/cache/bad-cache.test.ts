@@ -156,6 +156,7 @@ test('a layer that is not what the cache says: found out when it is seen, forgot
   assert.equal(built.error, undefined);
   assert.match(built.log, /aaa\nb\n$/);
   assert.equal(built.warnings.length, 1, built.warnings.join('\n'));
+  assert.ok(built.warnings[0]?.includes(`"${ref}"`), built.warnings.join(' '));
   assert.deepEqual(await Array.fromAsync(rig.engine.store.check()), []);
   // What was made then has nothing of the cache.
   const again = await rig.build(changed, {});

@@ -4,6 +4,7 @@ import { parseReference, type ImageConfig } from '../../image/index.ts';
 import type { Vertex } from '../../graph/index.ts';
 import type { RecordedStep, RemoteKeys } from '../../solve/index.ts';
 import {
+  blobsOf,
   cacheMountKey,
   type CacheSpec,
   type LayerAccess,
@@ -76,10 +77,14 @@ export class BuildCaches {
   forsake(error: unknown): boolean {
     if (this.#lost.size === 0 || kindOf(error) === 'cancelled') return false;
     const { keys } = this.#o.worker;
-    const isLost = ({ compressed, createdAt }: RefLayer): boolean =>
-      compressed !== undefined &&
-      this.#lost.has(compressed.digest) &&
-      (createdAt !== undefined || this.#imported?.promised(compressed.digest) === true);
+    const places = new Set<string>();
+    const isLost = ({ compressed, createdAt, source }: RefLayer): boolean => {
+      if (!compressed || !this.#lost.has(compressed.digest)) return false;
+      const name = this.#imported?.promisedBy(compressed.digest);
+      if (name === undefined && createdAt === undefined) return false;
+      places.add(`"${name ?? source ?? 'elsewhere'}"`);
+      return true;
+    };
     const spoiled = keys
       .list()
       .filter(({ outputs }) => outputs.some((output) => (output['layers'] as unknown as RefLayer[]).some(isLost)));
@@ -87,7 +92,7 @@ export class BuildCaches {
     this.#imported?.leave();
     for (const { id } of spoiled) keys.forget(id);
     if (spoiled.length === 0) return false;
-    const message = `a layer from a cache was not to be had as promised: building again what needs it`;
+    const message = `a layer from cache ${[...places].join(', ')} was not to be had as promised: building again what needs it`;
     this.#o.emit({ kind: 'warning', at: this.#o.clock.now(), warning: { code: 'CacheIgnored', message } });
     return true;
   }
@@ -150,7 +155,10 @@ export class BuildCaches {
     return recordsOf(steps, {
       keys,
       furtherKeys: (id) => this.#imported?.keysOf(id) ?? [],
-      isReachable: (layer) => layers.isReachable(layer),
+      isReachable: (layer) => {
+        this.#o.session.spare(...blobsOf([layer]));
+        return layers.isReachable(layer);
+      },
       within,
     });
   }

@@ -2,7 +2,7 @@ import { cancelled, kindOf, messageOf, type Clock } from '../../base/index.ts';
 import type { BlobReader, Digest } from '../../blob/index.ts';
 import { collectManifest, parseReference, repositoryName } from '../../image/index.ts';
 import type { RemoteKeys, RemoteResult, ResultRecord } from '../../solve/index.ts';
-import type { RefLayer, Session, Worker } from '../../worker/index.ts';
+import { blobsOf, type RefLayer, type Session, type Worker } from '../../worker/index.ts';
 import type { BuildEvent } from '../builder.ts';
 import type { ReadCache, StoredRecord } from './document.ts';
 import { readCache } from './read-cache.ts';
@@ -93,7 +93,9 @@ export class ImportedCaches implements RemoteKeys {
     if (!found) return undefined;
     try {
       const [layer, ...more] = this.#refs(found.cache.layersAt(found.top), found.open);
-      return layer && more.length === 0 && (await this.offers([layer])) ? layer : undefined;
+      if (!layer || more.length > 0) return undefined;
+      this.#session.spare(...blobsOf([layer]));
+      return (await this.offers([layer])) ? layer : undefined;
     } catch (error) {
       if (kindOf(error) === 'cancelled') throw error;
       this.#warn(found.open.name, `ignoring records of cache "${found.open.name}": ${messageOf(error)}`);
@@ -124,9 +126,9 @@ export class ImportedCaches implements RemoteKeys {
     return !there.includes(false);
   }
 
-  /** True when a cache said to have this blob. */
-  promised(digest: Digest): boolean {
-    return this.#origins.has(digest);
+  /** The name of the cache that said to have this blob. */
+  promisedBy(digest: Digest): string | undefined {
+    return this.#origins.get(digest)?.name;
   }
 
   /** Nothing more is taken from any of them. */
