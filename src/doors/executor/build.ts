@@ -1,10 +1,10 @@
-import { appendFileSync, existsSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { HttpClient, makeFolder, tempFolder, type Wait } from '../../base/index.ts';
 import type { BuildRequest, BuildResult, Engine, ExportRequest, ImageMetadata } from '../../engine/index.ts';
 import { formatPlatform, parseReference } from '../../image/index.ts';
 import { RegistryClient, type CredentialLookup } from '../../registry/index.ts';
-import { folderSource } from '../../tree/index.ts';
+import { folderSource, StatCache } from '../../tree/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
 import { engineFor, localHost, storeFolder, type Io } from '../cli/index.ts';
 import { basesOf } from './bases-of.ts';
@@ -55,12 +55,20 @@ export async function build(options: ExecutorOptions, o: Doing): Promise<void> {
     notice: ({ message }) => log.warn(message),
   });
   await during('error checking push permissions', () => checkPush(options, { client, log, signal }));
-  const result = await during('error building image', () =>
-    buildImage(options, { ...o, root, context, dockerfile, credentials, client }),
+  const result = await during(
+    'error building image',
+    () => buildImage(options, { ...o, root, context, dockerfile, credentials, client }),
+    sourceOf(dockerfile),
   );
   await during('error pushing image', () => tellResult(result, options, { io, log, http, signal }));
   if (options.cleanup && options.kanikoFolder !== undefined && root === join(options.kanikoFolder, 'store'))
     rmSync(root, { recursive: true, force: true });
+}
+
+/** The lines around a place in the Dockerfile, read before the build: one that was brought here goes with it. */
+function sourceOf({ folder, name }: DockerfilePlace): (file: string) => string | undefined {
+  const text = readFileSync(join(folder, name), 'utf8');
+  return (file) => (file === name ? text : undefined);
 }
 
 /** The store: of --kaniko-dir, else where strake keeps it. */
@@ -227,9 +235,11 @@ function guardedBy(options: ExecutorOptions, b: Building): readonly string[] {
 
 function hostOf(options: ExecutorOptions, b: Building & { readonly cache: LayerCache }): BuildHost {
   const owner = { uid: 0, gid: 0 };
+  const { random, clock } = b.io;
+  const cache = b.context.isLocal ? new StatCache(join(b.root, 'context'), { random, clock }) : undefined;
   const host = localHost({
     files: new Map([
-      ['context', folderSource(b.context.folder, { owner })],
+      ['context', folderSource(b.context.folder, { owner, cache })],
       ['dockerfile', folderSource(b.dockerfile.folder, { owner })],
     ]),
     secrets: new Map(options.secrets.map(({ id, source }) => [id, source])),
@@ -242,7 +252,7 @@ function hostOf(options: ExecutorOptions, b: Building & { readonly cache: LayerC
     blobs: b.cache.blobs,
     credentials: b.credentials,
     env: b.io.env,
-    random: b.io.random,
+    random,
   });
   const nowhere = {
     write: async (): Promise<void> => undefined,

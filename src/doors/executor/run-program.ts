@@ -44,8 +44,8 @@ export async function runProgram(
       io.stderr.write(`${messageOf(signal.reason)}\n`);
       return kindOf(signal.reason) === 'cancelled' ? 130 : 1;
     }
-    const words = stageOf(error) ?? 'Error';
-    io.stderr.write(describeFailure(error, { color: false }).replace(/^error: /, `${words}: `));
+    const { words = 'Error', source } = stageOf(error) ?? {};
+    io.stderr.write(describeFailure(error, { color: false, source }).replace(/^error: /, () => `${words}: `));
     return exitCodeOf(error);
   }
 }
