@@ -134,9 +134,8 @@ export class Planner {
   }
 
   #reachable(): ReadonlySet<StageNode> {
-    if (this.#p.look?.all !== true || this.#p.options.target !== '') return this.#graph.reachable(this.#target);
-    const stages = this.#graph.nodes.filter(({ implicit }) => !implicit);
-    return new Set(stages.flatMap((stage) => [...this.#graph.reachable(stage)]));
+    if (this.#p.look?.all !== true || this.#p.options.target !== '') return this.#graph.reachable([this.#target]);
+    return this.#graph.reachable(this.#graph.nodes.filter(({ implicit }) => !implicit));
   }
 
   /** A base that is out of reach is no fault of the Dockerfile. */

@@ -106,10 +106,10 @@ export class StageGraph {
     return this.nodes.map((node) => node.name || node.label).filter((name) => name !== '');
   }
 
-  /** `target` and all that it needs. */
-  reachable(target: StageNode): ReadonlySet<StageNode> {
+  /** These stages and all that they need. */
+  reachable(targets: readonly StageNode[]): ReadonlySet<StageNode> {
     const found = new Set<StageNode>();
-    const queue = [target];
+    const queue = [...targets];
     for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
       if (found.has(node)) continue;
       found.add(node);
