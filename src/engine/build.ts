@@ -148,8 +148,7 @@ class Build {
     this.#epoch ??= epochOf(plan);
     const built = await allOf([...plan.results.values()].map((image) => this.#solve(solving, image)));
     const exported = { signal: solving.signal };
-    const steps = solving.recorded();
-    const cached = built.map((image) => ({ ...image, config: this.#caches.inline(image, steps) }));
+    const cached = built.map((image) => ({ ...image, config: this.#caches.inline(image, solving) }));
     const result = await this.#export(cached, { ...exported, index });
     const more = await this.#caches.export(cached, solving, exported);
     this.#tell({ kind: 'result', at: clock.now(), result: { ...result, metadata: { ...result.metadata, ...more } } });

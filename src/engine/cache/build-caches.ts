@@ -98,12 +98,12 @@ export class BuildCaches {
   }
 
   /** The image's config, with the cache of its own steps inside where that was asked for. */
-  inline(image: CachedImage, steps: readonly RecordedStep[]): ImageConfig {
+  inline(image: CachedImage, solving: Pick<Solving, 'recorded'>): ImageConfig {
     const { cacheTo = [] } = this.#o.request;
     if (!cacheTo.some(({ type }) => type === 'inline')) return image.config;
     const at = new Map(image.layers.map(({ diffId }, index) => [diffId, index]));
     const inImage = ({ diffId, createdAt }: RefLayer): InlineLayer => ({ at: at.get(diffId) ?? -1, createdAt });
-    const records = this.#records(steps, new Set(at.keys())).map(({ id, keys, outputs }) => ({
+    const records = this.#records(solving.recorded(), new Set(at.keys())).map(({ id, keys, outputs }) => ({
       id,
       keys,
       outputs: outputs?.map((stack) => stack.map(inImage)),
@@ -119,6 +119,7 @@ export class BuildCaches {
   ): Promise<Readonly<Record<string, unknown>>> {
     const { request } = this.#o;
     const { cacheTo = [] } = request;
+    if (cacheTo.every(({ type }) => type === 'inline')) return {};
     const ofImages = new Set(images.flatMap(({ solved }) => solved.map(({ diffId }) => diffId)));
     const names = request.exports.flatMap((e) => (e.type === 'registry' ? e.names : []));
     const mountFrom = names.map((name) => parseReference(name));
