@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -282,4 +282,58 @@ describe('what a step is not allowed, or this machine cannot do', () => {
         });
     }
   });
+
+  test('an emulator that the kernel was told of: used inside the image, or refused where it would not be found there', async (t) => {
+    const lacking = emulatorLacking();
+    if (lacking !== undefined) return t.skip(lacking);
+    using store = emptyStore();
+    const context = join(store.work, 'context');
+    mkdirSync(context);
+    writeFileSync(join(context, 'exit'), programOf(FOREIGN) ?? assert.fail(), { mode: 0o755 });
+    writeFileSync(join(context, 'Dockerfile'), 'FROM scratch\nCOPY exit /exit\nRUN ["/exit"]\n');
+    // Any program of this machine's will do as the emulator: what counts is that it is started.
+    const emulator = join(store.work, 'emulator');
+    writeFileSync(emulator, programOf(OWN) ?? assert.fail(), { mode: 0o755 });
+    const args = ['build', '--platform', `linux/${FOREIGN}`, context];
+    await ok(args, { root: store.root, user: withEmulator(emulator, 'F') });
+    await failsWith([...args, '--no-cache'], {
+      root: store.root,
+      user: withEmulator(emulator, ''),
+      code: 78,
+      says: ['is not found inside an image'],
+      place: { at: 'Dockerfile:3', line: 'RUN ["/exit"]' },
+      help: /flag F/,
+    });
+  });
 });
+
+const OWN = process.arch === 'x64' ? 'amd64' : process.arch;
+const FOREIGN = 's390x';
+const BINFMT = '/proc/sys/fs/binfmt_misc';
+
+/** Since Linux 6.7 each user namespace can have emulators of its own. */
+function emulatorLacking(): string | undefined {
+  const script = `mount -t binfmt_misc binfmt_misc ${BINFMT}`;
+  const tried = spawnSync('unshare', ['--user', '--map-root-user', '--mount', 'sh', '-c', script], {
+    encoding: 'utf8',
+  });
+  return tried.status === 0 ? undefined : `no emulators of a namespace's own: ${tried.stderr.trim()}`;
+}
+
+/** Root of a namespace in which the kernel runs programs of s390x by this one. */
+function withEmulator(path: string, flags: string): TestUser {
+  const magic = String.raw`\x7fELF\x02\x02\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x16`;
+  const script = `mount -t binfmt_misc binfmt_misc ${BINFMT} && printf %s "$1" > ${BINFMT}/register && shift && exec "$@"`;
+  const start = [
+    'unshare',
+    '--user',
+    '--map-root-user',
+    '--mount',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    `:strake:M::${magic}::${path}:${flags}`,
+  ];
+  return { name: 'root', uid: 0, gid: 0, home: '/root', prefix: start, [Symbol.dispose]: () => undefined };
+}
