@@ -26,7 +26,16 @@ const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
  * Turns this process into a step: limits, root, folder, groups and user, then the program itself. To be called by the door for the hidden command `__step`, first thing in the process, with the path of an `InPlaceStep`. Exits with 127 when the
  * program is not found, 126 when it cannot be run, having said so on the step's standard error.
  */
-export function stepMain([path = '']: readonly string[]): void {
+export function stepMain(args: readonly string[]): void {
+  try {
+    start(args);
+  } catch (error) {
+    writeSync(STDERR, `${messageOf(error)}\n`);
+    process.exit(125);
+  }
+}
+
+function start([path = '']: readonly string[]): void {
   const written = JSON.parse(readFileSync(path, 'utf8')) as InPlaceStep;
   const step: InPlaceStep = { ...written, env: [...written.env, ...secretsIn(process.env)] };
   unlinkSync(path);

@@ -94,7 +94,12 @@ function start(): Lane {
   return lane;
 }
 
-/** Beside this file in the sources, beside the bundle otherwise. */
+/** Beside this file in the sources, beside the bundle otherwise; in a single executable, in it. */
 function workerUrl(): URL {
+  const sea = process.getBuiltinModule('node:sea');
+  if (sea.isSea())
+    return new URL(
+      `data:text/javascript;base64,${Buffer.from(sea.getAsset('codec-worker.js') as ArrayBuffer).toString('base64')}`,
+    );
   return new URL(import.meta.url.endsWith('.ts') ? 'codec-worker.ts' : 'codec-worker.js', import.meta.url);
 }

@@ -79,7 +79,9 @@ export function pathsNamed(words: readonly string[], cwd: string): readonly stri
 
 /** How this program is started again as a keeper. */
 export function keeperCommand(word = '__keeper'): { command: string; args: readonly string[] } {
-  return { command: process.execPath, args: [...process.execArgv, process.argv[1] ?? '', word] };
+  const { execPath: command } = process;
+  if (process.getBuiltinModule('node:sea').isSea()) return { command, args: [word] };
+  return { command, args: [...process.execArgv, process.argv[1] ?? '', word] };
 }
 
 export async function credentialsFor(io: Io): Promise<Credentials> {

@@ -15,6 +15,7 @@ type Wrapper = (exports: object, require: NodeJS.Require, module: object, filena
  */
 const here = import.meta.dirname;
 const argv = process.argv.slice(2);
+const sea = embedded();
 if (argv.length === 1 && /^(?:version|--version|-v)$/.test(argv[0] ?? '')) process.stdout.write(`${versionLine()}\n`);
 else run();
 
@@ -26,10 +27,11 @@ function run(): void {
     caches?.startsWith('/') ? caches : join(homeFolder(), '.cache'),
     `strake/program-${STRAKE_PROGRAM}-${process.versions.v8}-${process.arch}.code`,
   );
-  const source = `(function(exports,require,module,__filename,__dirname){${readFileSync(filename, 'latin1')}\n})`;
+  const text = sea ? sea.getAsset('program.cjs', 'latin1') : readFileSync(filename, 'latin1');
+  const source = `(function(exports,require,module,__filename,__dirname){${text}\n})`;
   let script: Script | undefined;
   for (const path of [own, users]) {
-    const cachedData = readIfThere(path);
+    const cachedData = sea && path === own ? embeddedCode(sea) : readIfThere(path);
     if (cachedData === undefined) continue;
     script = compile(source, filename, cachedData);
     if (!script.cachedDataRejected) break;
@@ -38,10 +40,38 @@ function run(): void {
   const known = script !== undefined;
   const ran = script ?? compile(source, filename);
   // Only a build runs most of what there is to keep.
-  if ((!known && argv[0] === 'build') || process.env['STRAKE_KEEP_CODE'] === '1')
+  if ((!known && !sea && argv[0] === 'build') || process.env['STRAKE_KEEP_CODE'] === '1')
     process.on('exit', () => keep(ran.createCachedData(), [own, users]));
   const module = { exports: {} };
-  (ran.runInThisContext() as Wrapper)(module.exports, require, module, filename, here);
+  (ran.runInThisContext() as Wrapper)(module.exports, sea ? embeddedRequire(sea) : require, module, filename, here);
+}
+
+/** What a single executable has in it besides this file: the rest of the bundle. */
+type Embedded = Pick<typeof import('node:sea'), 'getAsset' | 'getRawAsset'>;
+
+function embedded(): Embedded | undefined {
+  const module = process.getBuiltinModule('node:sea');
+  return module.isSea() ? module : undefined;
+}
+
+function embeddedCode(from: Embedded): Buffer | undefined {
+  try {
+    return Buffer.from(from.getRawAsset('program.code') as ArrayBuffer);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The bundle's own files by `./`, Node's modules by their names. */
+function embeddedRequire(from: Embedded): NodeJS.Require {
+  const load = (name: string): unknown => {
+    if (!name.startsWith('./')) return require(name);
+    const module = { exports: {} };
+    const source = `(function(exports,require,module){${from.getAsset(name.slice(2), 'utf8')}\n})`;
+    (new Script(source, { filename: name }).runInThisContext() as Wrapper)(module.exports, load as NodeJS.Require, module, name, here);
+    return module.exports;
+  };
+  return load as NodeJS.Require;
 }
 
 function compile(source: string, filename: string, cachedData?: Buffer): Script {
