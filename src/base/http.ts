@@ -130,6 +130,8 @@ export class HttpClient implements AsyncDisposable {
   async #connect(secure: boolean, proxy: URL | undefined): Promise<Dispatcher> {
     const { Agent, ProxyAgent } = await loadUndici();
     const connect: Record<string, unknown> = { autoSelectFamily: true };
+    // A program that brings its own libraries takes none of the machine's to find names.
+    if (process.getBuiltinModule('node:sea').isSea()) connect['lookup'] = (await import('./names.ts')).lookupPlainly;
     if (secure) {
       connect['secureContext'] = await this.#trust();
       if (this.#options.skipVerify) connect['rejectUnauthorized'] = false;

@@ -3,5 +3,5 @@ export { describeFailure } from './failure.ts';
 export type { Io } from './io.ts';
 export { localHost } from './local-host.ts';
 export { runProcess } from './run-process.ts';
-export { engineFor, storeFolder, type Settings } from './settings.ts';
+export { engineFor, GROUNDS, pathsNamed, storeFolder, type Settings } from './settings.ts';
 export { versionLine } from './version.ts';

@@ -82,7 +82,10 @@ function settingsOf(command: Command, io: Io): Settings {
     project: io.cwd,
     executor: options.executor === undefined ? undefined : oneOf(EXECUTORS, '--executor')(options.executor),
     ground: groundOf(options.ground ?? io.env['STRAKE_GROUND']),
-    guarded: [io.cwd, ...pathsNamed([...command.args, ...Object.values(options).flat().map(String)], io.cwd)],
+    guarded: pathsNamed(
+      [...(command.args.length > 0 ? command.args : ['.']), ...Object.values(options).flat().map(String)],
+      io.cwd,
+    ),
     mirror: options.mirror,
     keyring: options.keyring,
     insecure: options.insecureRegistry ?? [],

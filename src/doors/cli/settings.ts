@@ -68,14 +68,17 @@ export async function engineFor(settings: Settings): Promise<Engine> {
   });
 }
 
-/** What of a command line is a path, or the folder of one, that is there. */
+/** What of a command line is a path that is there, or the folder of a file that is to be. The system's own folders are not among them: steps have theirs. */
 export function pathsNamed(words: readonly string[], cwd: string): readonly string[] {
   return words
     .flatMap((word) => word.split(/[=,]/))
     .filter((word) => word !== '' && !word.includes('\0') && !word.includes('://'))
     .map((word) => resolve(cwd, word))
-    .flatMap((path) => [path, dirname(path)].find((one) => existsSync(one)) ?? []);
+    .flatMap((path) => [path, dirname(path)].find((one) => existsSync(one)) ?? [])
+    .filter((path) => !SYSTEM.test(path));
 }
+
+const SYSTEM = /^\/(?:bin|boot|etc|home|lib\w*|media|mnt|opt|root|run|sbin|srv|tmp|usr|var)?$/;
 
 /** How this program is started again as a keeper. */
 export function keeperCommand(word = '__keeper'): { command: string; args: readonly string[] } {

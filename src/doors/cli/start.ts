@@ -68,7 +68,13 @@ function embeddedRequire(from: Embedded): NodeJS.Require {
     if (!name.startsWith('./')) return require(name);
     const module = { exports: {} };
     const source = `(function(exports,require,module){${from.getAsset(name.slice(2), 'utf8')}\n})`;
-    (new Script(source, { filename: name }).runInThisContext() as Wrapper)(module.exports, load as NodeJS.Require, module, name, here);
+    (new Script(source, { filename: name }).runInThisContext() as Wrapper)(
+      module.exports,
+      load as NodeJS.Require,
+      module,
+      name,
+      here,
+    );
     return module.exports;
   };
   return load as NodeJS.Require;

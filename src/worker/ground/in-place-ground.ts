@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock, Database, Random, Wait } from '../../base/index.ts';
+import { holdNames, type Clock, type Database, type Random, type Wait } from '../../base/index.ts';
 import { createInPlaceExecutor, inPlaceHindrance } from '../../exec/index.ts';
 import { CopySnapshotter, guardedHere, InPlaceSnapshotter } from '../../snapshot/index.ts';
 import { groundError } from './errors.ts';
@@ -57,6 +57,7 @@ export async function openPlainGround(use: PlainGround, o: PlainOptions & Wait):
 async function openInPlace(o: PlainOptions): Promise<Ground> {
   const hindrance = inPlaceHindrance('in place') ?? danger(o);
   if (hindrance !== undefined) throw unavailable(`in place: ${hindrance}`);
+  holdNames();
   mkdirSync(o.folder, { recursive: true, mode: 0o711 });
   writeFileSync(join(o.folder, MARK), '');
   const guarded = guardedBy(o);
