@@ -9,6 +9,7 @@ import { GuardedPaths, guardedHere } from './guarded-paths.ts';
 import { KnownRoot } from './known-root.ts';
 import type { ActiveSnapshot, LayerTar, SnapshotId, SnapshotInfo, Snapshotter, View } from './snapshotter.ts';
 import { syncRoot } from './sync-root.ts';
+import { Trash } from './trash.ts';
 import { checkPath, unpack } from './unpack.ts';
 
 export interface InPlaceOptions {
@@ -42,6 +43,9 @@ export class InPlaceSnapshotter implements Snapshotter, AsyncDisposable {
   readonly #known: KnownRoot;
   readonly #records = new Map<SnapshotId, Record>();
   readonly #trees = new Map<string, FileTree>();
+  readonly #trash: Trash;
+  readonly #ending = new AbortController();
+  #tidying: Promise<unknown> | undefined;
   readonly #turns = new Semaphore(1);
   readonly #changes = new Map<SnapshotId, readonly Entry[]>();
   /** What the root is; absent while that is not known for sure. */
@@ -51,6 +55,7 @@ export class InPlaceSnapshotter implements Snapshotter, AsyncDisposable {
     this.#o = o;
     this.#root = realpathSync(o.root ?? '/').replace(/\/$/, '') + '/.';
     mkdirSync(o.folder, { recursive: true, mode: 0o700 });
+    this.#trash = new Trash(join(o.folder, 'trash'), o.random);
     this.#known = new KnownRoot(this.#root);
   }
 
@@ -175,6 +180,8 @@ export class InPlaceSnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#ending.abort();
+    await this.#tidying;
     rmSync(this.#o.folder, { recursive: true, force: true });
   }
 
@@ -187,7 +194,7 @@ export class InPlaceSnapshotter implements Snapshotter, AsyncDisposable {
     if (!this.#current) await this.#known.read(guard, w);
     this.#current = undefined;
     try {
-      const notes = await syncRoot(this.#root, view, { known: this.#known, guard, ...w });
+      const notes = await syncRoot(this.#root, view, { known: this.#known, guard, trash: this.#trash, ...w });
       const record = id === undefined ? undefined : this.#records.get(id);
       if (record) record.notes = notes;
     } catch (error) {
@@ -195,6 +202,10 @@ export class InPlaceSnapshotter implements Snapshotter, AsyncDisposable {
       throw error;
     }
     this.#current = { id };
+    this.#tidying ??= this.#trash
+      .empty(this.#ending.signal)
+      .catch(() => undefined)
+      .finally(() => (this.#tidying = undefined));
   }
 
   #guard(): GuardedPaths {

@@ -1,11 +1,12 @@
 import { rmSync, unlinkSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { throwIfCancelled, type Wait } from '../base/index.ts';
+import { hasErrno, throwIfCancelled, type Wait } from '../base/index.ts';
 import { composeTree, linkTo, type ComposeItem, type Entry, type TreeView, type ViewNode } from '../tree/index.ts';
 import { sameEntry } from './changes.ts';
 import { below, nameOf, native } from './files.ts';
 import type { GuardedPaths } from './guarded-paths.ts';
 import type { Known, KnownRoot } from './known-root.ts';
+import type { Trash } from './trash.ts';
 import { unpack } from './unpack.ts';
 
 const TURN = 512;
@@ -17,7 +18,7 @@ const TURN = 512;
 export async function syncRoot(
   root: string,
   view: TreeView,
-  o: { readonly known: KnownRoot; readonly guard: GuardedPaths } & Wait,
+  o: { readonly known: KnownRoot; readonly guard: GuardedPaths; readonly trash: Trash } & Wait,
 ): Promise<readonly string[]> {
   const plan = new Plan(root, view, o);
   await plan.make(o);
@@ -34,6 +35,7 @@ class Plan {
   readonly #view: TreeView;
   readonly #known: KnownRoot;
   readonly #guard: GuardedPaths;
+  readonly #trash: Trash;
   readonly #wanted = new Map<string, ViewNode>();
   /** Files of which some name has to be made: all of their names are. */
   readonly #broken = new Set<object>();
@@ -43,8 +45,9 @@ class Plan {
   constructor(
     root: string,
     view: TreeView,
-    { known, guard }: { readonly known: KnownRoot; readonly guard: GuardedPaths },
+    { known, guard, trash }: { readonly known: KnownRoot; readonly guard: GuardedPaths; readonly trash: Trash },
   ) {
+    this.#trash = trash;
     this.#root = root;
     this.#view = view;
     this.#known = known;
@@ -134,10 +137,21 @@ class Plan {
     this.items.push({ entry: node.entry, from: node.entry.type === 'file' ? node.from : undefined });
   }
 
+  /** Folders go to the trash: files are created slowly right after many were deleted. */
   #remove(path: string, known: Known): void {
-    const at = native(`${this.#root}/${path}`);
-    if (known.inside) rmSync(at, { recursive: true, force: true });
-    else unlinkSync(at);
+    const at = `${this.#root}/${path}`;
+    if (!known.inside) unlinkSync(native(at));
+    else if (!this.#discard(at)) rmSync(native(at), { recursive: true, force: true });
+  }
+
+  #discard(path: string): boolean {
+    try {
+      return this.#trash.take(path) !== undefined;
+    } catch (error) {
+      // On another file system, or a folder of a container's own image on overlayfs.
+      if (hasErrno(error, 'EXDEV', 'EBUSY')) return false;
+      throw error;
+    }
   }
 
   async #turn(w: Wait): Promise<void> {

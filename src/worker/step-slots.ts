@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { Semaphore, throwIfCancelled, type Wait } from '../base/index.ts';
+import { cancelled, Semaphore, throwIfCancelled, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import type { Vertex } from '../graph/index.ts';
 
@@ -19,6 +19,7 @@ export class StepSlots {
   readonly #waiting: Waiting[] = [];
   #busy = false;
   #last: Digest | undefined;
+  #line: readonly Digest[] = [];
 
   async take(vertex: Vertex, o: { readonly oneRoot: boolean } & Wait): Promise<Disposable> {
     if (!o.oneRoot) return this.#many.take(o);
@@ -26,6 +27,7 @@ export class StepSlots {
     if (this.#busy) await this.#wait(vertex, o);
     this.#busy = true;
     this.#last = vertex.digest;
+    this.#line = lineOf(vertex);
     let given = false;
     return {
       [Symbol.dispose]: () => {
@@ -42,7 +44,7 @@ export class StepSlots {
     const stop = (): void => {
       const at = this.#waiting.indexOf(waiting);
       if (at >= 0) this.#waiting.splice(at, 1);
-      reject(w.signal?.reason);
+      reject(cancelled(w.signal?.reason));
     };
     w.signal?.addEventListener('abort', stop, { once: true });
     try {
@@ -53,16 +55,26 @@ export class StepSlots {
   }
 
   async #next(): Promise<void> {
-    const goesOn = (): number => this.#waiting.findIndex(({ vertex }) => isAbove(vertex, this.#last));
-    if (this.#waiting.length > 0 && goesOn() < 0) await setTimeout(GRACE_MS);
-    const [next] = this.#waiting.splice(Math.max(0, goesOn()), 1);
+    const last = this.#last;
+    const goesOn = (): boolean => this.#waiting.some(({ vertex }) => lineOf(vertex).some((one) => one === last));
+    if (this.#waiting.length > 0 && !goesOn()) await setTimeout(GRACE_MS);
+    const next = this.#takeNearest();
     if (next) next.go();
     else this.#busy = false;
   }
+
+  /** Who has most in common with what is there; of several, who asked first. */
+  #takeNearest(): Waiting | undefined {
+    const there = new Set(this.#line);
+    const common = this.#waiting.map(({ vertex }) => lineOf(vertex).filter((one) => there.has(one)).length);
+    const [next] = this.#waiting.splice(common.indexOf(Math.max(0, ...common)), 1);
+    return next;
+  }
 }
 
-/** True when a step's root comes, by way of roots, from the other one's. */
-function isAbove(vertex: Vertex, other: Digest | undefined): boolean {
-  for (let at: Vertex | undefined = vertex; at; at = at.inputs[0]?.vertex) if (at.digest === other) return true;
-  return false;
+/** A step and those that its root comes from, by way of roots. */
+function lineOf(vertex: Vertex): readonly Digest[] {
+  const line: Digest[] = [];
+  for (let at: Vertex | undefined = vertex; at; at = at.inputs[0]?.vertex) line.push(at.digest);
+  return line;
 }

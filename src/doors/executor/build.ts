@@ -6,7 +6,7 @@ import { formatPlatform, parseReference } from '../../image/index.ts';
 import { RegistryClient, type CredentialLookup } from '../../registry/index.ts';
 import { folderSource, StatCache } from '../../tree/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
-import { engineFor, GROUNDS, localHost, pathsNamed, storeFolder, type Io } from '../cli/index.ts';
+import { engineFor, GROUNDS, localHost, storeFolder, type Io } from '../cli/index.ts';
 import { basesOf } from './bases-of.ts';
 import type { Cloud } from './cloud/cloud.ts';
 import { openContext, type OpenedContext } from './contexts/open-context.ts';
@@ -115,16 +115,12 @@ async function buildImage(options: ExecutorOptions, b: Building): Promise<BuildR
   await using engine = await engineFor({
     root: b.root,
     project: b.context.folder,
-    ground: 'auto',
+    ground: groundSetting(io.env),
     guarded: guardedBy(options, b),
     force: options.force,
     cleanUp: options.cleanup,
     insecure: settings.insecure ?? [],
     registries: settings,
-    ground: groundSetting(io.env),
-    guarded: [b.context.folder, ...pathsNamed(process.argv.slice(2), io.cwd)],
-    force: options.force,
-    cleanUp: options.cleanup,
   });
   const cache = await layerCache(options, { client: b.client, log, clock: io.clock, cwd: io.cwd, signal });
   const isWarm = await bringWarm(engine, options, b);
