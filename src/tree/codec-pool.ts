@@ -98,8 +98,6 @@ function start(): Lane {
 function workerUrl(): URL {
   const sea = process.getBuiltinModule('node:sea');
   if (sea.isSea())
-    return new URL(
-      `data:text/javascript;base64,${Buffer.from(sea.getAsset('codec-worker.js') as ArrayBuffer).toString('base64')}`,
-    );
+    return new URL(`data:text/javascript;base64,${Buffer.from(sea.getAsset('codec-worker.js')).toString('base64')}`);
   return new URL(import.meta.url.endsWith('.ts') ? 'codec-worker.ts' : 'codec-worker.js', import.meta.url);
 }

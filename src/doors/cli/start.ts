@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type * as sea from 'node:sea';
 import { constants, Script } from 'node:vm';
 import { homeFolder } from './home-folder.ts';
 import { versionLine } from './version.ts';
@@ -15,7 +16,7 @@ type Wrapper = (exports: object, require: NodeJS.Require, module: object, filena
  */
 const here = import.meta.dirname;
 const argv = process.argv.slice(2);
-const sea = embedded();
+const program = embedded();
 if (argv.length === 1 && /^(?:version|--version|-v)$/.test(argv[0] ?? '')) process.stdout.write(`${versionLine()}\n`);
 else run();
 
@@ -27,11 +28,11 @@ function run(): void {
     caches?.startsWith('/') ? caches : join(homeFolder(), '.cache'),
     `strake/program-${STRAKE_PROGRAM}-${process.versions.v8}-${process.arch}.code`,
   );
-  const text = sea ? sea.getAsset('program.cjs', 'latin1') : readFileSync(filename, 'latin1');
+  const text = program ? program.getAsset('program.cjs', 'latin1') : readFileSync(filename, 'latin1');
   const source = `(function(exports,require,module,__filename,__dirname){${text}\n})`;
   let script: Script | undefined;
   for (const path of [own, users]) {
-    const cachedData = sea && path === own ? embeddedCode(sea) : readIfThere(path);
+    const cachedData = program && path === own ? embeddedCode(program) : readIfThere(path);
     if (cachedData === undefined) continue;
     script = compile(source, filename, cachedData);
     if (!script.cachedDataRejected) break;
@@ -40,14 +41,20 @@ function run(): void {
   const known = script !== undefined;
   const ran = script ?? compile(source, filename);
   // Only a build runs most of what there is to keep.
-  if ((!known && !sea && argv[0] === 'build') || process.env['STRAKE_KEEP_CODE'] === '1')
+  if ((!known && !program && argv[0] === 'build') || process.env['STRAKE_KEEP_CODE'] === '1')
     process.on('exit', () => keep(ran.createCachedData(), [own, users]));
   const module = { exports: {} };
-  (ran.runInThisContext() as Wrapper)(module.exports, sea ? embeddedRequire(sea) : require, module, filename, here);
+  (ran.runInThisContext() as Wrapper)(
+    module.exports,
+    program ? embeddedRequire(program) : require,
+    module,
+    filename,
+    here,
+  );
 }
 
 /** What a single executable has in it besides this file: the rest of the bundle. */
-type Embedded = Pick<typeof import('node:sea'), 'getAsset' | 'getRawAsset'>;
+type Embedded = Pick<typeof sea, 'getAsset' | 'getRawAsset'>;
 
 function embedded(): Embedded | undefined {
   const module = process.getBuiltinModule('node:sea');
@@ -56,7 +63,7 @@ function embedded(): Embedded | undefined {
 
 function embeddedCode(from: Embedded): Buffer | undefined {
   try {
-    return Buffer.from(from.getRawAsset('program.code') as ArrayBuffer);
+    return Buffer.from(from.getRawAsset('program.code'));
   } catch {
     return undefined;
   }
