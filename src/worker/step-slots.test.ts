@@ -17,16 +17,16 @@ test('with one root the steps of one stage follow each other, then those of the 
   const [left, right, other] = [step('left', base), step('right', base), step('other')];
   const more = step('more', left);
   const order: string[] = [];
-  const run = async (vertex: Vertex, o: { then?: Vertex } = {}): Promise<void> => {
+  const run = async (vertex: Vertex, o: { above?: Vertex } = {}): Promise<void> => {
     const slot = await slots.take(vertex, { oneRoot: true });
     order.push(vertex.digest);
     // Whoever goes on from it asks when it has ended.
-    const next = o.then && Promise.resolve().then(() => run(o.then!));
+    const next = o.above && Promise.resolve().then(() => run(o.above!));
     slot[Symbol.dispose]();
     await next;
   };
   const first = await slots.take(base, { oneRoot: true });
-  const all = [run(other), run(left, { then: more }), run(right)];
+  const all = [run(other), run(left, { above: more }), run(right)];
   const controller = new AbortController();
   const given = slots.take(step('given up'), { oneRoot: true, signal: controller.signal });
   controller.abort(new Error('enough'));
