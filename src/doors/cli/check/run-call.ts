@@ -6,6 +6,7 @@ import { planBuild, type BuildFlags } from '../build/flags.ts';
 import { namedContexts } from '../build/named-contexts.ts';
 import { filesOf } from '../build/run-build.ts';
 import { localHost } from '../local-host.ts';
+import { agentOf, secretOf } from '../parse/secret.ts';
 import type { CliContext } from '../program.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { ownVersion } from '../version.ts';
@@ -23,8 +24,8 @@ export async function runCall(place: string, flags: BuildFlags, o: { call: Call;
   const contexts = await namedContexts(flags, (text) => namedFolder(text, io));
   const host = localHost({
     files: filesOf(context, contexts.folders, c),
-    secrets: new Map(),
-    agents: new Map(),
+    secrets: new Map(flags.secret.map((text) => secretOf(text, io)).map(({ id, source }) => [id, source])),
+    agents: new Map(flags.ssh.map((text) => agentOf(text, io)).map(({ id, source }) => [id, source])),
     sinks: new Map(),
     blobs: contexts.layouts,
     credentials: lazyCredentials(io),
