@@ -152,6 +152,9 @@ suite('contexts of executor', () => {
     const denied = await build(store, at, { env: { ...env, GIT_TOKEN: 'secret-word' } });
     assert.equal(denied.code, 1);
     assert.doesNotMatch(denied.stderr, /secret-word/);
+    const inUrl = await build(store, `git://anne:wrong-word@${server.host}/app.git`, { env });
+    assert.equal(inUrl.code, 1);
+    assert.doesNotMatch(inUrl.stderr, /wrong-word/);
   });
 
   test('S3: every way to keys, signatures checked, a download that breaks off', async () => {

@@ -35,16 +35,15 @@ suite('registries of executor', () => {
     const untrusted = await executor(store, args);
     assert.equal(untrusted.code, 1);
     assert.match(untrusted.stderr, /error checking push permissions: .*certificate .* is not trusted/);
-    for (const flag of [
+    const flags = [
       '--skip-tls-verify',
       `--skip-tls-verify-registry=${host}`,
       `--registry-certificate=${host}=${TLS}/ca.crt`,
       '--insecure',
       '--skip-tls-verify-pull',
-    ]) {
-      const trusted = await executor(store, [...args, flag]);
-      assert.equal(trusted.code, 0, `${flag}: ${trusted.stderr}`);
-    }
+    ];
+    const trusted = await Promise.all(flags.map((flag) => executor(store, [...args, flag])));
+    for (const [at, { code, stderr }] of trusted.entries()) assert.equal(code, 0, `${flags[at]}: ${stderr}`);
     const other = await executor(store, [
       ...args,
       '--skip-tls-verify-registry=other.example',

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import { hasCode } from '../../base/index.ts';
+import * as fc from 'fast-check';
+import { CodedError, hasCode } from '../../base/index.ts';
 import type { Flag } from './flag.ts';
 import { EXECUTOR_FLAGS, WARMER_FLAGS } from './flags.ts';
 import { executorOptions, type ExecutorOptions } from './options.ts';
@@ -78,6 +79,29 @@ suite("kaniko's flags", () => {
     );
     assert.throws(() => parseFlags(['-x'], EXECUTOR_FLAGS), /unknown flag/);
     assert.throws(() => parseFlags(['--destination'], EXECUTOR_FLAGS), /flag needs an argument/);
+  });
+
+  test('whatever is written, it is read or refused with a message', () => {
+    const word = fc.oneof(
+      fc.constantFrom('--cache', '-d', '--destination', '--', '-', '--=', '-=', '--cache=', '--git', '--secret'),
+      fc.string(),
+      fc.string().map((text) => `--${text}`),
+      fc
+        .tuple(fc.constantFrom(...EXECUTOR_FLAGS.map(({ name }) => name)), fc.string())
+        .map(([name, text]) => `--${name}=${text}`),
+    );
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 6 }), (argv) => {
+        try {
+          const { words, values } = parseFlags(argv, EXECUTOR_FLAGS);
+          assert.ok(words.length + values.size <= argv.length);
+          options([...argv, '--no-push']);
+        } catch (error) {
+          assert.ok(error instanceof CodedError, String(error));
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test('durations as Go has them', () => {

@@ -15,7 +15,8 @@ export async function fetchGit(
   const [address = '', reference = '', commit = ''] = place.split('#');
   const method = o.env['GIT_PULL_METHOD'] === 'http' ? 'http' : 'https';
   const url = `${method}://${address}`;
-  const what = `clone "${url.replace(/\/\/[^@/]*@/, '//')}"${reference === '' ? '' : ` at "${reference}"`}`;
+  const shown = url.replace(/\/\/[^@/]*@/, '//');
+  const what = `clone "${shown}"${reference === '' ? '' : ` at "${reference}"`}`;
   if (findTool('git', o.env['PATH']) === undefined)
     throw executorError('CONTEXT_FETCH_FAILED', `${what}: git is not installed`, {
       remedy: 'Use an image that has git, or give the context as an archive.',
@@ -52,7 +53,9 @@ export async function fetchGit(
       await git(...inside, 'submodule', 'update', '-q', '--init', '--recursive');
   } catch (error) {
     if (kindOf(error) === 'cancelled') throw error;
-    const detail = messageOf(error).replace(/^run "git": (exit code \d+: )?/, '');
+    const detail = messageOf(error)
+      .replace(/^run "git": (exit code \d+: )?/, '')
+      .replaceAll(url, shown);
     throw executorError('CONTEXT_FETCH_FAILED', `${what}: ${detail}`, {
       cause: error,
       remedy: 'Check the address, the reference, and GIT_TOKEN or GIT_USERNAME and GIT_PASSWORD.',
