@@ -367,4 +367,29 @@ suite('git sources', () => {
     await assert.rejects(world.get({ url }, { signal: AbortSignal.abort(new Error('enough')) }), /enough|cancelled/);
     assert.deepEqual(readdirSync(join(world.folder, 'tmp')), []);
   });
+
+  test('a connection that breaks and a server that is busy are tried again; one that stays so fails', async () => {
+    await using server = await GitServer.open();
+    using world = new World();
+    server.repository('a').commit({ file: '1' });
+    const url = `${server.url}/a/.git`;
+    let asked = 0;
+    server.disturb = (request, response) => {
+      asked += 1;
+      // The first of ls-remote, the first of fetch, and the pack.
+      if (![1, 4, 7].includes(asked)) return false;
+      if (asked === 4) response.writeHead(503).end();
+      else request.socket.destroy();
+      return true;
+    };
+    assert.deepEqual(await filesOf((await world.get({ url })).view), { file: '644 1' });
+    assert.ok(asked > 7);
+    server.disturb = (_request, response) => {
+      response.writeHead(502).end();
+      return true;
+    };
+    asked = 0;
+    await assert.rejects(world.get({ url, ref: 'main' }), /returned error: 502/);
+    assert.deepEqual(readdirSync(join(world.folder, 'tmp')), []);
+  });
 });

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -61,6 +61,8 @@ export class GitServer implements AsyncDisposable {
   readonly requests: string[] = [];
   /** The Authorization header that is asked for; without it 401. */
   authorization: string | undefined;
+  /** Called with every request; true where it has been answered. */
+  disturb: ((request: IncomingMessage, response: ServerResponse) => boolean) | undefined;
   url = '';
   readonly #server: Server;
 
@@ -68,6 +70,7 @@ export class GitServer implements AsyncDisposable {
     this.folder = mkdtempSync(join(tmpdir(), 'strake-git-'));
     this.#server = createServer((request, response) => {
       this.requests.push(`${request.method} ${request.url}`);
+      if (this.disturb?.(request, response)) return;
       if (this.authorization !== undefined && request.headers.authorization !== this.authorization) {
         response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end();
         return;

@@ -40,7 +40,10 @@ export async function checkout(source: GitSource, found: ResolvedRef, o: Checkou
   // Submodules with relative addresses go by this one.
   await git('remote', 'add', 'origin', o.remote.url);
   if (source.submodules !== false && existsSync(join(work, '.gitmodules')))
-    await git('submodule', '--quiet', 'update', '--init', '--recursive', '--depth=1');
+    await o.git.run(['submodule', '--quiet', 'update', '--init', '--recursive', '--depth=1'], {
+      ...place,
+      network: true,
+    });
   if (keep) await tidy(gitDir, o);
   const time = o.time ?? (await commitTime(found.object, { ...o, gitDir }));
   const root = subfolder(work, source.subdir, o.remote);

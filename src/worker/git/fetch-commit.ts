@@ -79,10 +79,10 @@ async function fetchAll(remote: Remote, o: Fetching): Promise<void> {
 
 async function fetch(args: readonly string[], o: Fetching & { readonly depth: boolean }): Promise<void> {
   try {
-    await o.git.run(['fetch', '--quiet', ...(o.depth ? ['--depth=1'] : []), ...args], place(o));
+    await o.git.run(['fetch', '--quiet', ...(o.depth ? ['--depth=1'] : []), ...args], { ...place(o), network: true });
   } catch (error) {
     if (!o.depth || !hasCode(error, 'GIT_FAILED') || !/--depth|shallow/.test(messageOf(error))) throw error;
-    await o.git.run(['fetch', '--quiet', ...args], place(o));
+    await o.git.run(['fetch', '--quiet', ...args], { ...place(o), network: true });
   }
 }
 

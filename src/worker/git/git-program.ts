@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { findTool, hasCode, messageOf, runTool, type Wait } from '../../base/index.ts';
+import { findTool, hasCode, messageOf, runTool, sleep, type Wait } from '../../base/index.ts';
 import { NO_AUTH, type GitAuth } from './git-auth.ts';
 import { gitError } from './errors.ts';
 
@@ -15,9 +15,14 @@ export interface GitOptions {
 export interface GitPlace {
   readonly gitDir?: string | undefined;
   readonly workTree?: string | undefined;
-  /** Further variables, as GIT_INDEX_FILE. */
-  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** It speaks to another machine: a connection that breaks, or a server that is busy, is tried again. */
+  readonly network?: boolean | undefined;
 }
+
+const TRIES = 4;
+const FIRST_WAIT = 300;
+const PASSING =
+  /early EOF|RPC failed|Connection (?:was )?reset|timed out|unexpected disconnect|remote end hung up unexpectedly|Empty reply from server|Temporary failure in name resolution|returned error: (?:408|429|5\d\d)/i;
 
 /** What of this process's environment git may see. */
 const PASSED = ['PATH', 'GIT_SSL_CAINFO', 'GIT_SSL_CAPATH', 'TMPDIR'];
@@ -46,6 +51,18 @@ export class Git {
   }
 
   async run(args: readonly string[], o: GitPlace & Wait): Promise<string> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#once(args, o);
+      } catch (error) {
+        const passing = o.network === true && hasCode(error, 'GIT_FAILED') && PASSING.test(messageOf(error));
+        if (!passing || tries >= TRIES) throw error;
+        await sleep(FIRST_WAIT * 2 ** (tries - 1), o);
+      }
+    }
+  }
+
+  async #once(args: readonly string[], o: GitPlace & Wait): Promise<string> {
     // Ends with this process, however that ends.
     const [program, ...leash] =
       this.#setpriv === undefined ? [this.#program] : [this.#setpriv, '--pdeathsig', 'KILL', this.#program];
@@ -55,7 +72,7 @@ export class Git {
     ];
     try {
       const { stdout } = await runTool(program ?? this.#program, [...leash, ...place, ...args], {
-        env: { ...this.#env, ...o.env },
+        env: this.#env,
         cwd: o.workTree ?? o.gitDir ?? this.#o.folder,
         group: true,
         signal: o.signal,

@@ -53,7 +53,7 @@ export async function resolveRef(
   const git = await o.git();
   const said = await git.run(
     ['ls-remote', '--symref', '--', remote.url, ...(ref === undefined ? ['HEAD'] : [ref, `${ref}^{}`])],
-    o,
+    { network: true, signal: o.signal },
   );
   const found = pickRef(said, ref ?? 'HEAD');
   if (found) return checked(found, source);
