@@ -86,12 +86,12 @@ const CASES: readonly (readonly [string, readonly string[], Partial<RunConfig>])
   ['WORKDIR a\nWORKDIR ../b', ['WORKDIR /a', 'WORKDIR /b'], { WorkingDir: '/b' }],
   [
     'HEALTHCHECK --interval=1m30s --retries=2 CMD a b',
-    ['HEALTHCHECK {Test:[CMD-SHELL a b] Interval:1m30s Timeout:0s StartPeriod:0s StartInterval:0s Retries:2}'],
+    [String.raw`HEALTHCHECK &{["CMD-SHELL" "a b"] "1m30s" "0s" "0s" "0s" '\x02'}`],
     {},
   ],
   [
     'HEALTHCHECK NONE',
-    ['HEALTHCHECK {Test:[NONE] Interval:0s Timeout:0s StartPeriod:0s StartInterval:0s Retries:0}'],
+    [String.raw`HEALTHCHECK &{["NONE"] "0s" "0s" "0s" "0s" '\x00'}`],
     { Healthcheck: { Test: ['NONE'] } },
   ],
   ['MAINTAINER me <a@b>', ['MAINTAINER me <a@b>'], {}],

@@ -3,7 +3,7 @@ import type { InstructionNode } from './ast.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { dockerfileError } from './errors.ts';
 import { parseFlags } from './flags.ts';
-import { printList, quote } from './go-text.ts';
+import { quote } from './go-text.ts';
 
 const FLAGS = {
   interval: 'text',
@@ -35,10 +35,19 @@ export function parseHealthcheck(node: InstructionNode): Healthcheck {
   };
 }
 
-/** Go's `%+v` of the structure, for the history. */
+/** Go's `%q` of a pointer to the structure, for the history: durations as texts, the number of retries as a character. */
 export function printHealthcheck(health: Healthcheck): string {
-  const time = (value: number | undefined): string => formatDuration(value ?? 0);
-  return `{Test:${printList(health.Test ?? [])} Interval:${time(health.Interval)} Timeout:${time(health.Timeout)} StartPeriod:${time(health.StartPeriod)} StartInterval:${time(health.StartInterval)} Retries:${health.Retries ?? 0}}`;
+  const time = (value: number | undefined): string => quote(formatDuration(value ?? 0));
+  const { Test = [], Interval, Timeout, StartPeriod, StartInterval, Retries = 0 } = health;
+  const times = [Interval, Timeout, StartPeriod, StartInterval].map(time).join(' ');
+  return `&{[${Test.map((word) => quote(word)).join(' ')}] ${times} ${quoteRune(Retries)}}`;
+}
+
+/** strconv.QuoteRune. */
+function quoteRune(code: number): string {
+  const isCharacter = code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+  const quoted = quote(isCharacter ? String.fromCodePoint(code) : '\ufffd').slice(1, -1);
+  return `'${quoted === '\\"' ? '"' : quoted === "'" ? "\\'" : quoted}'`;
 }
 
 /** Nanoseconds; undefined for none and for 0, which both mean "inherit". */
