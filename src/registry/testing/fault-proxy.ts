@@ -55,6 +55,7 @@ export class FaultProxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #target: URL;
   readonly #rules: { readonly rule: FaultRule; matched: number }[] = [];
+  #choose: (seen: SeenRequest) => Fault | undefined = () => undefined;
 
   private constructor(target: URL, server: Server) {
     this.#target = target;
@@ -76,6 +77,11 @@ export class FaultProxy implements AsyncDisposable {
 
   add(...rules: readonly FaultRule[]): void {
     for (const rule of rules) this.#rules.push({ rule, matched: 0 });
+  }
+
+  /** Asked about each request to which no rule applies. */
+  choose(fault: (seen: SeenRequest) => Fault | undefined): void {
+    this.#choose = fault;
   }
 
   /** `METHOD path` of the requests whose path matches. */
@@ -118,7 +124,7 @@ export class FaultProxy implements AsyncDisposable {
       const turn = entry.matched - (rule.skip ?? 0);
       if (turn >= 1 && turn <= (rule.times ?? 1)) return rule.fault;
     }
-    return undefined;
+    return this.#choose(seen);
   }
 
   #forward(o: {
