@@ -76,7 +76,7 @@ async function main(): Promise<number> {
     machine: machine({ commit: commit.stdout?.trim() ?? '', load, memory: totalmem() }),
     tools: tools.map(({ name, version, reach }) => ({ name, version, reach })),
     absent,
-    workloads: chosen.map(({ name, title }) => ({ name, title })),
+    workloads: chosen.map(({ name, title, goal }) => ({ name, title, goal })),
     results,
   };
   console.log(terminal(report));
@@ -110,6 +110,7 @@ async function measureWorkload(workload: Workload): Promise<Result[]> {
   }
   for (let turn = 0; turn < repetitions; turn += 1) {
     if (!workload.again) folder = context(workload, String(turn));
+    workload.change?.(folder, `${process.pid}-${turn}`);
     for (let at = 0; at < tools.length; at += 1) {
       const tool = tools[(at + turn) % tools.length]!;
       const { sample, size } = await run(tool, folder, `${workload.name}-${turn}`);
@@ -144,6 +145,7 @@ async function run(tool: Tool, folder: string, name: string): Promise<{ sample: 
 async function profileOf(workload: Workload, own: Tool): Promise<void> {
   const folder = context(workload, 'profile');
   if (workload.again) await run(own, folder, `${workload.name}-profile-before`);
+  workload.change?.(folder, 'profile');
   const [command] = own.build(folder, join(work, `${workload.name}-profile.tar`));
   console.log(`\nstrake, ${workload.title}:\n${profile(command!)}`);
 }

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, type as system } from 'node:os';
 import { join } from 'node:path';
 import type { Sample } from './measure.ts';
+import { plot } from './plot.ts';
 
 export interface Machine {
   readonly cpu: string;
@@ -29,7 +30,7 @@ export interface Report {
   readonly machine: Machine;
   readonly tools: readonly { readonly name: string; readonly version: string; readonly reach: number }[];
   readonly absent: readonly { readonly name: string; readonly absent: string }[];
-  readonly workloads: readonly { readonly name: string; readonly title: string }[];
+  readonly workloads: readonly { readonly name: string; readonly title: string; readonly goal?: number | undefined }[];
   readonly results: readonly Result[];
 }
 
@@ -53,6 +54,7 @@ export function machine(o: { commit: string; load: number; memory: number }): Ma
 export function keep(report: Report): void {
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(join(RESULTS, 'latest.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+  writeFileSync(join(RESULTS, 'latest.svg'), plot(report));
   writeFileSync(join(RESULTS, 'latest.md'), `# The last whole run of the bench\n\n${markdown(report)}`);
   const page = existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '';
   const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
@@ -64,7 +66,14 @@ export function markdown(report: Report): string {
   const [head, ...rows] = table(report);
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   const rule = head!.map((_, index) => (index < 2 ? '---' : '---:'));
-  return `${about(report).join('  \n')}\n\n${[line(head!), line(rule), ...rows.map(line)].join('\n')}\n`;
+  const goals = goalLines(report);
+  return [
+    about(report).join('  \n'),
+    [line(head!), line(rule), ...rows.map(line)].join('\n'),
+    ...(goals.length > 0 ? [`Goals, as ratios to docker in the same run:\n\n${goals.join('\n')}`] : []),
+  ]
+    .join('\n\n')
+    .concat('\n');
 }
 
 export function terminal(report: Report): string {
@@ -73,15 +82,32 @@ export function terminal(report: Report): string {
   const lines = rows.map((row) =>
     row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  '),
   );
-  return `${lines.join('\n')}\n\n${about(report).join('\n')}\n`;
+  return [lines.join('\n'), goalLines(report).join('\n'), about(report).join('\n')].join('\n\n').concat('\n');
 }
 
 /** The tool's times beside those of the best peer: below 1 it is ahead. */
 export function ratio(report: Report, workload: string, tool: string): number | undefined {
-  const of = (result: Result): number => median(result.samples.map((sample) => sample.wall));
   const own = report.results.find((result) => result.workload === workload && result.tool === tool);
   const others = report.results.filter((result) => result.workload === workload && result.tool !== tool);
-  return own === undefined || others.length === 0 ? undefined : of(own) / Math.min(...others.map(of));
+  return own === undefined || others.length === 0 ? undefined : timeOf(own) / Math.min(...others.map(timeOf));
+}
+
+/** For each workload with a goal that docker took part in: the ratio, and whether it is met. */
+function goalLines(report: Report): string[] {
+  return report.workloads.flatMap(({ name, title, goal }) => {
+    const [own, docker] = ['strake', 'docker'].map((tool) =>
+      report.results.find((result) => result.workload === name && result.tool === tool),
+    );
+    if (goal === undefined || !own || !docker) return [];
+    const is = timeOf(own) / timeOf(docker);
+    const size = own.output / docker.output;
+    const larger = size > 1.1 ? `, output ${((size - 1) * 100).toFixed(0)} % larger (at most 10 % is the goal)` : '';
+    return [`- ${title}: ${is.toFixed(2)}, goal ${goal}: ${is <= goal ? 'met' : 'missed'}${larger}`];
+  });
+}
+
+function timeOf({ samples }: Result): number {
+  return median(samples.map((sample) => sample.wall));
 }
 
 export function median(values: readonly number[]): number {

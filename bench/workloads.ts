@@ -21,6 +21,10 @@ export interface Workload {
   readonly onBase?: boolean | undefined;
   /** The same folder is built once before, outside the timing; otherwise each repetition has a context of its own that no tool has seen. */
   readonly again?: boolean | undefined;
+  /** Of a folder that was built before: what a user edits before the timing starts. */
+  change?(folder: string, salt: string): void;
+  /** The most that strake may take of docker's time, as the project's plan has it. */
+  readonly goal?: number | undefined;
   /** Writes the context, Dockerfile included. `salt` makes it differ from every other. */
   write(folder: string, salt: string): void;
 }
@@ -42,6 +46,7 @@ export const workloads: readonly Workload[] = [
     title: 'nothing changed: 12 steps on Debian built again',
     onBase: true,
     again: true,
+    goal: 0.15,
     write(folder, salt) {
       const steps = [`WORKDIR /app`, `RUN echo ${salt} > /app/salt`];
       for (let n = 1; n <= 5; n += 1) {
@@ -55,6 +60,7 @@ export const workloads: readonly Workload[] = [
   {
     name: 'big-context',
     title: 'COPY of 1 GiB in 64 files, FROM scratch',
+    goal: 0.2,
     write(folder, salt) {
       put(folder, 'Dockerfile', 'FROM scratch\nCOPY data /data\n');
       mkdirSync(join(folder, 'data'));
@@ -64,6 +70,7 @@ export const workloads: readonly Workload[] = [
   {
     name: 'many-files',
     title: 'COPY of 50,000 small files (a node_modules), FROM scratch',
+    goal: 0.2,
     write(folder, salt) {
       put(folder, 'Dockerfile', 'FROM scratch\nCOPY apps /apps\n');
       put(folder, 'apps/salt', salt);
@@ -74,6 +81,7 @@ export const workloads: readonly Workload[] = [
     name: 'many-runs',
     title: '20 tiny RUNs on Debian',
     onBase: true,
+    goal: 0.2,
     write(folder, salt) {
       const runs = Array.from({ length: 20 }, (_, n) => `RUN echo ${salt} ${n} > /${n}`);
       put(folder, 'Dockerfile', debian(...runs));
@@ -83,10 +91,72 @@ export const workloads: readonly Workload[] = [
     name: 'parallel-stages',
     title: 'four stages of sleep 2 side by side, on Debian',
     onBase: true,
+    goal: 0.85,
     write(folder, salt) {
       const stages = [1, 2, 3, 4].map((n) => `FROM \${BASE} AS stage${n}\nRUN sleep 2; echo ${salt} > /out${n}\n`);
       const copies = [1, 2, 3, 4].map((n) => `COPY --from=stage${n} /out${n} /\n`);
       put(folder, 'Dockerfile', `ARG BASE\n${stages.join('')}FROM scratch\n${copies.join('')}`);
+    },
+  },
+  {
+    name: 'one-line',
+    title: 'one line of a source file changed, below 2,000 files of packages, on Debian',
+    onBase: true,
+    again: true,
+    goal: 0.25,
+    write(folder, salt) {
+      const steps = ['WORKDIR /app', 'COPY packages packages/', `RUN echo ${salt} > made`, 'COPY src src/'];
+      put(folder, 'Dockerfile', debian(...steps, 'RUN cat src/* > bundle', 'CMD ["cat", "bundle"]'));
+      put(folder, 'packages/salt', salt);
+      writePackages(join(folder, 'packages'), 2000);
+      for (let file = 0; file < 20; file += 1) put(folder, `src/${file}.js`, `// ${salt} ${file}\n`.repeat(50));
+    },
+    change: (folder, salt) => put(folder, 'src/7.js', `// ${salt}\n`),
+  },
+  {
+    name: 'small-cold',
+    title: 'a small application on Debian, nothing of it cached',
+    onBase: true,
+    goal: 0.45,
+    write(folder, salt) {
+      const steps = [
+        'WORKDIR /app',
+        'COPY src src/',
+        'RUN cat src/* > all',
+        'RUN sort all > sorted',
+        'RUN useradd app',
+      ];
+      put(folder, 'Dockerfile', debian(...steps, 'COPY --chown=app run /app/', 'USER app', 'CMD ["/app/run"]'));
+      put(folder, 'run', `#!/bin/sh\necho ${salt}\n`);
+      for (let file = 0; file < 50; file += 1) put(folder, `src/${file}`, `${salt} ${file}\n`.repeat(40));
+    },
+  },
+  {
+    name: 'big-layer',
+    title: 'a layer of 3 GiB made by a RUN, on Debian',
+    onBase: true,
+    goal: 0.3,
+    write(folder, salt) {
+      // Programs and libraries over and over, each time after some bytes that no compressor has seen.
+      const piece = 'head -c 1M /dev/urandom; cat /usr/bin/* /usr/lib/*/*.so*';
+      put(
+        folder,
+        'Dockerfile',
+        debian(`RUN (echo ${salt}; while ${piece}; do :; done) 2>/dev/null | head -c 3G > /big`),
+      );
+    },
+  },
+  {
+    name: 'multi-stage',
+    title: 'a stage of 512 MiB of which five files are copied, on Debian',
+    onBase: true,
+    write(folder, salt) {
+      const make = `RUN mkdir /out && head -c 512M /dev/zero > /objects && for n in 1 2 3 4 5; do echo ${salt} $n > /out/$n; done`;
+      put(
+        folder,
+        'Dockerfile',
+        `ARG BASE\nFROM \${BASE} AS build\n${make}\nFROM \${BASE}\nCOPY --from=build /out/ /app/\n`,
+      );
     },
   },
 ];
