@@ -38,6 +38,13 @@ test('the target is a name in any case, or a number; the last stage by default',
   assert.deepEqual(await label(''), { n: '3' });
 });
 
+test('FROM means a stage in any case, where it can be no image', async () => {
+  const { image, host } = await planText('FROM scratch AS Base_1\nCOPY a /a\nFROM BASE_1\nCOPY b /b');
+  assert.equal(image.layers.length, 2);
+  assert.deepEqual(host.resolved, []);
+  await assert.rejects(planText('FROM scratch AS a\nFROM A:1'), { code: 'DOCKERFILE_BASE_NAME' });
+});
+
 test('stages are copied from by name in any case, by number, or as an image', async () => {
   const text =
     'FROM scratch AS Base\nCOPY a /a\nFROM scratch\nCOPY --from=bASE /a /1\nCOPY --from=0 /a /2\nCOPY --from=busybox /a /3';

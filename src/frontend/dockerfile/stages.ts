@@ -137,7 +137,7 @@ export class StageGraph {
       const name = from.alias ?? '';
       const context =
         name === '' ? undefined : namedContext(options.contexts, name, platform ?? this.#settings.platform);
-      const base = context === undefined ? this.#byName.get(baseName) : undefined;
+      const base = context === undefined ? this.#stageNamed(baseName) : undefined;
       const counted = instructions.filter((instruction) => COUNTED.includes(instruction.kind)).length;
       const own = baseName !== 'scratch' && base === undefined ? 1 : 0;
       const node: StageNode = {
@@ -160,6 +160,11 @@ export class StageGraph {
     } catch (error) {
       throw located(error, place);
     }
+  }
+
+  /** A name with upper-case letters is no image's, so that it can only mean the stage (kaniko takes it so; BuildKit fails). */
+  #stageNamed(name: string): StageNode | undefined {
+    return this.#byName.get(name) ?? (/^[a-z][\w.-]*$/i.test(name) ? this.#byName.get(name.toLowerCase()) : undefined);
   }
 
   /** Fills in the steps, now that all names are known. What a context replaces has none. */
