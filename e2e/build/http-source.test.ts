@@ -29,6 +29,8 @@ class World implements AsyncDisposable {
   readonly runner: HttpRunner;
   readonly said: string[] = [];
   readonly spared = new Set<string>();
+  /** Called once bytes have come in. */
+  onBytes: (() => void) | undefined;
   readonly #database = Database.open(join(this.folder, 'db'));
 
   constructor() {
@@ -50,7 +52,9 @@ class World implements AsyncDisposable {
       vertex: sourceState(whole, { name: 'http' }).edge!.vertex,
       signal: o.signal,
       log: () => undefined,
-      progress: () => undefined,
+      progress: ({ current }) => {
+        if (current > 0) this.onBytes?.();
+      },
       note: (text) => void this.said.push(text),
     };
     const { digest } = await this.runner.cacheKey(whole, context);
@@ -207,11 +211,13 @@ suite('http sources', () => {
     const content = 'abcdefghij'.repeat(100_000);
     for (const headers of [{ etag: '"1"' }, { etag: 'W/"1"' }, {}]) {
       server.file('/f', content, headers);
+      await using fresh = new World();
       const whole = server.answers.get('/f')!;
       let breaks = 2;
       const ranges: (string | undefined)[] = [];
       server.answers.set('/f', (request, response) => {
         ranges.push(request.headers.range);
+        fresh.onBytes = undefined;
         if (breaks-- <= 0) {
           whole(request, response);
           return;
@@ -220,9 +226,9 @@ suite('http sources', () => {
         const status = from > 0 ? 206 : 200;
         const range = { 'content-range': `bytes ${from}-${content.length - 1}/${content.length}` };
         response.writeHead(status, { ...headers, ...(from > 0 ? range : {}), 'content-length': content.length - from });
-        response.write(content.slice(from, from + 300_000), () => setTimeout(() => response.socket?.destroy(), 30));
+        fresh.onBytes = () => response.socket?.destroy();
+        response.write(content.slice(from, from + 300_000));
       });
-      await using fresh = new World();
       assert.equal((await fresh.get({ url: `${server.url}/f` })).content, content);
       assert.equal(ranges.length, 3);
       assert.equal(ranges.filter((range) => range !== undefined).length, headers.etag === '"1"' ? 2 : 0);
@@ -241,7 +247,8 @@ suite('http sources', () => {
       asked += 1;
       if (asked === 1) {
         response.writeHead(200, { etag: '"x"', 'content-length': 10 });
-        response.write('01234', () => setTimeout(() => response.socket?.destroy(), 30));
+        world.onBytes = () => response.socket?.destroy();
+        response.write('01234');
       } else
         response.writeHead(206, { etag: '"x"', 'content-range': 'bytes 3-9/10', 'content-length': 7 }).end('3456789');
     });
