@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { programOf, tryArchitecture } from '../../src/exec/foreign.ts';
 import { failsWith } from '../lib/failure.ts';
 import { leftovers } from '../lib/leftovers.ts';
+import { foundBelow, formsOf } from '../lib/search.ts';
 import { BASE, emptyStore, storeWithBase, type TestStore } from '../lib/store.ts';
 import { CHECKOUT, ok, stepsOf } from '../lib/strake.ts';
 import { testUser, userLacking, type TestUser } from '../lib/user.ts';
@@ -79,10 +80,13 @@ test('what is mounted counts by its content, also where it may be written to', a
   assert.deepEqual(await build(), ['DONE', 'DONE']);
   writeFileSync(join(context, 'other'), 'x');
   assert.deepEqual(await build(), ['CACHED (content)', 'CACHED (content)']);
-  writeFileSync(join(context, 'sub/two'), 'x');
+  const marker = 'only in the context, and mounted';
+  writeFileSync(join(context, 'sub/two'), marker);
   assert.deepEqual(await build(), ['CACHED (content)', 'DONE']);
   writeFileSync(join(context, 'sub/one'), 'x');
   assert.deepEqual(await build(), ['DONE', 'DONE']);
+  // What was mounted is not kept.
+  assert.deepEqual(foundBelow(store.root, formsOf('context', Buffer.from(marker))).found, []);
 });
 
 /** A build that runs, and what it has said so far. */

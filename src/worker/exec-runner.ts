@@ -6,6 +6,7 @@ import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.t
 import { accessOf, type FetchFor } from './access.ts';
 import { workerError } from './errors.ts';
 import type { LayerService } from './layer-service.ts';
+import type { LooseTrees } from './mounts/loose-trees.ts';
 import { openMounts, rootOf } from './mounts/open-mounts.ts';
 import { PlatformCheck } from './platform-check.ts';
 import type { Ref } from './ref.ts';
@@ -24,6 +25,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #platforms: PlatformCheck;
+  readonly #loose: LooseTrees;
 
   constructor(o: {
     layers: LayerService;
@@ -32,6 +34,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     clock: Clock;
     random: Random;
     scratch: string;
+    loose: LooseTrees;
   }) {
     this.#layers = o.layers;
     this.#fetchFor = o.fetchFor;
@@ -39,6 +42,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     this.#clock = o.clock;
     this.#random = o.random;
     this.#platforms = new PlatformCheck(o);
+    this.#loose = o.loose;
   }
 
   /** Everything of the op but the proxies and the limits. What is not allowed is refused here, cached or not. The root goes by its recipe; what is only read, by content too. */
@@ -71,6 +75,8 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     await using opened = await openMounts(op, inputs, {
       layers: this.#layers,
       stage: this.#stage,
+      loose: this.#loose,
+      session: context.host,
       ground,
       host,
       access,

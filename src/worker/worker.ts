@@ -33,6 +33,7 @@ import type { HttpRunner } from './http/http-runner.ts';
 import type { Ground, GroundReport } from './ground/index.ts';
 import { ImageFinder, type FoundImage } from './image-source.ts';
 import { CacheService } from './mounts/cache-service.ts';
+import { LooseTrees } from './mounts/loose-trees.ts';
 import { importLayoutImage } from './layout-image.ts';
 import { LayerService, type FetchLayer, type FetchProgress, type LayerAccess } from './layer-service.ts';
 import { localRunner } from './local-runner.ts';
@@ -97,6 +98,7 @@ export class Worker implements AsyncDisposable {
   readonly #o: WorkerOptions;
   /** What a session's image sources were found to be, by reference and platform. */
   readonly #found = new WeakMap<Session, Map<string, FoundImage>>();
+  readonly #loose: LooseTrees;
   readonly #clients = new Map<Session, RegistryClient>();
   #git: Promise<GitRunner> | undefined;
   #http: Promise<HttpRunner> | undefined;
@@ -115,6 +117,7 @@ export class Worker implements AsyncDisposable {
     this.mirrors = new Mirrors(o.mirrors, o);
     this.downloads = new Downloads(o.database, o.clock);
     this.keys = new KeyStore(o.database, o.clock);
+    this.#loose = new LooseTrees({ ...o, stage: this.stage });
     const shared = {
       ...o,
       layers: this.layers,
@@ -127,7 +130,7 @@ export class Worker implements AsyncDisposable {
         Ref,
         Session
       >,
-      exec: new ExecRunner(shared),
+      exec: new ExecRunner({ ...shared, loose: this.#loose }),
       file: new FileRunner(shared),
       merge: new MergeRunner(shared),
       diff: new DiffRunner(shared),
@@ -213,6 +216,7 @@ export class Worker implements AsyncDisposable {
         const client = this.#clients.get(session);
         this.#clients.delete(session);
         await client?.[Symbol.asyncDispose]();
+        await this.#loose.end(session);
       },
     });
     return session;

@@ -7,11 +7,13 @@ import type { BuildHost } from '../build-host.ts';
 import { workerError } from '../errors.ts';
 import type { LayerAccess, LayerService } from '../layer-service.ts';
 import { chainId, type Ref, type RefLayer } from '../ref.ts';
+import type { Session } from '../session.ts';
 import type { Stage } from '../stage.ts';
 import { openAgents } from './agents.ts';
 import type { Ground } from '../ground/ground.ts';
 import type { CacheSpec, TakenCache } from './cache-mounts.ts';
 import { cacheMountKey } from './cache-service.ts';
+import type { LooseTrees } from './loose-trees.ts';
 import { openSecrets } from './secrets.ts';
 
 type BindMount = Extract<OpMount, { type: 'bind' }>;
@@ -33,7 +35,9 @@ export interface OpenMounts extends AsyncDisposable {
 export interface MountServices {
   readonly layers: LayerService;
   readonly stage: Stage;
-  readonly ground: Pick<Ground, 'caches' | 'oneRoot'>;
+  readonly loose: LooseTrees;
+  readonly session: Session;
+  readonly ground: Pick<Ground, 'caches' | 'oneRoot' | 'snapshotter'>;
   readonly host: Pick<BuildHost, 'secret' | 'agent'>;
   readonly access: LayerAccess;
   readonly note: (text: string) => void;
@@ -56,9 +60,18 @@ export async function openMounts(op: ExecOp, inputs: readonly Ref[], s: MountSer
   for (const mount of op.mounts) {
     if (mount.type === 'tmpfs') mounts.push({ type: 'tmpfs', target: mount.target, size: mount.size });
     if (mount.type !== 'bind' || mount === root) continue;
-    const below = (await layers.stacked(inputOf(mount.input, inputs), access)).layers;
     const { target, source = '/', readonly, output } = mount;
-    const { oneRoot } = s.ground;
+    const { oneRoot, snapshotter } = s.ground;
+    const ref = inputOf(mount.input, inputs);
+    // A view of a ground with one root is a copy of its own.
+    const how = readonly || oneRoot === true ? 'view' : 'prepare';
+    if (ref.kind === 'files' && output === undefined) {
+      const id = await s.loose.snapshotOf(ref.tree, { session: s.session, ...w });
+      const tree = stack.use(await snapshotter[how](id, w));
+      mounts.push({ type: 'tree', mounts: tree.mounts, source, target, readonly });
+      continue;
+    }
+    const below = (await layers.stacked(ref, access)).layers;
     if (below.length === 0 && (readonly || output === undefined) && isWhole(source)) {
       mounts.push({ type: 'tmpfs', target, mode: 0o755, flags: readonly ? ['ro'] : [] });
       continue;
@@ -66,8 +79,7 @@ export async function openMounts(op: ExecOp, inputs: readonly Ref[], s: MountSer
     if (below.length === 0) throw empty(source, target);
     if (output !== undefined && oneRoot === true)
       throw workerError('STEP_NOT_SUPPORTED', `mount on "${target}" what is kept: this ground has one root only`);
-    // A view of a ground with one root is a copy of its own.
-    if (readonly || oneRoot === true) {
+    if (how === 'view') {
       const view = stack.use(await stage.view(below, access));
       mounts.push({ type: 'tree', mounts: view.mounts, source, target, readonly });
       continue;
