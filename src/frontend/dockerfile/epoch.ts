@@ -7,7 +7,7 @@ import type { Environment } from './environment.ts';
 import { dockerfileError, located } from './errors.ts';
 import { expand } from './expand.ts';
 import type { Program, StageText } from './instruction.ts';
-import type { MainContext } from './main-context.ts';
+import { archiveTime, type MainContext } from './main-context.ts';
 import type { StageSettings } from './stages.ts';
 
 /** What SOURCE_DATE_EPOCH may refer to. */
@@ -29,7 +29,8 @@ export async function readEpoch(scope: EpochScope): Promise<number | undefined> 
   if (/^[+-]?\d{1,15}$/.test(text)) return Number(text);
   const source = sourceOf(text, scope);
   if (source === undefined) return undefined;
-  return (await scope.host.resolve({ kind: 'source', source }, scope)).time;
+  const { time } = await scope.host.resolve({ kind: 'source', source }, scope);
+  return time ?? (source.type === 'http' ? archiveTime(source, scope.host, scope) : undefined);
 }
 
 function sourceOf(text: string, scope: EpochScope): GitSource | HttpSource | undefined {

@@ -1,6 +1,7 @@
 import { CodedError } from '../../base/index.ts';
 import { digestOf, type Platform } from '../../blob/index.ts';
 import type { LocalSource, SourceOp, State } from '../../graph/index.ts';
+import type { Entry } from '../../tree/index.ts';
 import type { FrontendHost, FrontendRequest, Plan, PlannedImage, Warning } from '../index.ts';
 import { dockerfileFrontend } from './plan.ts';
 
@@ -61,8 +62,14 @@ export class FakeHost implements FrontendHost {
     return Buffer.from(content);
   }
 
-  list(): never {
-    throw fault('internal', 'the fake host lists nothing');
+  /** Files at the root alone, their times their lengths. */
+  async list(ref: { readonly id: string }, path: string): Promise<readonly Entry[]> {
+    if (path !== '/') throw fault('not_found', `${path}: no such folder`);
+    const common = { type: 'file', mode: 0o644, uid: 0, gid: 0, mtimeNs: 0 } as const;
+    return Object.entries(this.#world.files[ref.id] ?? {}).map(([name, content]) => {
+      const size = Buffer.from(content).length;
+      return { ...common, path: name, size, mtime: size };
+    });
   }
 
   stat(): never {

@@ -92,6 +92,8 @@ test('SOURCE_DATE_EPOCH from the context, a named context, or a stage', async ()
   const arg = 'build-arg:SOURCE_DATE_EPOCH';
   assert.equal(epoch(await plan(files, { context: GIT, [arg]: 'context' }, { world })), '77');
   assert.equal(epoch(await plan(files, { context: WEB, [arg]: 'context' }, { world })), undefined);
+  const archive = { [WEB]: { context: gzipSync('x') }, [`unpacked ${WEB}`]: { Dockerfile: 'FROM scratch', a: '1' } };
+  assert.equal(epoch(await plan(archive, { context: WEB, [arg]: 'context' })), '12', 'the latest of its files');
   const text = `FROM scratch AS src\nARG V=1\nADD ${GIT}#$V /\nFROM debian`;
   const times = { world: { times: { [GIT]: 78 } } };
   assert.equal(epoch(await planText(text, { options: { [arg]: 'SRC' }, ...times })), '78');

@@ -63,16 +63,36 @@ async function remoteContext(
   if (!/^https?:\/\//.test(address)) return undefined;
   const source: HttpSource = { type: 'http', url: address, filename: FETCHED };
   const fetched = sourceState(source, { name: `[internal] load remote build context`, internal: true });
-  if (!(await isArchive(fetched, host, w))) return { state: fetched, dockerfile: fetched, filename: FETCHED, source };
-  const state = unpackedFile(fetched);
+  if (!(await isArchive(fetched, FETCHED, { host, w })))
+    return { state: fetched, dockerfile: fetched, filename: FETCHED, source };
+  const state = unpackedFile(fetched, FETCHED);
   return { state, dockerfile: state, filename: options.filename, source };
 }
 
-function unpackedFile(fetched: State): State {
+/** Seconds: the latest time of a file in an archive of the web; undefined for what is none. */
+export async function archiveTime(source: HttpSource, host: FrontendHost, w: Wait): Promise<number | undefined> {
+  const { filename = FETCHED } = source;
+  const fetched = sourceState(
+    { ...source, filename },
+    { name: `[internal] look for the time of ${redactedRemote(source.url)}`, internal: true },
+  );
+  if (!(await isArchive(fetched, filename, { host, w }))) return undefined;
+  const ref = await host.solve(unpackedFile(fetched, filename), w);
+  let latest: number | undefined;
+  const folders = ['/'];
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop())
+    for (const { path, type, mtime } of await host.list(ref, folder, w)) {
+      if (type === 'directory') folders.push(`/${path}`);
+      else if (type === 'file') latest = Math.max(latest ?? mtime, mtime);
+    }
+  return latest;
+}
+
+function unpackedFile(fetched: State, filename: string): State {
   return scratch.copy(
     fetched,
     {
-      sources: [`/${FETCHED}`],
+      sources: [`/${filename}`],
       destination: '/',
       wildcard: false,
       parents: false,
@@ -97,11 +117,15 @@ const MAGIC: readonly (readonly number[])[] = [
 ];
 
 /** By its first bytes, as BuildKit does, and zstd. */
-async function isArchive(fetched: State, host: FrontendHost, w: Wait): Promise<boolean> {
+async function isArchive(
+  fetched: State,
+  filename: string,
+  { host, w }: { readonly host: FrontendHost; readonly w: Wait },
+): Promise<boolean> {
   const ref = await host.solve(fetched, w);
   let start: Uint8Array;
   try {
-    start = await host.read(ref, FETCHED, w);
+    start = await host.read(ref, filename, w);
   } catch (error) {
     // Too big to be read whole, so no Dockerfile.
     if (hasCode(error, 'TOO_MANY_BYTES')) return true;
