@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { collect, kindOf, messageOf, redactUrl, sleep, type HttpClient, type Wait } from '../../../base/index.ts';
 import { saidIn } from '../cloud/cloud.ts';
 import { executorError } from '../errors.ts';
@@ -14,6 +14,8 @@ export interface DownloadOptions extends Wait {
   readonly what: string;
   /** Headers for a request to this URL, from this byte on: signed anew for each. Redirects to another host get none. */
   readonly headers?: ((url: URL, range: string | undefined) => Promise<Record<string, string>>) | undefined;
+  /** Milliseconds before the second attempt; doubled after each. */
+  readonly firstDelay?: number | undefined;
   /** Another address to ask, where an answer says that it is elsewhere. */
   readonly elsewhere?: ((headers: Readonly<Record<string, string>>) => URL | undefined) | undefined;
 }
@@ -34,7 +36,7 @@ export async function download(http: HttpClient, from: URL, o: DownloadOptions):
         if (kindOf(error) !== 'unavailable' || o.signal?.aborted) throw error;
         if (state.at > before) attempt = 1;
         if (attempt >= ATTEMPTS) throw error;
-        await sleep(FIRST_DELAY * 2 ** (attempt - 1), o);
+        await sleep((o.firstDelay ?? FIRST_DELAY) * 2 ** (attempt - 1), o);
       }
     }
   } finally {
@@ -66,10 +68,7 @@ async function once(
       const next = URL.parse(location, url);
       const safe = next && (next.protocol === 'https:' || (next.protocol === 'http:' && url.protocol === 'http:'));
       if (turn >= MOST_REDIRECTS || !safe)
-        throw executorError(
-          'CONTEXT_FETCH_FAILED',
-          `${what}: "${redactUrl(url)}" leads to no place that may be followed`,
-        );
+        throw executorError('CONTEXT_INVALID', `${what}: "${redactUrl(url)}" leads to no place that may be followed`);
       if (other) from = next;
       url = next;
       continue;
@@ -80,7 +79,10 @@ async function once(
       throw executorError('CONTEXT_FETCH_FAILED', `${what}: it was changed meanwhile`);
     }
     if (status !== 200 && status !== 206) throw await failure(response, what);
-    if (status === 200) state.at = 0;
+    if (status === 200) {
+      state.at = 0;
+      ftruncateSync(o.fd);
+    }
     state.tag = strong(headers['etag']);
     const length = Number(headers['content-length'] ?? Number.NaN);
     const end = Number.isSafeInteger(length) ? state.at + length : undefined;
