@@ -17,7 +17,7 @@ import { openServers } from './servers.ts';
 /** Which words are of which reason: `CASE: DIFFERENCE`. */
 const REASONS: readonly { readonly id: string; readonly words: RegExp }[] = [
   { id: 'mount-points', words: /^run-without-mount-points: layer \d+: (dev|proc|sys): directory 0755 0:0 only there$/ },
-  { id: 'error-lines', words: /^(lex-directive-twice|lex-empty-file): error: line / },
+  { id: 'error-lines', words: /^(lex-directive-twice|lex-empty-file|lex-line-beyond-limit): error: line / },
   { id: 'folder-times', words: /^[\w-]+: layer \d+: [^:]+: time now, here 2002-02-02T02:02:02Z$/ },
   { id: 'folder-times', words: /^copy-wildcard-folder: layer 2: x: time / },
   { id: 'user-attributes', words: /: xattrs , here user\./ },
@@ -32,7 +32,6 @@ const REASONS: readonly { readonly id: string; readonly words: RegExp }[] = [
   { id: 'target-number', words: /^from-target-number: fails there/ },
   { id: 'store-platform', words: /^from-platform-mismatch: builds there, fails here/ },
   { id: 'context-as-base', words: /^context-folder-as-base: history/ },
-  { id: 'annotation-of-platform', words: /^annotations-of-index: linux\/amd64: annotation two$/ },
 ];
 
 const wanted = process.argv.slice(2);

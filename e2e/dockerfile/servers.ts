@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 
-/** What cases fetch from: `@HTTP@` a web server, `@GIT@` a git server with the repository "repo". */
+/** What cases fetch from: `@HTTP@` a web server, `@GIT@` a git server with the repository "repo", `@AGENT@` the socket of an ssh agent; and `@LONG@`, a very long word. */
 export async function openServers(
   work: string,
 ): Promise<{ readonly places: Readonly<Record<string, string>> } & AsyncDisposable> {
@@ -29,6 +29,7 @@ export async function openServers(
   await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
   const { port } = web.address() as AddressInfo;
   repository(join(folder, 'repo'));
+  const agent = await emptyAgent(join(folder, 'agent'));
   const gitPort = await freePort();
   const git = spawn(
     'git',
@@ -45,10 +46,17 @@ export async function openServers(
   );
   await wait(300);
   return {
-    places: { HTTP: `http://127.0.0.1:${port}`, GIT: `git://127.0.0.1:${gitPort}` },
+    places: {
+      // A line beyond the limit of BuildKit's parser.
+      LONG: 'x'.repeat(66_000),
+      AGENT: agent.socket,
+      HTTP: `http://127.0.0.1:${port}`,
+      GIT: `git://127.0.0.1:${gitPort}`,
+    },
     [Symbol.asyncDispose]: async () => {
       // "git daemon" is a child of git.
       if (git.pid !== undefined) process.kill(-git.pid, 'SIGKILL');
+      agent.close();
       web.closeAllConnections();
       await new Promise((resolve) => web.close(resolve));
     },
@@ -98,6 +106,16 @@ function repository(folder: string): void {
   writeFileSync(join(folder, 'read.me'), 'on a branch\n');
   git('commit', '-qam', 'two');
   git('checkout', '-q', 'main');
+}
+
+/** A socket at which an agent without keys answers: the length, then SSH_AGENT_IDENTITIES_ANSWER and none. */
+async function emptyAgent(socket: string): Promise<{ socket: string; close: () => void }> {
+  const server = createTcp((connection) => {
+    connection.on('data', () => connection.write(Buffer.from([0, 0, 0, 5, 12, 0, 0, 0, 0])));
+    connection.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  return { socket, close: () => void server.close() };
 }
 
 async function freePort(): Promise<number> {

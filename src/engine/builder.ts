@@ -60,6 +60,8 @@ export interface ImageMetadata {
     readonly level: 'manifest' | 'index' | 'manifest-descriptor' | 'index-descriptor';
     readonly key: string;
     readonly value: string;
+    /** Only of the image for this platform. */
+    readonly platform?: Platform | undefined;
   }[];
   /** Clamp times in new layers to the epoch; on by default when an epoch is set. */
   readonly rewriteTimestamp?: boolean | undefined;

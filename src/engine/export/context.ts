@@ -1,6 +1,6 @@
 import { kindOf, messageOf, throwIfCancelled, type Clock, type Random, type Wait } from '../../base/index.ts';
-import type { Descriptor } from '../../blob/index.ts';
-import { makeImage, makeIndex, type Image, type Index, type MediaFamily } from '../../image/index.ts';
+import type { Descriptor, Platform } from '../../blob/index.ts';
+import { formatPlatform, makeImage, makeIndex, type Image, type Index, type MediaFamily } from '../../image/index.ts';
 import { GZIP, NONE, ZSTD, type Codec } from '../../tree/index.ts';
 import { toLayerRecord, type LayerAccess, type Session, type Worker } from '../../worker/index.ts';
 import type { BuiltImage } from '../build.ts';
@@ -77,7 +77,7 @@ export function accessFor(c: ExportContext): LayerAccess {
 /** One platform as an image value. */
 export function imageOf(built: BuiltImage, o: { codec: Codec; family: MediaFamily; context: ExportContext }): Image {
   const { codec, family, context } = o;
-  const annotations = annotationsAt('manifest', context);
+  const annotations = annotationsAt('manifest', context, built.plan.platform);
   const store = context.worker.imagesFor(context.session);
   return makeImage({
     config: built.config,
@@ -100,14 +100,17 @@ export function valueOf(
     images.map((image, at) => ({
       image,
       platform: built[at]?.plan.platform,
-      annotations: annotationsAt('manifest-descriptor', o.context),
+      annotations: annotationsAt('manifest-descriptor', o.context, built[at]?.plan.platform),
     })),
     { mediaTypes: o.family, annotations },
   );
 }
 
-export function annotationsAt(level: string, { request }: ExportContext): Record<string, string> {
+/** The annotations of a level, without those of other platforms. */
+export function annotationsAt(level: string, { request }: ExportContext, platform?: Platform): Record<string, string> {
+  const isFor = (one: Platform | undefined): boolean =>
+    one === undefined || platform === undefined || formatPlatform(one) === formatPlatform(platform);
   return Object.fromEntries(
-    request.annotations.filter((one) => one.level === level).map((one) => [one.key, one.value]),
+    request.annotations.filter((one) => one.level === level && isFor(one.platform)).map((one) => [one.key, one.value]),
   );
 }

@@ -10,9 +10,9 @@ export async function exportToStore(built: readonly BuiltImage[], e: StoreExport
   return told('exporting to image', c, async (note) => {
     const { images } = c.worker;
     const names = e.names.map((name) => canonicalReference(parseReference(name)));
-    const annotations = annotationsAt('manifest', c);
     const records: ImageRecord[] = [];
     for (const image of built) {
+      const annotations = annotationsAt('manifest', c, image.plan.platform);
       const id = await images.add({
         config: image.config,
         layers: image.layers,

@@ -28,8 +28,9 @@ export function annotationsOf(text: string, o: { readonly platforms: readonly Pl
       const match = /^([a-z-]+)(?:\[([A-Za-z0-9_/-]+)\])?$/.exec(part);
       const level = LEVELS.find((one) => one === match?.[1]);
       if (!level) throw usage(`read --annotation "${text}": there is no level "${part}"`, REMEDY);
-      const platform = match?.[2];
-      return platform === undefined || isWanted(platform, o.platforms) ? [{ level, key, value }] : [];
+      const platform = match?.[2] === undefined ? undefined : parsePlatform(match[2]);
+      if (platform === undefined) return [{ level, key, value }];
+      return isWanted(platform, o.platforms) ? [{ level, key, value, platform }] : [];
     });
 }
 
@@ -37,15 +38,18 @@ export function annotationsOf(text: string, o: { readonly platforms: readonly Pl
 export function annotationKey(
   name: string,
   o: { readonly platforms: readonly Platform[] },
-): { readonly level: Level; readonly key: string; readonly wanted: boolean } | undefined {
+): (Omit<Annotation, 'value'> & { readonly wanted: boolean }) | undefined {
   const match = /^annotation(?:-([a-z-]+))?(?:\[([A-Za-z0-9_/-]+)\])?\.(.+)$/.exec(name);
   if (!match) return undefined;
   const level = LEVELS.find((one) => one === (match[1] ?? 'manifest'));
   if (!level) throw usage(`read output attribute "${name}": there is no level "${match[1]}"`, REMEDY);
-  return { level, key: match[3] ?? '', wanted: match[2] === undefined || isWanted(match[2], o.platforms) };
+  const key = match[3] ?? '';
+  if (match[2] === undefined) return { level, key, wanted: true };
+  const platform = parsePlatform(match[2]);
+  return { level, key, platform, wanted: isWanted(platform, o.platforms) };
 }
 
-function isWanted(text: string, platforms: readonly Platform[]): boolean {
-  const wanted = formatPlatform(parsePlatform(text));
+function isWanted(one: Platform, platforms: readonly Platform[]): boolean {
+  const wanted = formatPlatform(one);
   return platforms.some((platform) => formatPlatform(platform) === wanted);
 }

@@ -117,7 +117,8 @@ class Plan {
       const found = annotationKey(name, this.#wishes);
       if (!found) continue;
       const value = take.text(name) ?? '';
-      if (found.wanted) this.#annotations.push({ level: found.level, key: found.key, value });
+      const { wanted, ...annotation } = found;
+      if (wanted) this.#annotations.push({ ...annotation, value });
     }
     switch (spec.type) {
       case 'local':

@@ -113,7 +113,9 @@ suite('annotations', () => {
       { level: 'index', key: 'a', value: 'b:c' },
       { level: 'manifest', key: 'a', value: 'b:c' },
     ]);
-    assert.deepEqual(annotationsOf('manifest[linux/amd64]:a=', o), [{ level: 'manifest', key: 'a', value: '' }]);
+    assert.deepEqual(annotationsOf('manifest[linux/amd64]:a=', o), [
+      { level: 'manifest', key: 'a', value: '', platform: { os: 'linux', architecture: 'amd64' } },
+    ]);
     assert.deepEqual(annotationsOf('manifest[linux/arm64]:a=b', o), []);
     refuses(() => annotationsOf('layer:a=b', o), /there is no level "layer"/);
     refuses(() => annotationsOf('a', o), /there is no key and value/);
@@ -126,6 +128,7 @@ suite('annotations', () => {
     assert.deepEqual(annotationKey('annotation-manifest-descriptor[linux/arm64].k', o), {
       level: 'manifest-descriptor',
       key: 'k',
+      platform: { os: 'linux', architecture: 'arm64' },
       wanted: false,
     });
     assert.equal(annotationKey('name', o), undefined);
