@@ -154,6 +154,7 @@ suite('ADD of what lies elsewhere', { skip: noBusybox }, () => {
   test('without a network: what was named by its content builds again from what is kept', async () => {
     using store = emptyStore();
     let context: string;
+    let download: string;
     let id: string;
     {
       await using git = await GitServer.open();
@@ -164,12 +165,18 @@ suite('ADD of what lies elsewhere', { skip: noBusybox }, () => {
       context = folderWith(join(store.work, 'c'), {
         Dockerfile: `FROM scratch\nADD ${git.url}/app/.git#${commit} /r\nADD --checksum=${sum} ${web.url}/f /f\nADD --checksum=${commit} ${git.url}/app/.git#${commit}:/ /r2/\nLABEL n=1\n`,
       });
+      download = folderWith(join(store.work, 'd'), {
+        Dockerfile: `FROM scratch\nADD --checksum=${sum} ${web.url}/f /other\n`,
+      });
       ({ id } = await build(store, context));
     }
     assert.equal((await build(store, context)).id, id);
     // Also where the steps are forgotten and only the sources are kept.
     const { id: other } = await build(store, context, { args: ['--no-cache'] });
     assert.equal((await layersOf(store, other)).length, 3);
+    // A prune that is not of all keeps sources.
+    await ok(['prune'], store);
+    await build(store, download, { args: ['--no-cache'] });
     const before = readdirSync(join(store.root, 'git')).filter((name) => name.endsWith('.git'));
     assert.equal(before.length, 1);
     const pruned = await ok(['prune', '--all', '--images'], store);
@@ -181,6 +188,7 @@ suite('ADD of what lies elsewhere', { skip: noBusybox }, () => {
     const gone = await failed(store, context);
     assert.notEqual(gone.code, 0);
     assert.match(gone.stderr, /Dockerfile:[23]/);
+    assert.match((await failed(store, download)).stderr, /Dockerfile:2:.*connect to "127/);
     assert.deepEqual(leftovers(store.root), []);
   });
 
