@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasErrno, sys, throwIfCancelled, type Random, type Wait } from '../base/index.ts';
+import { hasErrno, Semaphore, sys, throwIfCancelled, type Random, type Wait } from '../base/index.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import { descendantsOf, killTree, signal } from './descendants.ts';
 import { environment } from './environment.ts';
@@ -55,10 +55,15 @@ export function createInPlaceExecutor(o: InPlaceExecutorOptions): OpenExecutor {
   sys.adoptOrphans();
   // Before the first step takes them away.
   const names = resolvConf({ hostNetwork: true });
+  const turns = new Semaphore(1);
   return {
     report: reportOf(o.how),
     running: NONE,
-    run: (process, options) => runInPlace(process, { ...options, ...o, names }),
+    run: async (process, options) => {
+      // One at a time: whose a process is that has lost its parent, nobody could tell.
+      using _ = await turns.take(options);
+      return await runInPlace(process, { ...options, ...o, names });
+    },
     [Symbol.asyncDispose]: async () => rmSync(o.folder, { recursive: true, force: true }),
   };
 }

@@ -1,7 +1,6 @@
 import {
   chmodSync,
   chownSync,
-  copyFileSync,
   mkdirSync,
   renameSync,
   rmdirSync,
@@ -12,6 +11,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasErrno } from '../base/index.ts';
+import { copyTree } from './copy-tree.ts';
 import { execError } from './errors.ts';
 import { lstatIfThere, makeFolders, resolveInRoot } from './in-root.ts';
 import { keepingTimes } from './stubs.ts';
@@ -34,7 +34,7 @@ interface Covering {
 export function coverAll(mounts: readonly StepMount[], c: Covering): void {
   mounts.forEach((mount, i) => {
     if (mount.type === 'own') return;
-    cover(mount.target, { ...c, folder: join(c.folder, `m${i}`), make: (place) => fill(mount, place, c.io) });
+    cover(mount.target, { ...c, folder: join(c.folder, `m${i}`), make: (place) => fill(mount, place, c) });
   });
 }
 
@@ -52,7 +52,7 @@ export function coverFile(target: string, content: string, c: Covering & { reado
 }
 
 /** Makes what is mounted, and says how it is taken away. */
-function fill(mount: Exclude<StepMount, { type: 'own' }>, place: string, io: Covering['io']): () => void {
+function fill(mount: Exclude<StepMount, { type: 'own' }>, place: string, c: Covering): () => void {
   const remove = (): void => rmSync(place, { recursive: true, force: true });
   switch (mount.type) {
     case 'file':
@@ -61,7 +61,7 @@ function fill(mount: Exclude<StepMount, { type: 'own' }>, place: string, io: Cov
       chmodSync(place, mount.mode);
       return remove;
     case 'socket': {
-      const serving = serveSocket(place, { name: mount.name, io });
+      const serving = serveSocket(place, { name: mount.name, io: c.io });
       chownSync(place, mount.uid, mount.gid);
       chmodSync(place, mount.mode);
       return () => {
@@ -74,37 +74,37 @@ function fill(mount: Exclude<StepMount, { type: 'own' }>, place: string, io: Cov
       chmodSync(place, mount.mode ?? 0o755);
       return remove;
     case 'bind':
-      return bound(mount, mount.source, place);
+      return bound(mount, place, { source: mount.source, apart: c.root !== '/' });
     case 'tree': {
       const [only, ...more] = mount.mounts;
       if (only?.type !== 'bind' || more.length > 0) throw unsupported(mount.target, 'its source is more than a folder');
       const inside = resolveInRoot(only.source, mount.source);
       if (inside.missing.length > 0)
         throw execError('STEP_MOUNT_MISSING', `mount "${mount.source}" on "${mount.target}": not found`);
-      return bound(mount, join(only.source, ...inside.exists), place);
+      return bound(mount, place, { source: join(only.source, ...inside.exists), apart: c.root !== '/' });
     }
     default:
       return mount satisfies never;
   }
 }
 
-/** A folder that is to be written to moves in and out again, so that it is where it seems to be; anything else is a link or, as a file, a copy. */
+/** A folder that is to be written to moves in and out again, so that it is where it seems to be; else a link, or a copy of a file and of what a step in a root of its own (`apart`) could not reach. */
 function bound(
   mount: { readonly target: string; readonly readonly: boolean },
-  source: string,
   place: string,
+  { source, apart }: { readonly source: string; readonly apart: boolean },
 ): () => void {
   const stats = statSync(source, { throwIfNoEntry: false });
   if (!stats) throw execError('STEP_MOUNT_MISSING', `mount "${source}" on "${mount.target}": not found`);
-  if (stats.isFile() && mount.readonly) {
-    copyFileSync(source, place);
-    chownSync(place, stats.uid, stats.gid);
-    chmodSync(place, stats.mode & 0o7777);
-    return () => rmSync(place, { force: true });
+  const remove = (): void => rmSync(place, { recursive: true, force: true });
+  if (mount.readonly && (apart || stats.isFile())) {
+    copyTree(Buffer.from(source), Buffer.from(place));
+    return remove;
   }
   if (stats.isDirectory() && !mount.readonly && moved(source, place)) return () => renameSync(place, source);
+  if (apart) throw unsupported(mount.target, 'its source is on another file system, or no folder');
   symlinkSync(source, place);
-  return () => rmSync(place, { force: true });
+  return remove;
 }
 
 function moved(from: string, to: string): boolean {

@@ -23,7 +23,7 @@ export interface Ground extends AsyncDisposable {
   readonly executor: Executor;
   readonly caches: CacheMounts;
   readonly report: GroundReport;
-  /** There is one root for all steps: one runs at a time, and it costs less when those of one stage follow each other. */
+  /** One step runs at a time, and it costs less when those of one stage follow each other: there is one root for all, or no telling whose processes are whose. */
   readonly oneRoot?: boolean | undefined;
   /** Puts right what killed processes left; done by `openGround` already. Returns how many snapshots and folders were given up. */
   recover(w?: Wait): Promise<number>;

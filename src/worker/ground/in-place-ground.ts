@@ -65,7 +65,6 @@ async function openInPlace(o: PlainOptions): Promise<Ground> {
   return groundOf(snapshotter, {
     o,
     how: 'in place',
-    oneRoot: true,
     close: async () => {
       if (o.cleanUp === true) await snapshotter.clear();
     },
@@ -79,7 +78,7 @@ async function openChroot(o: PlainOptions & Wait): Promise<Ground> {
   mkdirSync(folder, { recursive: true, mode: 0o711 });
   const snapshotter = new CopySnapshotter({ ...o, folder, idMapStamp: 'root', ids: 'all' });
   await snapshotter.recover(o);
-  return groundOf(snapshotter, { o, how: 'chroot', oneRoot: false, close: async () => undefined });
+  return groundOf(snapshotter, { o, how: 'chroot', close: async () => undefined });
 }
 
 function groundOf(
@@ -87,7 +86,6 @@ function groundOf(
   c: {
     readonly o: PlainOptions;
     readonly how: 'in place' | 'chroot';
-    readonly oneRoot: boolean;
     readonly close: () => Promise<void>;
   },
 ): Ground {
@@ -101,7 +99,7 @@ function groundOf(
     executor,
     caches,
     report: { as: 'root', ids: 'root', snapshotter: snapshotter.name, executor: how, lacks },
-    oneRoot: c.oneRoot,
+    oneRoot: true,
     recover: async (w) =>
       (await caches.recover(w)) + (snapshotter instanceof CopySnapshotter ? await snapshotter.recover(w) : 0),
     [Symbol.asyncDispose]: async () => {
