@@ -65,6 +65,13 @@ suite('downloading a context', () => {
       content: '0123456789',
       ranges: [undefined, 'bytes=4-', undefined],
     });
+    const other: Answer = (_request, response) =>
+      void response.writeHead(206, { 'content-range': 'bytes 0-9/10' }).end('0123456789');
+    assert.deepEqual((await fetched(breaksAfter('0123', tagged), other, whole)).ranges, [
+      undefined,
+      'bytes=4-',
+      undefined,
+    ]);
     const shorter: Answer = (_request, response) => void response.end('01');
     assert.equal((await fetched(breaksAfter('abcd', tagged), shorter)).content, '01');
   });

@@ -79,6 +79,11 @@ async function once(
       throw executorError('CONTEXT_FETCH_FAILED', `${what}: it was changed meanwhile`);
     }
     if (status !== 200 && status !== 206) throw await failure(response, what);
+    const part = headers['content-range'];
+    if (status === 206 && (range === undefined || part?.startsWith(`bytes ${state.at}-`) === false)) {
+      state.tag = undefined;
+      throw executorError('CONTEXT_FETCH_FAILED', `${what}: the server sent another part than was asked for`);
+    }
     if (status === 200) {
       state.at = 0;
       ftruncateSync(o.fd);
