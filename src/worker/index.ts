@@ -19,4 +19,5 @@ export {
 export type { Session, SessionInit } from './session.ts';
 export { explainFull } from './store-full.ts';
 export { findUser, type StepUser } from './users.ts';
-export { Worker, type ResolveOptions, type Solving, type WorkerOptions } from './worker.ts';
+export type { ResolvedSource, ResolveOptions } from './source-runner.ts';
+export { Worker, type Solving, type WorkerOptions } from './worker.ts';

@@ -1,46 +1,26 @@
-import { canonicalJson, type Clock, type Database, type Random, type Wait } from '../base/index.ts';
-import { digestOf, type Digest, type DiskBlobStore, type Lease, type Leases } from '../blob/index.ts';
-import { vertex, type ImageSource, type LayoutSource, type Op, type Source, type SourceOp } from '../graph/index.ts';
-import {
-  encodeConfig,
-  formatPlatform,
-  hostPlatform,
-  parseReference,
-  type ImageStore,
-  type OpenRemote,
-} from '../image/index.ts';
-import { lockDigest } from '../packages/index.ts';
+import type { Clock, Database, Random, Wait } from '../base/index.ts';
+import type { Digest, DiskBlobStore, Lease, Leases } from '../blob/index.ts';
+import { vertex, type Op, type SourceOp } from '../graph/index.ts';
+import { hostPlatform, parseReference, type ImageStore, type OpenRemote } from '../image/index.ts';
 import type { RegistryClient } from '../registry/index.ts';
-import {
-  KeyStore,
-  Solver,
-  type CacheKey,
-  type OpRunner,
-  type Solve,
-  type SolveEvent,
-  type StepContext,
-  type StepProgress,
-} from '../solve/index.ts';
+import { KeyStore, Solver, type OpRunner, type Solve, type SolveEvent } from '../solve/index.ts';
 import { changesBetween, withoutPaths, writeLayer, type TreeView } from '../tree/index.ts';
 import { BaseMaker, type BaseLog, type BaseSettings } from './base-maker.ts';
 import { workerError } from './errors.ts';
 import { ExecRunner } from './exec-runner.ts';
 import { FileRunner } from './file-runner.ts';
-import type { GitRunner } from './git/git-runner.ts';
 import { Mirrors } from './git/mirrors.ts';
 import { Downloads } from './http/downloads.ts';
-import type { HttpRunner } from './http/http-runner.ts';
 import type { Ground, GroundReport } from './ground/index.ts';
-import { ImageFinder, type FoundImage } from './image-source.ts';
+import { ImageFinder } from './image-source.ts';
 import { CacheService } from './mounts/cache-service.ts';
 import { LooseTrees } from './mounts/loose-trees.ts';
-import { importLayoutImage } from './layout-image.ts';
 import { LayerService, type FetchLayer, type FetchProgress, type LayerAccess } from './layer-service.ts';
-import { localRunner } from './local-runner.ts';
 import { DiffRunner, MergeRunner } from './merge-runner.ts';
-import { blobsOf, blobsOfImage, chainId, layersOf, type Ref, type RefLayer } from './ref.ts';
+import { blobsOf, layersOf, type Ref, type RefLayer } from './ref.ts';
 import { RefResults } from './results.ts';
 import { openSession, type Session, type SessionInit } from './session.ts';
+import { SourceRunner, type ResolvedSource, type ResolveOptions } from './source-runner.ts';
 import { Stage } from './stage.ts';
 import { explainFull } from './store-full.ts';
 import { watchedBlobs } from './watched-blobs.ts';
@@ -68,12 +48,6 @@ export interface WorkerOptions {
   readonly connect: (session: Session) => RegistryClient;
 }
 
-export interface ResolveOptions extends Wait {
-  readonly session: Session;
-  readonly onNote: (text: string) => void;
-  readonly onProgress: (progress: StepProgress) => void;
-}
-
 const MIGRATIONS = [
   'CREATE TABLE clamped (layer TEXT, epoch INTEGER, result TEXT NOT NULL, PRIMARY KEY (layer, epoch)) STRICT, WITHOUT ROWID;',
 ];
@@ -96,12 +70,9 @@ export class Worker implements AsyncDisposable {
   /** What is kept of the web. */
   readonly downloads: Downloads;
   readonly #o: WorkerOptions;
-  /** What a session's image sources were found to be, by reference and platform. */
-  readonly #found = new WeakMap<Session, Map<string, FoundImage>>();
   readonly #loose: LooseTrees;
+  readonly #sources: SourceRunner;
   readonly #clients = new Map<Session, RegistryClient>();
-  #git: Promise<GitRunner> | undefined;
-  #http: Promise<HttpRunner> | undefined;
 
   constructor(o: WorkerOptions) {
     this.#o = o;
@@ -124,12 +95,17 @@ export class Worker implements AsyncDisposable {
       fetchFor: (session: Session) => this.fetchFor(session),
       stage: this.stage,
     };
+    this.#sources = new SourceRunner({
+      ...o,
+      bases: this.bases,
+      finder: this.finder,
+      mirrors: this.mirrors,
+      downloads: this.downloads,
+      imagesFor: (session) => this.imagesFor(session),
+      registry: (session) => this.registry(session),
+    });
     const runners = {
-      source: { cacheKey: this.#sourceKey.bind(this), run: this.#runSource.bind(this) } satisfies OpRunner<
-        SourceOp,
-        Ref,
-        Session
-      >,
+      source: this.#sources,
       exec: new ExecRunner({ ...shared, loose: this.#loose }),
       file: new FileRunner(shared),
       merge: new MergeRunner(shared),
@@ -149,63 +125,8 @@ export class Worker implements AsyncDisposable {
   }
 
   /** Pins a source: asks what it is now, and for an image its configuration. */
-  async resolve(
-    op: SourceOp,
-    o: ResolveOptions,
-  ): Promise<{ source: SourceOp; digest?: `${string}:${string}`; config?: Uint8Array; time?: number | undefined }> {
-    const { source } = op;
-    if (source.type === 'image') {
-      const found = await this.finder.find(source, {
-        session: o.session,
-        registry: () => this.registry(o.session),
-        signal: o.signal,
-      });
-      this.#remember(o.session, { ...source, reference: found.pinned }, found);
-      if (found.from === 'store') o.onNote('found in the local store');
-      return {
-        source: { kind: 'source', source: { ...source, reference: found.pinned } },
-        digest: parseReference(found.pinned).digest as `${string}:${string}`,
-        config: found.config,
-      };
-    }
-    if (source.type === 'oci-layout') {
-      const { config } = await this.#layoutImage(source, o);
-      return { source: op, digest: source.digest, config };
-    }
-    if (source.type === 'packages') {
-      const { reference, platform } = source;
-      const lock = await this.bases.lock(reference, {
-        platform,
-        refresh: false,
-        signal: o.signal,
-        log: o.onNote,
-        progress: o.onProgress,
-      });
-      const digest = lockDigest(lock);
-      return {
-        source: { kind: 'source', source: { ...source, lock: digest } },
-        digest,
-        config: encodeConfig(this.bases.configOf(lock, { platform, reference })),
-      };
-    }
-    if (source.type === 'git') {
-      const { time, ...pinned } = await (await this.#gitRunner()).resolve(source, o);
-      return { source: { kind: 'source', source: pinned.source }, time };
-    }
-    if (source.type === 'http') {
-      const { session, signal, onNote } = o;
-      const pinned = await (
-        await this.#httpRunner()
-      ).resolve(source, {
-        session,
-        signal,
-        onNote,
-        onBytes: (current, total) =>
-          o.onProgress({ item: 'downloading', current, total, unit: 'bytes', done: current === total }),
-      });
-      return { ...pinned, source: { kind: 'source', source: pinned.source } };
-    }
-    return { source: op };
+  async resolve(op: SourceOp, o: ResolveOptions): Promise<ResolvedSource> {
+    return this.#sources.resolve(op, o);
   }
 
   /** A session of a build, or of what is no build; close it when that ends. */
@@ -342,110 +263,7 @@ export class Worker implements AsyncDisposable {
     await this.stage[Symbol.asyncDispose]();
     await Promise.all([...this.#clients.values()].map((client) => client[Symbol.asyncDispose]()));
     await this.bases[Symbol.asyncDispose]();
-    await (await this.#http)?.[Symbol.asyncDispose]();
-  }
-
-  async #sourceKey(op: SourceOp, context: StepContext<Session>): Promise<CacheKey> {
-    const { source } = op;
-    switch (source.type) {
-      case 'local':
-        return localRunner.cacheKey(source, context);
-      case 'scratch':
-        return { digest: digestOf('scratch'), inputs: [], parts: [], unrecorded: true };
-      case 'packages': {
-        const { lock } = source;
-        if (lock === undefined) throw new TypeError('key a base: its lock is not resolved');
-        return { digest: await this.bases.keyOf(lock), inputs: [], parts: [{ name: 'lock', digest: lock }] };
-      }
-      case 'image':
-      case 'oci-layout': {
-        const { layers } = await this.#image(source, context);
-        const chain = chainId(layers) ?? digestOf('');
-        return {
-          digest: digestOf(canonicalJson({ image: chain })),
-          inputs: [],
-          parts: [{ name: 'image', digest: chain }],
-          unrecorded: true,
-        };
-      }
-      case 'git':
-        return (await this.#gitRunner()).cacheKey(source, context);
-      case 'http':
-        return (await this.#httpRunner()).cacheKey(source, context);
-      default:
-        throw notSupported(source);
-    }
-  }
-
-  async #runSource(op: SourceOp, _inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
-    const { source } = op;
-    switch (source.type) {
-      case 'local':
-        return localRunner.run(source, context);
-      case 'scratch':
-        return [{ kind: 'layers', layers: [] }];
-      case 'packages': {
-        if (source.lock === undefined) throw new TypeError('make a base: its lock is not resolved');
-        const layer = await this.bases.make(this.bases.lockBy(source.lock), {
-          signal: context.signal,
-          spare: (...digests) => context.host.spare(...digests),
-          log: (line) => void context.log('stderr', Buffer.from(`${line}\n`)),
-          progress: (progress) => context.progress(progress),
-        });
-        return [{ kind: 'layers', layers: [layer] }];
-      }
-      case 'image':
-      case 'oci-layout':
-        return [{ kind: 'layers', layers: (await this.#image(source, context)).layers }];
-      case 'git':
-        return (await this.#gitRunner()).run(source, context);
-      case 'http':
-        return (await this.#httpRunner()).run(source, context);
-      default:
-        throw notSupported(source);
-    }
-  }
-
-  /** Loaded once a step asks for it. */
-  #gitRunner(): Promise<GitRunner> {
-    return (this.#git ??= import('./git/git-runner.ts').then(
-      ({ GitRunner }) => new GitRunner({ ...this.#o, mirrors: this.mirrors }),
-    ));
-  }
-
-  #httpRunner(): Promise<HttpRunner> {
-    return (this.#http ??= import('./http/http-runner.ts').then(
-      ({ HttpRunner }) => new HttpRunner({ store: this.store, downloads: this.downloads }),
-    ));
-  }
-
-  async #image(source: ImageSource | LayoutSource, context: StepContext<Session>): Promise<FoundImage> {
-    const known = this.#found.get(context.host)?.get(sourceKey(source));
-    if (known) return known;
-    if (source.type === 'oci-layout')
-      return this.#layoutImage(source, { session: context.host, signal: context.signal });
-    const found = await this.finder.find(source, {
-      session: context.host,
-      registry: () => this.registry(context.host),
-      signal: context.signal,
-    });
-    this.#remember(context.host, source, found);
-    return found;
-  }
-
-  async #layoutImage(source: LayoutSource, o: { session: Session } & Wait): Promise<FoundImage> {
-    const blobs = o.session.host.blobs(source.store);
-    const record = await importLayoutImage(source, { blobs, images: this.imagesFor(o.session), signal: o.signal });
-    o.session.spare(...blobsOfImage(record));
-    const found = await this.finder.foundOf(record);
-    this.#remember(o.session, source, found);
-    return found;
-  }
-
-  #remember(session: Session, source: ImageSource | LayoutSource, found: FoundImage): void {
-    session.spare(...blobsOf(found.layers));
-    const known = this.#found.get(session) ?? new Map<string, FoundImage>();
-    this.#found.set(session, known.set(sourceKey(source), found));
+    await this.#sources[Symbol.asyncDispose]();
   }
 
   /** A runner whose session lasts while it runs, and which spares what it reads and makes from sweeps. */
@@ -468,13 +286,4 @@ export class Worker implements AsyncDisposable {
       },
     };
   }
-}
-
-function sourceKey(source: ImageSource | LayoutSource): string {
-  const name = source.type === 'image' ? source.reference : `${source.store} ${source.digest}`;
-  return `${name} ${formatPlatform(source.platform)}`;
-}
-
-function notSupported(source: Source): Error {
-  return workerError('SOURCE_NOT_SUPPORTED', `use a source of type "${source.type}": not supported yet`);
 }
