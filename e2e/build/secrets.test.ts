@@ -219,6 +219,36 @@ describe('secrets and ssh keys (must show 4): used by a RUN, and nowhere to be f
     await leavesNothing(user);
   });
 
+  test('a step that fails, and one that is killed with strake itself', async () => {
+    using store = await storeWithBase();
+    const token = `tok-${randomBytes(24).toString('hex')}`;
+    const needles = formsOf('token', Buffer.from(token));
+    const mounts = '--mount=type=secret,id=token --mount=type=secret,id=token,env=TOKEN';
+    const options = { root: store.root, env: { token } };
+    const build = (run: string): readonly string[] => {
+      writeFileSync(
+        join(store.work, 'Dockerfile'),
+        `FROM ${BASE}\nRUN ${mounts} --mount=type=cache,target=/sync ${run}\n`,
+      );
+      return ['build', '--progress=plain', '--secret=id=token,env=token', store.work];
+    };
+    const failed = await strake(build('grep -q tok /run/secrets/token && exit 3'), options);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /exit code: 3/);
+    let pid = 0;
+    let ended = false;
+    const args = build('touch /sync/ready && sleep 600');
+    const killed = strake(args, { ...options, onStart: (started) => (pid = started) }).finally(() => (ended = true));
+    await ready(store.root, () => ended);
+    process.kill(pid, 'SIGKILL');
+    const { code, stdout, stderr } = await killed;
+    assert.equal(code, 137);
+    await ok(['doctor'], options);
+    assert.deepEqual(foundBelow(store.root, needles).found, []);
+    assert.deepEqual(foundIn('what was said', Buffer.from(failed.stderr + stdout + stderr), needles), []);
+    assert.deepEqual(leftovers(store.root), []);
+  });
+
   test('the search finds what is there', () => {
     const needles = formsOf('it', Buffer.from('a secret of some length'));
     for (const text of ['a secret of some length', 'xa secret of some length', 'xya secret of some length'])
