@@ -97,4 +97,14 @@ export async function makeBases(o: { root: string; work: string }): Promise<void
       });
       for (const { createdBy } of JSON.parse(history.stdout) as { createdBy: string }[]) baseHistory.add(createdBy);
     }
+  const { code, stderr } = await runStrake(['copy', '-q', 'store:rich', `oci:${layoutOf(o.work)}:latest`], {
+    root: o.root,
+    cwd: context,
+  });
+  if (code !== 0) throw new Error(`"rich" could not be written as a layout: ${stderr}`);
+}
+
+/** Where "rich" lies as an OCI layout: `@LAYOUT@`. */
+export function layoutOf(work: string): string {
+  return join(work, 'layout');
 }

@@ -22,7 +22,7 @@ const REASONS: readonly { readonly id: string; readonly words: RegExp }[] = [
   { id: 'folder-times', words: /^copy-wildcard-folder: layer 2: x: time / },
   { id: 'user-attributes', words: /: xattrs , here user\./ },
   { id: 'epoch-clamps', words: /^epoch(-zero)?: layer 1: [ax]: time / },
-  { id: 'git-times', words: /^add-git[\w-]*: layer \d: [^:]+: time / },
+  { id: 'git-times', words: /^(add-git[\w-]*|context-git): layer \d: [^:]+: time / },
   { id: 'primary-group', words: /^(user-forms|run-owners|run-user-of-config): layer \d: [\w/]+: content / },
   { id: 'hard-links-kept', words: /^run-(changes|hard-links): layer \d: .* only here$/ },
   { id: 'xz-program', words: /^add-archives: layer 3: xz/ },

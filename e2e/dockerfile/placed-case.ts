@@ -43,8 +43,9 @@ export function placeCase(
 
 /** The words of the command line that both builders get. `outside` says how a path of this machine is called there. */
 export function argumentsOf(one: Case, placed: PlacedCase, outside: (path: string) => string): readonly string[] {
-  const { AGENT = '' } = placed.places;
-  const places = { ...placed.places, CTX: outside(placed.context), AGENT: outside(AGENT) };
+  const { AGENT = '', LAYOUT = '' } = placed.places;
+  const paths = { CTX: outside(placed.context), AGENT: outside(AGENT), LAYOUT: outside(LAYOUT) };
+  const places = { ...placed.places, ...paths };
   return [
     ...one.flags.map((word) => replaced(word, places)),
     ...(one.inside ? [] : ['-f', outside(placed.dockerfile)]),

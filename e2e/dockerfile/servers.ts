@@ -1,12 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createServer as createTcp, type AddressInfo } from 'node:net';
+import { connect, createServer as createTcp, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { layoutOf } from './bases.ts';
 
-/** What cases fetch from: `@HTTP@` a web server, `@GIT@` a git server with the repository "repo", `@AGENT@` the socket of an ssh agent; and `@LONG@`, a very long word. */
+/** What cases fetch from: `@HTTP@` a web server, `@GIT@` a git server with the repository "repo", `@AGENT@` the socket of an ssh agent, `@LAYOUT@` an OCI layout; and `@LONG@`, a very long word. */
 export async function openServers(
   work: string,
 ): Promise<{ readonly places: Readonly<Record<string, string>> } & AsyncDisposable> {
@@ -44,12 +45,13 @@ export async function openServers(
     ],
     { stdio: 'ignore', detached: true },
   );
-  await wait(300);
+  await answering(gitPort);
   return {
     places: {
       // A line beyond the limit of BuildKit's parser.
       LONG: 'x'.repeat(66_000),
       AGENT: agent.socket,
+      LAYOUT: layoutOf(work),
       HTTP: `http://127.0.0.1:${port}`,
       GIT: `git://127.0.0.1:${gitPort}`,
     },
@@ -116,6 +118,19 @@ async function emptyAgent(socket: string): Promise<{ socket: string; close: () =
   });
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   return { socket, close: () => void server.close() };
+}
+
+/** Waits until somebody listens. */
+async function answering(port: number): Promise<void> {
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const isUp = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(true));
+      socket.on('error', () => resolve(false)).on('connect', () => socket.destroy());
+    });
+    if (isUp) return;
+    await wait(50);
+  }
+  throw new Error('the git server did not start');
 }
 
 async function freePort(): Promise<number> {
