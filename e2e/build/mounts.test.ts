@@ -96,9 +96,11 @@ class Building implements Disposable {
   readonly #kill: (signal: NodeJS.Signals) => void;
   #waiting: (() => void)[] = [];
 
-  constructor(args: readonly string[], o: { readonly root: string }) {
-    const child = spawn(join(CHECKOUT, 'strake'), ['build', '--progress=plain', ...args], {
-      env: { ...process.env, STRAKE_ROOT: o.root, NO_COLOR: '1' },
+  constructor(args: readonly string[], o: { readonly root: string; readonly user?: TestUser | undefined }) {
+    const start = o.user?.prefix ?? ['env'];
+    const command = [...start.slice(1), join(CHECKOUT, 'strake'), 'build', '--progress=plain', ...args];
+    const child = spawn(start[0] ?? '', command, {
+      env: { ...process.env, HOME: o.user?.home ?? process.env['HOME'], STRAKE_ROOT: o.root, NO_COLOR: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [child.stdout, child.stderr])
@@ -142,18 +144,18 @@ describe('cache mounts that two builds want at once', () => {
   after(() => store[Symbol.dispose]());
 
   /** A step that says `name-in`, waits for `NAME-go` in its cache, and leaves a mark. */
-  const build = (name: string, sharing: string, id: string): Building => {
-    const context = join(store.work, name);
+  const build = (name: string, sharing: string, id: string, o: { user?: TestUser; at?: TestStore } = {}): Building => {
+    const context = join((o.at ?? store).work, name);
     mkdirSync(context);
     const script = `echo ${name}-in; while [ ! -e /c/${name}-go ]; do sleep 0.05; done; touch /c/${name}-was; ls /c; echo ${name}-out`;
     writeFileSync(
       join(context, 'Dockerfile'),
       `FROM ${BASE}\nRUN --mount=type=cache,id=${id},target=/c,sharing=${sharing} sh -c '${script}'\n`,
     );
-    return new Building([context], store);
+    return new Building([context], { root: (o.at ?? store).root, user: o.user });
   };
-  const folders = (id: string): string[] => {
-    const caches = join(store.root, 'ground/caches');
+  const folders = (id: string, at: TestStore = store): string[] => {
+    const caches = join(at.root, 'ground/caches');
     return readdirSync(caches)
       .filter((name) => existsSync(join(caches, name, 'about.json')))
       .filter(
@@ -161,8 +163,8 @@ describe('cache mounts that two builds want at once', () => {
       )
       .map((name) => join(caches, name, 'f'));
   };
-  const go = (id: string, name: string): void => {
-    for (const folder of folders(id)) writeFileSync(join(folder, `${name}-go`), '');
+  const go = (id: string, name: string, at: TestStore = store): void => {
+    for (const folder of folders(id, at)) writeFileSync(join(folder, `${name}-go`), '');
   };
 
   test('shared: both have it', async () => {
@@ -202,6 +204,26 @@ describe('cache mounts that two builds want at once', () => {
     assert.deepEqual([await one.ended, await two.ended], [0, 0], one.said + two.said);
     assert.match(two.said, /locked-one-was/);
   });
+
+  test(
+    'locked, by an ordinary user: the second waits, and goes on when the first is killed',
+    { skip: userLacking() },
+    async () => {
+      using user = testUser();
+      using at = await storeWithBase(user);
+      using one = build('user-one', 'locked', 'user', { user, at });
+      await one.says(/^#\d+ [\d.]+ user-one-in$/m);
+      using two = build('user-two', 'locked', 'user', { user, at });
+      await two.says(/waiting for the cache mount "user"/);
+      assert.doesNotMatch(two.said, /^#\d+ [\d.]+ user-two-in$/m);
+      one.kill();
+      await two.says(/^#\d+ [\d.]+ user-two-in$/m);
+      go('user', 'user-two', at);
+      assert.equal(await two.ended, 0, two.said);
+      assert.doesNotMatch(two.said, /user-one-was/);
+      assert.deepEqual(leftovers(at.root), []);
+    },
+  );
 
   test('kill -9 of who has it locked: the other goes on with what there is, and nothing is left', async () => {
     using one = build('killed-one', 'locked', 'killed');
