@@ -70,10 +70,10 @@ describe('bad input (must show 8): the Dockerfile', () => {
 
   test('what this version cannot do yet', async () => {
     await fails(
-      { Dockerfile: 'FROM scratch\nRUN --mount=type=cache,target=/c true\n' },
+      { Dockerfile: 'FROM scratch\nRUN --device=vendor.example/gpu true\n' },
       {
         code: 78,
-        place: { at: 'Dockerfile:2', line: 'RUN --mount=type=cache,target=/c true' },
+        place: { at: 'Dockerfile:2', line: 'RUN --device=vendor.example/gpu true' },
         says: ['not supported yet'],
         help: /./,
       },
