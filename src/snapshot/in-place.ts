@@ -19,6 +19,8 @@ export interface InPlaceOptions {
   readonly root?: string | undefined;
   /** Paths of the root that never change and never enter a layer, besides /proc, /sys, /dev and what is mounted. */
   readonly guarded: readonly string[];
+  /** Called before the root is first changed. */
+  readonly onTake?: (() => void) | undefined;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -190,6 +192,7 @@ export class InPlaceSnapshotter implements Snapshotter, AsyncDisposable {
     const layers = id === undefined ? [] : this.#layersOf(id, 'prepare a snapshot on');
     const view = await this.#union(layers, w);
     const guard = this.#guard();
+    this.#o.onTake?.();
     // A step that failed, or the machine before the first one, has left what nobody knows.
     if (!this.#current) await this.#known.read(guard, w);
     this.#current = undefined;

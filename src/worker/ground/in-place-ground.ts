@@ -59,9 +59,14 @@ async function openInPlace(o: PlainOptions): Promise<Ground> {
   if (hindrance !== undefined) throw unavailable(`in place: ${hindrance}`);
   holdNames();
   mkdirSync(o.folder, { recursive: true, mode: 0o711 });
-  writeFileSync(join(o.folder, MARK), '');
   const guarded = guardedBy(o);
-  const snapshotter = new InPlaceSnapshotter({ ...o, guarded, folder: join(o.folder, 'in-place-views') });
+  const snapshotter = new InPlaceSnapshotter({
+    ...o,
+    guarded,
+    folder: join(o.folder, 'in-place-views'),
+    // What it holds from now on is a stage's.
+    onTake: () => writeFileSync(join(o.folder, MARK), ''),
+  });
   return groundOf(snapshotter, {
     o,
     how: 'in place',
