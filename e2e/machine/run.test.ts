@@ -175,13 +175,14 @@ for (const as of ['root', 'user'] as const) {
       assert.equal(await deaf.ended, 128 + 10);
       const stubborn = start([
         '--stop-timeout',
-        '1',
+        '3',
         '--network',
         'none',
         'box',
         'sh',
         '-c',
-        'trap "echo no" USR1; echo up; while :; do sleep 1; done',
+        // wait(1) hears a signal at once; a sleep in the foreground would put the trap off past the grace.
+        'trap "echo no" USR1; sleep 600 & echo up; while :; do wait; done',
       ]);
       await stubborn.says(/up/);
       process.kill(stubborn.pid, 'SIGTERM');
