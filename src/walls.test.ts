@@ -18,6 +18,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   worker: ['base', 'blob', 'tree', 'image', 'registry', 'packages', 'graph', 'snapshot', 'exec', 'solve'],
   frontend: ['base', 'blob', 'tree', 'image', 'graph'],
   'frontend/dockerfile': ['base', 'blob', 'tree', 'image', 'graph', 'frontend'],
+  'frontend/buildpack': ['base', 'blob', 'tree', 'image', 'graph', 'frontend'],
   engine: [
     'base',
     'blob',
@@ -32,6 +33,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'worker',
     'frontend',
     'frontend/dockerfile',
+    'frontend/buildpack',
   ],
   machine: ['base', 'blob', 'tree', 'image', 'snapshot', 'exec'],
   'doors/cli': ['*'],

@@ -1,0 +1,16 @@
+import { errorTable } from '../../base/index.ts';
+
+export const buildpackError = errorTable({
+  /** A TOML file of a buildpack, builder, project or platform that says what may not be said. */
+  CNB_FILE_INVALID: 'invalid',
+  /** An API version that is not supported; exit code 11 (platform) or 12 (buildpack). */
+  CNB_API_UNSUPPORTED: 'unsupported',
+  /** A module that an order names is not there. */
+  CNB_MODULE_MISSING: 'not_found',
+  /** No group passed detection; exit code 20. */
+  CNB_NOT_DETECTED: 'failed',
+  /** No group passed detection, and a buildpack failed; exit code 21. */
+  CNB_DETECT_FAILED: 'failed',
+  /** A `bin/build` ended with another code than 0; exit code 51. */
+  CNB_BUILD_FAILED: 'failed',
+});

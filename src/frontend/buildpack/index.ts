@@ -1,0 +1,2 @@
+export { buildpackError } from './errors.ts';
+export type * from './model/types.ts';
