@@ -145,7 +145,7 @@ suite('on a terminal', { skip: noScript ?? false }, () => {
     const long = shellContext(join(store.work, 'l'), [
       'RUN i=0; while [ $i -lt 250 ]; do i=$((i+1)); echo $i; done; exit 1',
     ]);
-    assert.match((await strake(['build', '-q', long], store)).stderr, /\[150 earlier lines.*\]\n\d+\.\d{3} 151\n/);
+    assert.match((await strake(['build', '-q', long], store)).stderr, /\[220 earlier lines.*\]\n\d+\.\d{3} 221\n/);
   });
 });
 

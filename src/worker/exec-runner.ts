@@ -12,6 +12,7 @@ import { PlatformCheck } from './platform-check.ts';
 import type { Ref } from './ref.ts';
 import type { Session } from './session.ts';
 import type { Stage } from './stage.ts';
+import { memoryKills, stepFailure } from './step-failure.ts';
 import { findUser } from './users.ts';
 
 const DEFAULT_HOSTNAME = 'buildkitsandbox';
@@ -100,6 +101,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       readonlyRoot: rootMount?.readonly,
       limits: op.resources,
     };
+    const killedBefore = memoryKills();
     const code = await ground.executor.run(process, {
       root: active.mounts,
       io: {
@@ -109,12 +111,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       },
       signal: context.signal,
     });
-    if (code !== 0)
-      throw workerError(
-        'STEP_FAILED',
-        `process "${op.args.join(' ')}" did not complete successfully: exit code: ${code}`,
-        { remedy: remedyFor(code) },
-      );
+    if (code !== 0) throw stepFailure(op.args, { code, killedBefore, killedAfter: memoryKills() });
     const outputs = opened.outputs.map((output) => ({ ...output, first: false }));
     if (rootMount?.output !== undefined) outputs.push({ output: rootMount.output, active, below, first: true });
     const results: Ref[] = [];
@@ -128,16 +125,6 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     }
     return results;
   }
-}
-
-/** By the exit codes that shells and runtimes give a meaning. */
-function remedyFor(code: number): string {
-  if (code === 126)
-    return 'The program is there and cannot be run: look at its mode, and whether it is made for this platform.';
-  if (code === 127)
-    return 'The program is not in the image: install it in a step before this one, or check its name and PATH.';
-  if (code === 137) return 'It was killed: unless it did so itself, this machine was out of memory.';
-  return 'Its output, above, says why. Mend it and build again: the steps before it are kept.';
 }
 
 function checkEntitled(op: ExecOp, allow: ReadonlySet<string>): void {

@@ -13,11 +13,20 @@ import { styleFor } from './print/style.ts';
 /** Lines of a file that a person wrote, to quote around a place. */
 export type SourceLookup = (file: string) => string | undefined;
 
+/** What a command adds below a failure of its own, as `reproduce: strake build …`. */
+export interface FailureNote {
+  readonly label: string;
+  readonly text: string;
+}
+
 /** Lines shown before and after the place. */
 const AROUND = 2;
 
 /** One clear message for whatever was thrown: what failed, where, how to mend it. A stack trace only for a defect of ours. */
-export function describeFailure(thrown: unknown, o: { color: boolean; source?: SourceLookup | undefined }): string {
+export function describeFailure(
+  thrown: unknown,
+  o: { color: boolean; source?: SourceLookup | undefined; after?: readonly FailureNote[] | undefined },
+): string {
   const error = firstFailure(thrown);
   const style = styleFor(o.color);
   const coded = error instanceof CodedError ? error : undefined;
@@ -28,6 +37,7 @@ export function describeFailure(thrown: unknown, o: { color: boolean; source?: S
   const lines = [`${style.red('error')}: ${place ? `${placeText(place)}: ` : ''}${message}`];
   if (place) for (const { text, marked } of excerpt(place, o.source)) lines.push(marked ? text : style.dim(text));
   if (remedy !== undefined) lines.push(`${style.cyan('help')}: ${remedy}`);
+  for (const { label, text } of o.after ?? []) lines.push(`${style.cyan(label)}: ${text}`);
   if (!coded && kindOf(error) === 'internal') {
     if (error instanceof Error && error.stack) lines.push(style.dim(error.stack.split('\n').slice(1).join('\n')));
     lines.push('This is a defect of strake. Please report it with the lines above and the output of "strake doctor".');

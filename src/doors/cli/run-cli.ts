@@ -4,7 +4,7 @@ import { COMMANDS } from './commands/index.ts';
 import { createProgram, type CliContext } from './program.ts';
 import { usage } from './errors.ts';
 import { PIPE_CODE } from './exit-code.ts';
-import { describeFailure, exitCodeOf } from './failure.ts';
+import { describeFailure, exitCodeOf, type FailureNote, type SourceLookup } from './failure.ts';
 import type { Io } from './io.ts';
 import { oneOf } from './parse/values.ts';
 import { EXECUTORS, GROUNDS, pathsNamed, storeFolder, type Settings } from './settings.ts';
@@ -29,26 +29,30 @@ export async function runCli(
     if (hasCode(thrown, 'OUTPUT_CLOSED')) return PIPE_CODE;
     if (signal.aborted) return interrupted(signal.reason, io);
     if (!isTold(thrown))
-      io.stderr.write(describeFailure(error, { color: io.errStyle.colored, source: sources.get(thrown as object) }));
+      io.stderr.write(describeFailure(error, { color: io.errStyle.colored, ...marks.get(thrown as object) }));
     return exitCodeOf(error);
   }
 }
 
-const told = new WeakSet<object>();
-const sources = new WeakMap<object, (file: string) => string | undefined>();
+/** What a command has said of an error that it threw. */
+export interface FailureMarks {
+  /** It has been told of in the command's own way. */
+  readonly told?: boolean | undefined;
+  /** How the file that it points into can be read. */
+  readonly source?: SourceLookup | undefined;
+  /** What else is to be said of it. */
+  readonly after?: readonly FailureNote[] | undefined;
+}
 
-/** Marks an error that has been told of in a command's own way, or says where the file it points into can be read. */
-export function markFailure(
-  error: unknown,
-  o: { readonly told?: boolean | undefined; readonly source?: ((file: string) => string | undefined) | undefined },
-): void {
+const marks = new WeakMap<object, FailureMarks>();
+
+export function markFailure(error: unknown, more: FailureMarks): void {
   if (typeof error !== 'object' || error === null) return;
-  if (o.told) told.add(error);
-  if (o.source) sources.set(error, o.source);
+  marks.set(error, { ...marks.get(error), ...more });
 }
 
 function isTold(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && told.has(error);
+  return typeof error === 'object' && error !== null && marks.get(error)?.told === true;
 }
 
 function interrupted(reason: unknown, io: Io): number {

@@ -64,7 +64,7 @@ function tellNotes(program: Program, parsed: ParsedFlags, o: { readonly log: Log
 
 /** kaniko gives the exit code of the command of a RUN line on. */
 function exitCodeOf(error: unknown): number {
-  const code = hasCode(error, 'STEP_FAILED') ? /exit code: (\d+)$/.exec(error.message)?.[1] : undefined;
+  const code = hasCode(error, 'STEP_FAILED') ? /exit code: (\d+)(?: \([^)]*\))?$/.exec(error.message)?.[1] : undefined;
   return code === undefined ? 1 : Number(code);
 }
 

@@ -1,10 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { CodedError, hasErrno, reasonOf } from '../../../base/index.ts';
-import type { BuildResult, GroundReport } from '../../../engine/index.ts';
+import { CodedError, hasCode, hasErrno, reasonOf } from '../../../base/index.ts';
+import type { BuildEvent, BuildResult, GroundReport } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
 import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
 import { cliError } from '../errors.ts';
+import type { FailureNote } from '../failure.ts';
 import { localHost } from '../local-host.ts';
 import type { SinkPlace } from '../parse/output.ts';
 import { agentOf, checkSecret, secretOf } from '../parse/secret.ts';
@@ -17,6 +18,7 @@ import { planBuild, type BuildFlags, type Planned } from './flags.ts';
 import { offeredCaches } from './local-caches.ts';
 import { namedContexts } from './named-contexts.ts';
 import { nextSteps } from './next-steps.ts';
+import { ownName, reproduceLine } from './reproduce.ts';
 
 /** `strake build`: the request, what this side offers to it, its story on standard error, its result on standard output and in files. */
 export async function runBuild(place: string, flags: BuildFlags, c: CliContext): Promise<void> {
@@ -58,15 +60,17 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     });
     let result: BuildResult | undefined;
     let ground: GroundReport | undefined;
+    const failed = new FailedStage();
     try {
       for await (const event of engine.build(request, host, { signal })) {
         renderer.event(event);
+        failed.see(event);
         if (event.kind === 'result') ({ result } = event);
         if (event.kind === 'ground') ({ ground } = event);
       }
     } catch (error) {
       // Read now: a context that was made for this build goes with it.
-      markFailure(error, { source: sourceOf(error, context) });
+      markFailure(error, { source: sourceOf(error, context), after: afterFailure(error, { place, flags, c, failed }) });
       throw error;
     }
     if (result) writeFiles(result, ground, { flags, cwd: io.cwd });
@@ -78,6 +82,31 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     markFailure(error, { told: renderer.tellsFailure });
     throw error;
   }
+}
+
+/** The stage of the first step that failed by itself. */
+class FailedStage {
+  readonly #stages = new Map<string, string>();
+  stage: string | undefined;
+  #known = false;
+
+  see(event: BuildEvent): void {
+    if (event.kind === 'vertex' && event.group !== undefined) this.#stages.set(event.id, event.group);
+    if (event.kind !== 'completed' || event.error === undefined || event.cancelled || this.#known) return;
+    this.#known = true;
+    this.stage = this.#stages.get(event.id);
+  }
+}
+
+/** How to come to a failed step again. */
+function afterFailure(
+  error: unknown,
+  o: { readonly place: string; readonly flags: BuildFlags; readonly c: CliContext; readonly failed: FailedStage },
+): readonly FailureNote[] {
+  if (!hasCode(error, 'STEP_FAILED') || !error.message.startsWith('process ')) return [];
+  const { place, flags, c, failed } = o;
+  const line = reproduceLine({ place, flags, ...c, stage: failed.stage, program: ownName(c.io) });
+  return line === undefined ? [] : [{ label: 'reproduce', text: line }];
 }
 
 function sinksOf({ outputs, caches }: Planned): ReadonlyMap<string, SinkPlace> {

@@ -7,8 +7,8 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** Lines that are kept of a step. */
-export const KEPT_LINES = 100;
+/** Lines that are kept of a step, to be shown again when it fails. */
+export const KEPT_LINES = 30;
 /** A line that does not end is cut here. */
 const LONGEST_LINE = 1 << 14;
 

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { looksSecret } from './looks-secret.ts';
+
+test('names and values that are to be taken for secrets', () => {
+  for (const [name, value] of [
+    ['NPM_TOKEN', 'x'],
+    ['githubToken', 'x'],
+    ['DB_PASSWORD', ''],
+    ['PASSWD', 'x'],
+    ['AWS_SECRET_ACCESS_KEY', 'x'],
+    ['API_KEY', 'x'],
+    ['MY_KEY', 'x'],
+    ['DB_PASS', 'x'],
+    ['BASIC_AUTH', 'x'],
+    ['INDEX_URL', 'https://user:hunter2@pypi.example/simple'],
+    ['X', 'ghp_0123456789abcdef'],
+    ['X', '-----BEGIN RSA PRIVATE KEY-----\nMII'],
+    ['X', 'eyJhbGciOiJIUzI1NiJ9.e30.x'],
+  ] as const)
+    assert.equal(looksSecret(name, value), true, `${name}=${value}`);
+  for (const [name, value] of [
+    ['VERSION', '1.2.3'],
+    ['PATH', '/usr/bin:/bin'],
+    ['AUTHOR', 'me'],
+    ['KEYBOARD', 'us'],
+    ['INDEX_URL', 'https://pypi.example/simple'],
+    ['COMPASS', 'north'],
+    ['MONKEY', 'yes'],
+    ['GIT_REPO', 'git@git.example:a/b.git'],
+  ] as const)
+    assert.equal(looksSecret(name, value), false, `${name}=${value}`);
+});
