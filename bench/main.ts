@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measure, type Sample } from './measure.ts';
 import { profile } from './profile.ts';
-import { keep, machine, terminal, type Report, type Result } from './report.ts';
+import { keep, machine, terminal, type Failure, type Report, type Result } from './report.ts';
 import { DEBIAN, peers, strake, type Absent, type Base, type Tool } from './tools.ts';
 import { warmUp, workloads, type Workload } from './workloads.ts';
 
@@ -40,6 +40,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
 const work = mkdtempSync(join(values.work, 'strake-bench-'));
 const log = join(work, 'log');
 const tools: Tool[] = [];
+const failures: Failure[] = [];
 try {
   process.exitCode = await main();
 } catch (error) {
@@ -76,6 +77,7 @@ async function main(): Promise<number> {
     machine: machine({ commit: commit.stdout?.trim() ?? '', load, memory: totalmem() }),
     tools: tools.map(({ name, version, reach }) => ({ name, version, reach })),
     absent,
+    failures,
     workloads: chosen.map(({ name, title, goal }) => ({ name, title, goal })),
     results,
   };
@@ -103,22 +105,40 @@ async function makeBase(own: Tool): Promise<Base> {
 async function measureWorkload(workload: Workload): Promise<Result[]> {
   const samples = new Map<Tool, Sample[]>(tools.map((tool) => [tool, []]));
   const sizes = new Map<Tool, number>();
+  const taking = (): readonly Tool[] => tools.filter((tool) => samples.has(tool));
+  /** A peer that cannot do a workload is left out of it; strake may not fail. */
+  const attempt = async (tool: Tool, name: string): Promise<{ sample: Sample; size: number } | undefined> => {
+    try {
+      return await run(tool, folder, name);
+    } catch (error) {
+      if (tool.name === 'strake' || interrupted.signal.aborted) throw error;
+      const [, ...said] = String(error instanceof Error ? error.message : error)
+        .trim()
+        .split('\n');
+      failures.push({ workload: workload.name, tool: tool.name, said: said.at(-1) ?? 'failed' });
+      console.error(`${name} ${tool.name}: ${error instanceof Error ? error.message : error}`);
+      samples.delete(tool);
+      return undefined;
+    }
+  };
   let folder = '';
   if (workload.again) {
     folder = context(workload, 'again');
-    for (const tool of tools) await run(tool, folder, `${workload.name}-before`);
+    for (const tool of tools) await attempt(tool, `${workload.name}-before`);
   }
   for (let turn = 0; turn < repetitions; turn += 1) {
     if (!workload.again) folder = context(workload, String(turn));
     workload.change?.(folder, `${process.pid}-${turn}`);
     for (let at = 0; at < tools.length; at += 1) {
       const tool = tools[(at + turn) % tools.length]!;
-      const { sample, size } = await run(tool, folder, `${workload.name}-${turn}`);
-      samples.get(tool)!.push(sample);
-      sizes.set(tool, size);
+      if (!samples.has(tool)) continue;
+      const ran = await attempt(tool, `${workload.name}-${turn}`);
+      if (!ran) continue;
+      samples.get(tool)!.push(ran.sample);
+      sizes.set(tool, ran.size);
     }
   }
-  return tools.map((tool) => ({
+  return taking().map((tool) => ({
     workload: workload.name,
     tool: tool.name,
     samples: samples.get(tool)!,
@@ -139,7 +159,10 @@ async function run(tool: Tool, folder: string, name: string): Promise<{ sample: 
   const { wall, cpu, rss } = await measure(commands, { log, daemons: tool.daemons, signal: interrupted.signal });
   const sample = { wall: wall - tool.reach * commands.length, cpu, rss };
   console.error(`${name} ${tool.name}: ${sample.wall.toFixed(3)} s`);
-  return { sample, size: statSync(archive).size };
+  const { size } = statSync(archive);
+  // One file, if a large one: ten workloads of three tools would fill the disk.
+  rmSync(archive);
+  return { sample, size };
 }
 
 async function profileOf(workload: Workload, own: Tool): Promise<void> {

@@ -24,12 +24,20 @@ export interface Result {
   readonly output: number;
 }
 
+/** A tool that could not do a workload, and the last line of what it said. */
+export interface Failure {
+  readonly workload: string;
+  readonly tool: string;
+  readonly said: string;
+}
+
 export interface Report {
   readonly date: string;
   readonly repetitions: number;
   readonly machine: Machine;
   readonly tools: readonly { readonly name: string; readonly version: string; readonly reach: number }[];
   readonly absent: readonly { readonly name: string; readonly absent: string }[];
+  readonly failures: readonly Failure[];
   readonly workloads: readonly { readonly name: string; readonly title: string; readonly goal?: number | undefined }[];
   readonly results: readonly Result[];
 }
@@ -141,7 +149,7 @@ function table(report: Report): string[][] {
   return rows;
 }
 
-function about({ date, repetitions, machine: m, tools, absent }: Report): string[] {
+function about({ date, repetitions, machine: m, tools, absent, failures }: Report): string[] {
   const lines = [
     `${date}, commit ${m.commit}, medians of ${repetitions}.`,
     `${m.cores} cores of ${m.cpu}, ${(m.memory / 2 ** 30).toFixed(0)} GiB, ${m.kernel}, Node ${m.node}; load average before: ${m.load.toFixed(2)}.`,
@@ -153,6 +161,7 @@ function about({ date, repetitions, machine: m, tools, absent }: Report): string
       `Taken off each time, for the command a tool is reached through: ${reached.map(({ name, reach }) => `${name} ${(reach * 1000).toFixed(0)} ms`).join(', ')}.`,
     );
   if (absent.length > 0) lines.push(`Left out: ${absent.map((tool) => `${tool.name} (${tool.absent})`).join('; ')}.`);
+  for (const { workload, tool, said } of failures) lines.push(`${tool} could not do ${workload}: ${said}`);
   if (m.load > m.cores / 4) lines.push('The machine was not idle: the times are upper bounds.');
   return lines;
 }
