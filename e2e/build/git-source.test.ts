@@ -59,6 +59,7 @@ class World implements Disposable {
       vertex,
       signal: o.signal,
       log: (_stream, chunk) => void this.said.push(Buffer.from(chunk).toString()),
+      unkept: () => undefined,
       progress: () => undefined,
       note: (text) => void this.said.push(text),
     };

@@ -52,6 +52,7 @@ class World implements AsyncDisposable {
       vertex: sourceState(whole, { name: 'http' }).edge!.vertex,
       signal: o.signal,
       log: () => undefined,
+      unkept: () => undefined,
       progress: ({ current }) => {
         if (current > 0) this.onBytes?.();
       },

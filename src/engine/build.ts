@@ -1,6 +1,6 @@
 import { kindOf, messageOf, throwIfCancelled, type Clock, type Random, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
-import type { Frontend, FrontendRequest, Plan, PlannedImage } from '../frontend/index.ts';
+import type { Companion, Frontend, FrontendRequest, Plan, PlannedImage } from '../frontend/index.ts';
 import type { Op, State } from '../graph/index.ts';
 import { hostPlatform, parseReference } from '../image/index.ts';
 import type { SolveEvent } from '../solve/index.ts';
@@ -15,7 +15,7 @@ import {
   type Solving,
   type Worker,
 } from '../worker/index.ts';
-import type { BuildEvent, BuildRequest, BuildResult, ImageMetadata } from './builder.ts';
+import type { BuildEvent, BuildRequest, BuildResult, ExportRequest, ImageMetadata } from './builder.ts';
 import { BuildCaches } from './cache/index.ts';
 import { checkIndex, checkRequest } from './check-request.ts';
 import { engineError } from './errors.ts';
@@ -151,7 +151,22 @@ class Build {
     const cached = built.map((image) => ({ ...image, config: this.#caches.inline(image, solving) }));
     const result = await this.#export(cached, { ...exported, index });
     const more = await this.#caches.export(cached, solving, exported);
+    for (const companion of plan.companions ?? []) await this.#keep(solving, companion);
     this.#tell({ kind: 'result', at: clock.now(), result: { ...result, metadata: { ...result.metadata, ...more } } });
+  }
+
+  /** Writes what is kept beside the results. */
+  async #keep(solving: Solving, { image, to, name }: Companion): Promise<void> {
+    const target: ExportRequest = { type: to, names: [name] };
+    try {
+      const built = await this.#solve(solving, image);
+      const only: Request = { ...this.#request, exports: [target], annotations: [] };
+      await this.#export([built], { index: false, signal: solving.signal, request: only });
+    } catch (error) {
+      if (kindOf(error) === 'cancelled') throw error;
+      const warning = { code: 'COMPANION_NOT_KEPT', message: `keep "${name}": ${messageOf(error)}` };
+      this.#tell({ kind: 'warning', at: this.#parts.clock.now(), warning });
+    }
   }
 
   #frontendHost(solving: Solving): EngineFrontendHost {
@@ -267,10 +282,13 @@ class Build {
     return clamped;
   }
 
-  async #export(built: readonly BuiltImage[], w: { index: boolean; signal: AbortSignal }): Promise<BuildResult> {
+  async #export(
+    built: readonly BuiltImage[],
+    w: { index: boolean; signal: AbortSignal; request?: Request },
+  ): Promise<BuildResult> {
     return exportAll(built, {
       index: w.index,
-      request: this.#request,
+      request: w.request ?? this.#request,
       session: this.#session,
       worker: this.#parts.worker,
       clock: this.#parts.clock,

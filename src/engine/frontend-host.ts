@@ -8,6 +8,7 @@ import type {
   Resolved,
   Warning,
 } from '../frontend/index.ts';
+import type { Digest } from '../blob/index.ts';
 import type { SourceOp, State } from '../graph/index.ts';
 import { formatPlatform } from '../image/index.ts';
 import type { Entry, TreeView } from '../tree/index.ts';
@@ -30,6 +31,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
   readonly #refs = new Map<string, Ref>();
   readonly #resolved = new Map<string, Promise<Resolved>>();
   readonly #ending = new AbortController();
+  #tasks = 0;
 
   constructor(o: {
     worker: Worker;
@@ -65,16 +67,32 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     const name = 'reference' in source.source ? source.source.reference : source.source.type;
     const id = `resolve ${name}${'platform' in source.source ? ` ${formatPlatform(source.source.platform)}` : ''}`;
     emit({ kind: 'vertex', id, name: `[internal] load metadata for ${name}`, inputs: [], internal: true });
-    emit({ kind: 'started', id, at: clock.now() });
-    try {
-      const resolved = await worker.resolve(source, {
+    return this.#told(id, () =>
+      worker.resolve(source, {
         session,
         signal: w.signal,
         onNote: (text) => emit({ kind: 'note', id, at: clock.now(), text }),
         onProgress: (progress) => emit({ kind: 'progress', id, at: clock.now(), progress }),
-      });
+      }),
+    );
+  }
+
+  async task<T>(name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T> {
+    const { clock, emit } = this.#o;
+    const id = `task ${this.#tasks++} ${name}`;
+    emit({ kind: 'vertex', id, name, inputs: [] });
+    const say = (line: string): void =>
+      emit({ kind: 'log', id, at: clock.now(), stream: 'stdout', chunk: Buffer.from(`${line}\n`) });
+    return this.#told(id, () => work(say));
+  }
+
+  async #told<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const { clock, emit } = this.#o;
+    emit({ kind: 'started', id, at: clock.now() });
+    try {
+      const result = await work();
       emit({ kind: 'completed', id, at: clock.now() });
-      return resolved;
+      return result;
     } catch (error) {
       const cancelled = kindOf(error) === 'cancelled';
       emit({ kind: 'completed', id, at: clock.now(), error: messageOf(error), cancelled });
@@ -101,6 +119,11 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     return (await this.#view(ref, w)).stat(path)?.entry;
   }
 
+  async diffIds(ref: FrontendRef, w: Wait = {}): Promise<readonly Digest[]> {
+    const { layers } = await this.#o.worker.layers.stacked(this.#refOf(ref), w);
+    return layers.map(({ diffId }) => diffId);
+  }
+
   async call(frontend: string, request: FrontendRequest, w: Wait = {}): Promise<Plan> {
     const plan = Object.hasOwn(this.#o.frontends, frontend) ? this.#o.frontends[frontend] : undefined;
     if (!plan) throw engineError('FRONTEND_UNKNOWN', `call frontend "${frontend}": there is no such frontend`);
@@ -115,9 +138,13 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     this.#o.emit({ kind: 'warning', at: this.#o.clock.now(), warning });
   }
 
-  #view(ref: FrontendRef, w: Wait): Promise<TreeView> {
+  #refOf(ref: FrontendRef): Ref {
     const found = this.#refs.get(ref.id);
     if (!found) throw engineError('REF_UNKNOWN', `read ref "${ref.id}": it is not of this build`);
-    return this.#o.worker.viewOf(found, { session: this.#o.session, signal: w.signal });
+    return found;
+  }
+
+  #view(ref: FrontendRef, w: Wait): Promise<TreeView> {
+    return this.#o.worker.viewOf(this.#refOf(ref), { session: this.#o.session, signal: w.signal });
   }
 }

@@ -50,6 +50,10 @@ export interface FrontendHost {
   read(ref: Ref, path: string, w?: Wait): Promise<Uint8Array>;
   list(ref: Ref, path: string, w?: Wait): Promise<readonly Entry[]>;
   stat(ref: Ref, path: string, w?: Wait): Promise<Entry | undefined>;
+  /** The layers of a tree, the lowest first. */
+  diffIds(ref: Ref, w?: Wait): Promise<readonly Digest[]>;
+  /** Work of the frontend's own, shown and timed as a step of that name; `say` adds a line to its log. */
+  task<T>(name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T>;
   call(frontend: string, request: FrontendRequest, w?: Wait): Promise<Plan>;
   input(name: string): State | undefined;
   warn(warning: Warning): void;
@@ -63,7 +67,17 @@ export type PlatformKey = string;
 /** What a request comes to: results to be solved, or metadata only (lint, outline). */
 export interface Plan {
   readonly results: ReadonlyMap<PlatformKey, PlannedImage>;
+  /** Written once the results are, each to a place of its own: caches. That one cannot be written is a warning. */
+  readonly companions?: readonly Companion[] | undefined;
   readonly metadata: ReadonlyMap<string, Uint8Array>;
+}
+
+/** An image that is kept beside the results. */
+export interface Companion {
+  readonly image: PlannedImage;
+  /** `store`: the local store, where it is listed with no other images; `registry`: pushed there. */
+  readonly to: 'store' | 'registry';
+  readonly name: string;
 }
 
 export interface PlannedImage {

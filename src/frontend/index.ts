@@ -1,5 +1,6 @@
 export type {
   Attestation,
+  Companion,
   Frontend,
   FrontendHost,
   FrontendRequest,

@@ -14,6 +14,7 @@ export type {
   LayoutSource,
   LocalSource,
   MergeOp,
+  PickAction,
   MkdirAction,
   MkfileAction,
   Op,

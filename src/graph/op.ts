@@ -29,6 +29,8 @@ export interface ImageSource {
   readonly platform: Platform;
   /** `missing`: the local store first; `always`: ask the registry; `never`: the local store only. */
   readonly pull: 'missing' | 'always' | 'never';
+  /** Only this layer of it, by its diffID. */
+  readonly layer?: Digest | undefined;
 }
 
 /** Files that the asking side offers under `name` (`BuildHost.files`). The key is their content. */
@@ -128,6 +130,14 @@ export interface ExecOp {
   /** Proxy variables: given to the process, left out of the key (`keyOf` drops the field). */
   readonly proxyEnv?: readonly string[] | undefined;
   readonly platform: Platform;
+  /** How the process ends is a result, not a failure. */
+  readonly capture?: Capture | undefined;
+}
+
+/** Output `output` becomes a tree with `/status` (the exit code in decimal) and `/output` (what the process wrote to both streams, at most 4 MiB of it). Codes that `keep` does not name are never kept on record. */
+export interface Capture {
+  readonly output: number;
+  readonly keep: readonly number[];
 }
 
 /** What a step may take of the machine, by the names and units of BuildKit's LinuxResources. All above zero, but `memorySwap`, where -1 is without a limit. */
@@ -196,6 +206,8 @@ export type OpMount =
 export interface FileOp {
   readonly kind: 'file';
   readonly actions: readonly FileAction[];
+  /** How the bytes of the layer are made (tree's `Dialect`); absent: `oci`. */
+  readonly dialect?: 'oci' | 'lifecycle' | undefined;
 }
 
 /** An owner, by number or by a name looked up in the passwd and group files of input 0. Absent members: 0, or kept from the source where the action says so. */
@@ -204,7 +216,7 @@ export interface Owner {
   readonly group?: number | string | undefined;
 }
 
-export type FileAction = MkdirAction | MkfileAction | RemoveAction | SymlinkAction | CopyAction;
+export type FileAction = MkdirAction | MkfileAction | RemoveAction | SymlinkAction | CopyAction | PickAction;
 
 export interface MkdirAction {
   readonly kind: 'mkdir';
@@ -270,6 +282,19 @@ export interface CopyAction {
   readonly followDestination: boolean;
   /** Modification time in seconds given to all that is copied; absent: kept. */
   readonly mtime?: number | undefined;
+}
+
+/** Entries of an input under their own paths, as they are but for the owner: what is to be a layer of its own. Links are not followed. */
+export interface PickAction {
+  readonly kind: 'pick';
+  readonly from: { readonly input: number };
+  /** Absolute: each with all that is below it. */
+  readonly trees: readonly string[];
+  /** Absolute: each alone. */
+  readonly entries: readonly string[];
+  /** Absolute: left out of `trees`, with all that is below. */
+  readonly except?: readonly string[] | undefined;
+  readonly owner?: Owner | undefined;
 }
 
 /** All inputs laid over each other, the last on top, keeping each one's layers. */

@@ -1,4 +1,4 @@
-import type { CopyAction, ExecOp, FileAction, Op, Source } from './op.ts';
+import type { CopyAction, ExecOp, FileAction, FileOp, Op, Source } from './op.ts';
 import { vertex, type Edge, type VertexLabel } from './vertex.ts';
 
 /** An immutable value one builds graphs with: a tree that does not exist yet. Each method gives the state after a further step. Scratch has no edge: nothing runs to make it. */
@@ -23,9 +23,24 @@ export class State {
     return this.file([{ ...action, kind: 'copy', from: { input: 1 } }], [from], label);
   }
 
+  /** A tree of its own made by `actions` alone, its layer's bytes in a dialect; action sources `{ input: n }` with n ≥ 1 refer to `inputs[n - 1]`. */
+  static files(op: Omit<FileOp, 'kind'>, inputs: readonly State[], label: VertexLabel): State {
+    return new State({ vertex: vertex({ ...op, kind: 'file' }, [scratch, ...inputs].map(edgeOf), label), output: 0 });
+  }
+
   /** After a process; mount inputs n ≥ 1 refer to `inputs[n - 1]`. */
   exec(op: Omit<ExecOp, 'kind'>, inputs: readonly State[], label: VertexLabel): State {
     return new State({ vertex: vertex({ ...op, kind: 'exec' }, [this, ...inputs].map(edgeOf), label), output: 0 });
+  }
+
+  /** The outputs of a process, as many as are asked for; mount inputs refer to `inputs`. */
+  static outputs(
+    op: Omit<ExecOp, 'kind'>,
+    inputs: readonly State[],
+    o: { count: number; label: VertexLabel },
+  ): State[] {
+    const made = vertex({ ...op, kind: 'exec' }, inputs.map(edgeOf), o.label);
+    return Array.from({ length: o.count }, (_, output) => new State({ vertex: made, output }));
   }
 
   /** The given states laid over each other, the last on top. */

@@ -109,6 +109,7 @@ export class Solve<R, H> implements AsyncDisposable {
       log: (stream, chunk) => this.#emit({ kind: 'log', digest, at: clock.now(), stream, chunk }),
       progress: (progress) => this.emit({ kind: 'progress', digest, at: clock.now(), progress }),
       note: (text) => this.emit({ kind: 'note', digest, at: clock.now(), text }),
+      unkept: () => undefined,
     };
   }
 

@@ -241,9 +241,10 @@ export class Step<R, H> {
     using slot = await slots.take(this.vertex, { signal });
     void slot;
     this.#emitStarted();
-    const context = this.#context(signal);
+    let kept = identity.keys.length > 0;
+    const context = { ...this.#context(signal), unkept: () => void (kept = false) };
     const outputs = await runnerOf(this.vertex.op).run(this.vertex.op, inputs, context);
-    const standing = identity.keys.length > 0 ? await this.#save(identity, outputs, context) : outputs;
+    const standing = kept ? await this.#save(identity, outputs, context) : outputs;
     this.#emitCompleted();
     return standing;
   }

@@ -48,6 +48,8 @@ export interface StepContext<H = unknown> extends Wait {
   progress(progress: StepProgress): void;
   /** A sentence about how the step was run, shown and kept with it. */
   note(text: string): void;
+  /** What this run comes to is not kept on record. */
+  unkept(): void;
 }
 
 /** Knows the steps of one kind: how they are keyed and how they run. A run gives one result per output. */

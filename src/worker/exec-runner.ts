@@ -3,7 +3,9 @@ import { digestOf } from '../blob/index.ts';
 import type { Process } from '../exec/index.ts';
 import type { ExecOp, OpMount } from '../graph/index.ts';
 import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.ts';
+import { writeLayer } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
+import { Captured } from './captured.ts';
 import { workerError } from './errors.ts';
 import type { LayerService } from './layer-service.ts';
 import type { LooseTrees } from './mounts/loose-trees.ts';
@@ -102,16 +104,21 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       limits: op.resources,
     };
     const killedBefore = memoryKills();
+    const captured = op.capture && new Captured();
+    const say = (stream: 'stdout' | 'stderr') => (chunk: Uint8Array) => {
+      captured?.add(chunk);
+      return context.log(stream, chunk);
+    };
     const code = await ground.executor.run(process, {
       root: active.mounts,
       io: {
-        stdout: (chunk) => context.log('stdout', chunk),
-        stderr: (chunk) => context.log('stderr', chunk),
+        stdout: say('stdout'),
+        stderr: say('stderr'),
         connect: (id, w) => host.agent(id, w),
       },
       signal: context.signal,
     });
-    if (code !== 0) throw stepFailure(op.args, { code, killedBefore, killedAfter: memoryKills() });
+    if (code !== 0 && !captured) throw stepFailure(op.args, { code, killedBefore, killedAfter: memoryKills() });
     const outputs = opened.outputs.map((output) => ({ ...output, first: false }));
     if (rootMount?.output !== undefined) outputs.push({ output: rootMount.output, active, below, first: true });
     const results: Ref[] = [];
@@ -122,6 +129,12 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
         signal: context.signal,
       });
       results[output] = { kind: 'layers', layers: [...parents, { diffId: layer, createdAt: this.#clock.now() }] };
+    }
+    if (op.capture && captured) {
+      if (!op.capture.keep.includes(code)) context.unkept();
+      const tree = captured.tree(code);
+      const { diffId } = await writeLayer(tree, { store: this.#layers.store, dialect: 'oci', signal: context.signal });
+      results[op.capture.output] = { kind: 'layers', layers: [{ diffId, createdAt: this.#clock.now() }] };
     }
     return results;
   }

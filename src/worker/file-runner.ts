@@ -1,10 +1,10 @@
 import { canonicalJson, tempFolder, type Clock, type Json, type Random } from '../base/index.ts';
 import { digestOf } from '../blob/index.ts';
-import type { CopyAction, FileOp } from '../graph/index.ts';
-import type { CacheKey, InputKey, OpRunner, Selector, StepContext } from '../solve/index.ts';
-import { writeLayer } from '../tree/index.ts';
+import type { FileAction, FileOp } from '../graph/index.ts';
+import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.ts';
+import { writeLayer, type Selection } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
-import { applyFileOp, copySelections } from './file-op/index.ts';
+import { applyFileOp, copySelections, pickSelections } from './file-op/index.ts';
 import type { LayerService } from './layer-service.ts';
 import type { Ref } from './ref.ts';
 import type { Session } from './session.ts';
@@ -28,11 +28,9 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
   /** The base takes part by its recipe; what is copied by its content, so that only what is copied counts. */
   async cacheKey(op: FileOp, context: StepContext<Session>): Promise<CacheKey> {
     const inputs: InputKey[] = context.vertex.inputs.map((_, input) => {
-      const copies = op.actions.filter(
-        (action) => action.kind === 'copy' && 'input' in action.from && action.from.input === input,
-      );
-      if (input === 0 || copies.length === 0) return { by: 'recipe' };
-      return { by: 'recipe-then-content', select: selectorOf(copies as readonly CopyAction[]) };
+      const selections = op.actions.flatMap((action) => selectionsOf(action, input));
+      if (input === 0 || selections.length === 0) return { by: 'recipe' };
+      return { by: 'recipe-then-content', select: { selections } };
     });
     return { digest: digestOf(canonicalJson({ file: op as unknown as Json })), inputs, parts: [] };
   }
@@ -55,7 +53,7 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
     });
     const { diffId, compressed } = await writeLayer(changes, {
       store: this.#layers.store,
-      dialect: 'oci',
+      dialect: op.dialect ?? 'oci',
       codec: context.host.codecFor(context.vertex.digest),
       signal: context.signal,
       onProgress: (bytes) => context.progress({ item: 'layer', current: bytes, unit: 'bytes' }),
@@ -65,7 +63,9 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
   }
 }
 
-/** What of an input a set of copies reads (see `RefResults.content`). */
-function selectorOf(copies: readonly CopyAction[]): Selector {
-  return { selections: copies.flatMap(copySelections) };
+/** What of an input an action reads (see `RefResults.content`). */
+function selectionsOf(action: FileAction, input: number): readonly Selection[] {
+  if (action.kind !== 'copy' && action.kind !== 'pick') return [];
+  if (!('input' in action.from) || action.from.input !== input) return [];
+  return action.kind === 'copy' ? copySelections(action) : pickSelections(action);
 }

@@ -186,6 +186,19 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
   }
 
   async #image(source: ImageSource | LayoutSource, context: StepContext<Session>): Promise<FoundImage> {
+    const layer = source.type === 'image' ? source.layer : undefined;
+    const found = await this.#wholeImage(source, context);
+    if (layer === undefined) return found;
+    const layers = found.layers.filter(({ diffId }) => diffId === layer).slice(0, 1);
+    if (layers.length === 0)
+      throw workerError(
+        'IMAGE_NOT_FOUND',
+        `find layer "${layer}" of "${sourceKey(source)}": the image has no such layer`,
+      );
+    return { ...found, layers };
+  }
+
+  async #wholeImage(source: ImageSource | LayoutSource, context: StepContext<Session>): Promise<FoundImage> {
     const known = this.#found.get(context.host)?.get(sourceKey(source));
     if (known) return known;
     if (source.type === 'oci-layout')

@@ -70,6 +70,8 @@ function lookingHost(read: (path: string) => Buffer, note: (reference: string) =
     read: async (ref, path) => (ref.id === 'dockerfile' ? read(path) : refuse()),
     list: refuse,
     stat: async () => undefined,
+    diffIds: refuse,
+    task: (_name, work) => work(() => undefined),
     call: refuse,
     input: () => undefined,
     warn: () => undefined,

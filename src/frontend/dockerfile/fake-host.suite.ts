@@ -76,6 +76,14 @@ export class FakeHost implements FrontendHost {
     throw fault('internal', 'the fake host has no metadata');
   }
 
+  diffIds(): never {
+    throw fault('internal', 'the fake host has no layers');
+  }
+
+  task<T>(_name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T> {
+    return work(() => undefined);
+  }
+
   call(): never {
     throw fault('internal', 'the fake host calls nobody');
   }

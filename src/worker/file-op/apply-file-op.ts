@@ -21,6 +21,7 @@ import { unpacker } from './archives.ts';
 import { copy } from './copy.ts';
 import { fileOpError } from './errors.ts';
 import { idsOf, type Ids } from './owners.ts';
+import { pickEntries } from './pick-entries.ts';
 import { WorkTree } from './work-tree.ts';
 
 export interface FileOpOptions extends Wait {
@@ -48,6 +49,7 @@ export async function applyFileOp(op: FileOp, o: FileOpOptions): Promise<FileTre
     const ids = await idsOf(ownerOf(action), o.base, o);
     if (action.kind === 'copy')
       await copy(tree, action, { inputs: o.inputs, ids, now, unpack: unpacker(o), signal: o.signal });
+    else if (action.kind === 'pick') pickEntries(tree, action, { inputs: o.inputs, ids, now });
     else change(tree, action, { ids, now });
   }
   return tree.changes(o);

@@ -1,4 +1,4 @@
-import type { CopyAction } from '../../graph/index.ts';
+import type { CopyAction, PickAction } from '../../graph/index.ts';
 import { cleanPath, hasWildcards, type Selection } from '../../tree/index.ts';
 
 /** One source of a copy: a path of the input, and which of what is below it is meant. */
@@ -34,6 +34,22 @@ export function copySelections(action: CopyAction): readonly Selection[] {
     required,
     follow: true,
   }));
+}
+
+/** What a pick reads of its input, for `contentDigest`. */
+export function pickSelections({ trees, entries, except = [] }: PickAction): readonly Selection[] {
+  const exact = (text: string): string => text.replaceAll(/[\\*?[\]!]/g, (sign) => `\\${sign}`);
+  return [
+    ...entries.map((path) => ({ paths: [`/${clean(path)}`], exclude: ['**'] })),
+    ...trees.map((path) => {
+      const at = `/${clean(path)}`;
+      const inside = except
+        .map((other) => `/${clean(other)}`)
+        .filter((other) => other.startsWith(at === '/' ? at : `${at}/`));
+      const exclude = inside.map((other) => exact(other.slice(at === '/' ? 1 : at.length + 1)));
+      return { paths: [at], exclude: exclude.length > 0 ? exclude : undefined };
+    }),
+  ];
 }
 
 function clean(path: string): string {
