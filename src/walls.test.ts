@@ -7,6 +7,7 @@ import { test } from 'node:test';
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   blob: ['base'],
+  hcl: ['base'],
   tree: ['base', 'blob'],
   image: ['base', 'blob', 'tree'],
   registry: ['base', 'blob', 'image'],
