@@ -207,7 +207,7 @@ export interface FileOp {
   readonly kind: 'file';
   readonly actions: readonly FileAction[];
   /** How the bytes of the layer are made (tree's `Dialect`); absent: `oci`. */
-  readonly dialect?: 'oci' | 'lifecycle' | undefined;
+  readonly dialect?: 'oci' | 'lifecycle' | 'lifecycle-slice' | undefined;
 }
 
 /** An owner, by number or by a name looked up in the passwd and group files of input 0. Absent members: 0, or kept from the source where the action says so. */
@@ -243,6 +243,8 @@ export interface SymlinkAction {
   readonly kind: 'symlink';
   readonly path: string;
   readonly target: string;
+  /** Absent: 0777, as every link has on a disk. Another one is what the layer says of it. */
+  readonly mode?: number | undefined;
   readonly owner?: Owner | undefined;
   readonly mtime?: number | undefined;
 }

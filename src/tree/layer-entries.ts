@@ -2,6 +2,7 @@ import { compareEntries, comparePaths, inOrder } from './compare-entries.ts';
 import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
 import type { Dialect } from './layer.ts';
+import { encodePath } from './path-text.ts';
 
 /** An entry as a layer has it. */
 export interface LayerEntry {
@@ -19,7 +20,8 @@ const LIFECYCLE_TIME = 315_532_801;
 /**
  * What a dialect makes of the entries of a tree, in the order of the archive. `oci`: canonical order, but in each folder the opaque mark and the whiteouts come first, as image-spec layer.md wants them before
  * siblings; whiteouts without owner and mode, as containerd writes them; times in whole seconds, none later than `epoch`; the first name of an inode leads its hard links; no root entry.
- * `lifecycle`: absolute names, folders without slash, one fixed time, no hard links and xattrs. The same for every order of `entries`.
+ * `lifecycle`: absolute names, folders without slash, one fixed time, no hard links and xattrs. `lifecycle-slice`: the same, sorted by the bytes of the whole path, so that "a-b" comes before "a/c"
+ * (lifecycle layers/slices.go, createLayerFromFiles). The same for every order of `entries`.
  */
 export function layerEntries(
   entries: readonly Entry[],
@@ -29,7 +31,9 @@ export function layerEntries(
   for (let i = 1; i < sorted.length; i++)
     if (compareEntries(sorted[i - 1]!, sorted[i]!) === 0) throw unencodable(sorted[i]!, 'the tree has it twice');
   const leaders = linkLeaders(sorted);
-  return o.dialect === 'oci' ? ociEntries(sorted, leaders, o.epoch) : lifecycleEntries(sorted, leaders);
+  if (o.dialect === 'oci') return ociEntries(sorted, leaders, o.epoch);
+  const items = lifecycleEntries(sorted, leaders);
+  return o.dialect === 'lifecycle' ? items : items.toSorted((a, b) => compareNames(a.name, b.name));
 }
 
 /** By the path of a hard link or its target: the entry with the content, and the name that leads. */
@@ -119,6 +123,16 @@ function linkLeaders(sorted: readonly Entry[]): Leaders {
     leaders.set(link.path, group);
   }
   return leaders;
+}
+
+/** By the bytes of the whole text, "/" a byte as any other. */
+function compareNames(a: string, b: string): number {
+  for (let i = 0; i < a.length && i < b.length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    if (x !== y) return x < 0xd800 && y < 0xd800 ? x - y : Buffer.compare(encodePath(a), encodePath(b));
+  }
+  return a.length - b.length;
 }
 
 function whiteoutName({ path, type }: Entry): string {

@@ -12,6 +12,7 @@ import { decodePath, encodePath } from './path-text.ts';
 import type { Entry } from './entry.ts';
 import type { FileTree } from './file-tree.ts';
 import { layerEntries } from './layer-entries.ts';
+import type { Dialect } from './layer.ts';
 import { writeLayer } from './layer-writer.ts';
 import { randomTrees, treeOf, type RandomTree } from './random-tree.suite.ts';
 import { longHeader, writeShortHeader } from './tar-encoder.ts';
@@ -40,7 +41,7 @@ const folder = (path: string): Entry => entry(path, { type: 'directory', mode: 0
 
 async function write(
   tree: FileTree,
-  more: { epoch?: number; dialect?: 'oci' | 'lifecycle' } = {},
+  more: { epoch?: number; dialect?: Dialect } = {},
 ): Promise<{ diffId: Digest; tar: Buffer; path: string }> {
   const { diffId } = await writeLayer(tree, { store, dialect: 'oci', ...more });
   const path = store.pathOf(diffId);
@@ -300,6 +301,27 @@ test('the lifecycle dialect: absolute names, one time, no links', async () => {
   await assert.rejects(write(treeOf([entry('a', { type: 'whiteout' })], new Map()), { dialect: 'lifecycle' }), {
     code: 'ENTRY_UNENCODABLE',
   });
+});
+
+test('the lifecycle dialect of slices sorts by the whole path', async () => {
+  const entries = [
+    folder('a'),
+    entry('a/b'),
+    entry('a/\u{1f600}'),
+    entry('a/\uffee'),
+    entry('a-b'),
+    entry('a.b'),
+    entry('aa'),
+  ];
+  const names = ['/a', '/a-b', '/a.b', '/a/b', '/a/\uffee', '/a/\u{1f600}', '/aa'];
+  const slice = await write(treeOf(entries, new Map()), { dialect: 'lifecycle-slice' });
+  assert.deepEqual(namesIn(slice.tar), names);
+  const walked = await write(treeOf(entries, new Map()), { dialect: 'lifecycle' });
+  assert.deepEqual(namesIn(walked.tar), ['/a', '/a/b', '/a/\uffee', '/a/\u{1f600}', '/a-b', '/a.b', '/aa']);
+  assert.deepEqual(
+    (await (await openLayer(store, slice.diffId)).entries()).map(({ path }) => `/${path}`),
+    namesIn(walked.tar),
+  );
 });
 
 test('a file that changes while it is read is named, and nothing is stored', async () => {

@@ -1,7 +1,10 @@
 import type { Descriptor, Digest } from '../blob/index.ts';
 
-/** How the bytes of a layer are made from a tree; part of a layer's identity. `oci`: as BuildKit writes; `lifecycle`: as the buildpacks lifecycle does. */
-export type Dialect = 'oci' | 'lifecycle';
+/**
+ * How the bytes of a layer are made from a tree; part of a layer's identity. `oci`: as BuildKit writes; `lifecycle`: as the buildpacks lifecycle writes what it walks (layers of buildpacks, SBOM, launcher, configuration);
+ * `lifecycle-slice`: as it writes app layers, which differ in order only.
+ */
+export type Dialect = 'oci' | 'lifecycle' | 'lifecycle-slice';
 
 /** A pinned compressor: the same name, version and level give the same bytes on every machine. */
 export interface Codec {

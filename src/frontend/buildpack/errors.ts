@@ -13,4 +13,8 @@ export const buildpackError = errorTable({
   CNB_DETECT_FAILED: 'failed',
   /** A `bin/build` ended with another code than 0; exit code 51. */
   CNB_BUILD_FAILED: 'failed',
+  /** What was built cannot become an image: a layer without a folder that no previous image has, a process type that does not exist; exit code 62. */
+  CNB_EXPORT_FAILED: 'failed',
+  /** The image is none that was built by buildpacks, or cannot be put on this base; exit code 72. */
+  CNB_REBASE_FAILED: 'failed',
 });

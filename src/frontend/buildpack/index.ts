@@ -1,2 +1,3 @@
 export { buildpackError } from './errors.ts';
 export type * from './model/types.ts';
+export { planLayers, type Built, type PlanLayersInput } from './export/plan-layers.ts';

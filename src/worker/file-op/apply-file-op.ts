@@ -113,7 +113,7 @@ function makeLink(tree: WorkTree, action: SymlinkAction, c: Context): void {
   if (path === '' || tree.get(path))
     throw fileOpError('FILE_CONFLICT', `${what}: there is something already`, { remedy: 'Remove it first.' });
   checkParent(tree, path, what);
-  tree.put({ ...made(path, action, c), type: 'symlink', mode: 0o777, link: action.target });
+  tree.put({ ...made(path, action, c), type: 'symlink', mode: action.mode ?? 0o777, link: action.target });
 }
 
 function checkParent(tree: WorkTree, path: string, what: string): void {

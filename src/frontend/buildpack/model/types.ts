@@ -1,6 +1,6 @@
 import type { Wait } from '../../../base/index.ts';
 import type { Digest } from '../../../blob/index.ts';
-import type { Entry } from '../../../tree/index.ts';
+import type { Dialect, Entry } from '../../../tree/index.ts';
 
 /** A TOML table whose keys are a buildpack's own: kept as it is. */
 export type Table = Readonly<Record<string, unknown>>;
@@ -228,15 +228,17 @@ export interface LayerPlan {
   readonly key: string;
   /** `created_by` of its history entry. */
   readonly createdBy: string;
+  /** None where `reuse` is given, and in the layer of a slice that matched nothing: a layer without entries. */
   readonly content: readonly LayerContent[];
+  readonly dialect: Dialect;
   /** The layer of the previous image that this one is, where the folder is not there. */
   readonly reuse?: Digest | undefined;
 }
 
 export type LayerContent =
-  /** The folders above `path`, as they are in the tree. */
+  /** The folders above `path` but the root, with mode and owner as they are in the tree. */
   | { readonly kind: 'parents'; readonly path: string }
-  /** `path` with all that is below it, given to an owner. */
+  /** `path` with all that is below it (but `except`, each with all below it), given to an owner. Links are not followed. */
   | {
       readonly kind: 'tree';
       readonly path: string;
@@ -244,7 +246,7 @@ export type LayerContent =
       readonly gid: number;
       readonly except?: readonly string[] | undefined;
     }
-  /** `path` alone. */
+  /** `path` alone, a folder without what is in it. */
   | { readonly kind: 'entry'; readonly path: string; readonly uid: number; readonly gid: number }
   | {
       readonly kind: 'folder';
@@ -253,7 +255,7 @@ export type LayerContent =
       readonly uid: number;
       readonly gid: number;
     }
-  /** The launcher's program. */
+  /** The launcher's program: 0755, 0:0. */
   | { readonly kind: 'launcher'; readonly path: string }
   | {
       readonly kind: 'file';
@@ -267,6 +269,8 @@ export type LayerContent =
       readonly kind: 'link';
       readonly path: string;
       readonly target: string;
+      /** 0755 for process types: the lifecycle says so, though no file system keeps it. */
+      readonly mode: number;
       readonly uid: number;
       readonly gid: number;
     };
