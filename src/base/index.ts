@@ -33,6 +33,6 @@ export { mapBounded, Semaphore } from './semaphore.ts';
 export * as sys from './sys/index.ts';
 export { tempFolder } from './temp.ts';
 export { holdNames } from './names.ts';
-export { parseToml } from './toml.ts';
+export { encodeToml, parseToml, TomlText } from './toml.ts';
 export { findTool, runTool, toolError, type ToolOptions, type ToolResult } from './tool.ts';
 export { cancelled, sleep, throwIfCancelled, unlessCancelled, type Wait } from './wait.ts';

@@ -14,6 +14,7 @@ export { encodeConfig, parseConfig, platformOf } from './config-codec.ts';
 export type { Healthcheck, History, ImageConfig, RunConfig } from './config.ts';
 export { contentsOf, type Content } from './contents.ts';
 export { imageError } from './errors.ts';
+export { goJson, unlessEmpty, type GoValue } from './go-json.ts';
 export {
   configOf,
   descriptorOf,

@@ -3,8 +3,10 @@ import { errorTable } from '../../base/index.ts';
 export const buildpackError = errorTable({
   /** A TOML file of a buildpack, builder, project or platform that says what may not be said. */
   CNB_FILE_INVALID: 'invalid',
-  /** An API version that is not supported; exit code 11 (platform) or 12 (buildpack). */
-  CNB_API_UNSUPPORTED: 'unsupported',
+  /** A Platform API that is not supported, or none was said; exit code 11. */
+  CNB_PLATFORM_API_UNSUPPORTED: 'unsupported',
+  /** A Buildpack API that is not supported; exit code 12. */
+  CNB_BUILDPACK_API_UNSUPPORTED: 'unsupported',
   /** A module that an order names is not there. */
   CNB_MODULE_MISSING: 'not_found',
   /** No group passed detection; exit code 20. */

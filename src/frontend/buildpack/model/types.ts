@@ -73,6 +73,8 @@ export interface ImageTarget {
   readonly arch: string;
   readonly variant: string;
   readonly distro?: Distro | undefined;
+  /** The label `io.buildpacks.base.id`. */
+  readonly id?: string | undefined;
 }
 
 /** An element of the group that was detected (group.toml). */
@@ -121,6 +123,19 @@ export interface LaunchToml {
   readonly labels: readonly Label[];
   readonly processes: readonly Process[];
   readonly slices: readonly Slice[];
+  /** The deprecated bill of materials. */
+  readonly bom?: readonly Requirement[] | undefined;
+}
+
+/** build.toml. */
+export interface BuildToml {
+  readonly unmet: readonly string[];
+  readonly bom?: readonly Requirement[] | undefined;
+}
+
+/** An entry of the deprecated bill of materials, with who gave it. */
+export interface BomEntry extends Requirement {
+  readonly buildpack: { readonly id: string; readonly version: string };
 }
 
 /** `<layer>.toml`, without what is only on disk. */
@@ -142,6 +157,8 @@ export interface BuildMetadata {
   readonly slices: readonly Slice[];
   readonly labels: readonly Label[];
   readonly defaultProcess?: string | undefined;
+  /** Written with a Platform API below 0.9 only. */
+  readonly bom?: readonly BomEntry[] | undefined;
 }
 
 export interface RunImage {
@@ -171,6 +188,8 @@ export interface LifecycleMetadata {
   readonly sbom?: { readonly sha: string } | undefined;
   readonly buildpacks: readonly BuildpackLayersMetadata[];
   readonly config: { readonly sha: string };
+  /** Written by the specification; the lifecycle uses the label `io.buildpacks.exec-env`. */
+  readonly execEnv?: string | undefined;
   readonly launcher: { readonly sha: string };
   readonly processTypes: { readonly sha: string };
   readonly runImage: {
