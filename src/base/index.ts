@@ -22,7 +22,7 @@ export {
 } from './error.ts';
 export { Flight } from './flight.ts';
 export { HttpClient, httpError, redactUrl, type HttpOptions, type HttpRequest, type HttpResponse } from './http.ts';
-export { looksSecret } from './looks-secret.ts';
+export { looksSecret, withoutSecrets } from './looks-secret.ts';
 export { makeFolder } from './make-folder.ts';
 export { Lazy } from './lazy.ts';
 export { escapeOverlayPath, mountAll, mountError, unmount, type MountSpec } from './mounts.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { looksSecret } from './looks-secret.ts';
+import { looksSecret, withoutSecrets } from './looks-secret.ts';
 
 test('names and values that are to be taken for secrets', () => {
   for (const [name, value] of [
@@ -30,4 +30,20 @@ test('names and values that are to be taken for secrets', () => {
     ['GIT_REPO', 'git@git.example:a/b.git'],
   ] as const)
     assert.equal(looksSecret(name, value), false, `${name}=${value}`);
+});
+
+test('texts lose what looks like a secret, and nothing else', () => {
+  for (const [text, expected] of [
+    ['RUN curl https://me:hunter2@host.example/x', 'RUN curl https://…@host.example/x'],
+    ['RUN API_KEY=hunter2 make', 'RUN API_KEY=… make'],
+    ['RUN PASSWORD="hunter 2" make', 'RUN PASSWORD=… make'],
+    ['RUN login --password hunter2 --user me', 'RUN login --password … --user me'],
+    ["RUN curl -H 'Authorization: Bearer hunter2' x", "RUN curl -H 'Authorization: …' x"],
+    ['RUN use ghp_0123456789abcdef now', 'RUN use … now'],
+    ['RUN TOKEN=$TOKEN make', 'RUN TOKEN=$TOKEN make'],
+    ['RUN --mount=type=secret,id=token make', 'RUN --mount=type=secret,id=token make'],
+    ['COPY --from=build /out:x /y', 'COPY --from=build /out:x /y'],
+    ['RUN VERSION=1.2 make', 'RUN VERSION=1.2 make'],
+  ] as const)
+    assert.equal(withoutSecrets(text), expected);
 });

@@ -3,7 +3,7 @@ import type { Digest } from '../blob/index.ts';
 import type { Companion, Frontend, FrontendRequest, Plan, PlannedImage } from '../frontend/index.ts';
 import type { Op, State } from '../graph/index.ts';
 import { hostPlatform, parseReference } from '../image/index.ts';
-import type { SolveEvent } from '../solve/index.ts';
+import { BuildTrace, type BuildHistory, type BuildOutcome, type SolveEvent } from '../solve/index.ts';
 import type { Codec } from '../tree/index.ts';
 import {
   chainId,
@@ -41,6 +41,7 @@ export interface BuiltImage {
 export interface BuildParts {
   readonly worker: Worker;
   readonly frontends: Readonly<Record<string, Frontend>>;
+  readonly history: BuildHistory;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -87,6 +88,7 @@ class Build {
   /** Vertices that are not told of. */
   readonly #hidden = new Set<Digest>();
   #groundTold = false;
+  #trace: BuildTrace | undefined;
   #epoch: number | undefined;
 
   constructor(parts: BuildParts, request: Request, host: BuildHost, emit: (event: BuildEvent) => void | Promise<void>) {
@@ -119,6 +121,16 @@ class Build {
     void notices;
     await using session = this.#session;
     try {
+      await this.#attempts(session, w);
+      record(this.#trace, 'done');
+    } catch (error) {
+      record(this.#trace, kindOf(error) === 'cancelled' ? 'cancelled' : 'failed');
+      throw error;
+    }
+  }
+
+  async #attempts(session: Session, w: { signal: AbortSignal }): Promise<void> {
+    try {
       return await this.#attempt(session, w);
     } catch (error) {
       if (!this.#caches.forsake(error)) throw error;
@@ -127,11 +139,14 @@ class Build {
   }
 
   async #attempt(session: Session, w: { signal: AbortSignal }): Promise<void> {
-    const { worker, clock } = this.#parts;
+    const { worker, history, clock } = this.#parts;
+    const { project } = this.#request;
+    this.#trace = project && new BuildTrace({ history, project, clock });
     await using solving = worker.solver.open({
       host: session,
       emit: (event) => this.#forward(event),
       remote: this.#caches.open(w),
+      trace: this.#trace,
       signal: w.signal,
     });
     await using asked = this.#frontendHost(solving);
@@ -327,6 +342,15 @@ class Build {
   }
 }
 
+/** What is on record of builds only serves those who ask why: a full disk must not fail a build that is done, nor hide why one failed. */
+function record(trace: BuildTrace | undefined, outcome: BuildOutcome): void {
+  try {
+    trace?.save(outcome);
+  } catch {
+    // The build before stays the last one on record.
+  }
+}
+
 /** All of these, or the error of the first that failed for a reason of its own, once all have ended. */
 async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
   const failed: unknown[] = [];
@@ -407,7 +431,7 @@ function toBuildEvent(event: SolveEvent): BuildEvent {
       };
     }
     case 'started':
-      return { kind: 'started', id: event.digest, at: event.at };
+      return { kind: 'started', id: event.digest, at: event.at, ...(event.miss && { miss: event.miss }) };
     case 'cached':
       return { kind: 'cached', id: event.digest, at: event.at, verdict: event.verdict };
     case 'log':

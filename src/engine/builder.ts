@@ -1,7 +1,7 @@
 import type { SourcePlace, Wait } from '../base/index.ts';
 import type { Descriptor, Digest, Platform } from '../blob/index.ts';
 import type { Warning } from '../frontend/index.ts';
-import type { CacheVerdict, StepProgress } from '../solve/index.ts';
+import type { CacheVerdict, Cause, Project, StepProgress } from '../solve/index.ts';
 import type { BuildHost } from '../worker/index.ts';
 import type { CacheExport, CacheImport } from './cache/types.ts';
 
@@ -25,6 +25,8 @@ export interface BuildRequest {
   /** Caches elsewhere to look steps up in, the first one first. One that cannot be read is left out with a warning. */
   readonly cacheFrom?: readonly CacheImport[] | undefined;
   readonly cacheTo?: readonly CacheExport[] | undefined;
+  /** What this is a build of: it is put on record and compared with the one before of the same. Absent: neither. No secrets. */
+  readonly project?: Project | undefined;
 }
 
 export type Compression = { readonly name: 'gzip' | 'zstd' | 'none'; readonly level?: number | undefined };
@@ -104,7 +106,13 @@ export type BuildEvent =
       readonly internal?: boolean | undefined;
       readonly place?: SourcePlace | undefined;
     }
-  | { readonly kind: 'started'; readonly id: string; readonly at: number }
+  | {
+      readonly kind: 'started';
+      readonly id: string;
+      readonly at: number;
+      /** Why it runs: what is other than in the build before of this project, the root cause first. */
+      readonly miss?: readonly Cause[] | undefined;
+    }
   | { readonly kind: 'cached'; readonly id: string; readonly at: number; readonly verdict: CacheVerdict }
   | {
       readonly kind: 'log';

@@ -15,6 +15,7 @@ import { dockerfileFrontend } from '../frontend/dockerfile/index.ts';
 import type { Frontend } from '../frontend/index.ts';
 import { ImageStore, type OpenRemote } from '../image/index.ts';
 import { RegistryClient, type RegistrySettings } from '../registry/index.ts';
+import { BuildHistory, explainBuild } from '../solve/index.ts';
 import { compressLayer } from '../tree/index.ts';
 import {
   explainFull,
@@ -122,7 +123,8 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
       }),
   });
   opened.use(worker);
-  const parts = { worker, frontends: { ...FRONTENDS, ...o.frontends }, clock, random };
+  const history = openStore(o.root, () => new BuildHistory(database));
+  const parts = { worker, history, frontends: { ...FRONTENDS, ...o.frontends }, clock, random };
   /** A build session for what is no build: moving images, making bases. */
   const sessionFor = (host: Pick<BuildHost, 'credentials'>, insecure: readonly string[] = []): Session =>
     worker.openSession({
@@ -138,7 +140,14 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     build: (request, host, w) => runBuild(parts, request, host, w),
     images: explaining(operations, o.root),
     bases: explaining(new BaseOperations({ worker, sessionFor, images: operations }), o.root),
-    store: explaining(new StoreOperations({ folder: o.root, worker, database, leases, clock }), o.root),
+    store: explaining(new StoreOperations({ folder: o.root, worker, history, database, leases, clock }), o.root),
+    builds: {
+      list: async () => history.list(),
+      explain: async (id) => {
+        const build = history.get(id);
+        return build && explainBuild(history, build);
+      },
+    },
     ground: async (w) => (await worker.stage.ground(w)).report,
     compare: (a, b, options) => compareLocations(a, b, { ...options, worker, sessionFor, clock, random, scratch }),
     root: (image, options) => openContainerRoot(image, { ...options, worker, sessionFor }),

@@ -53,6 +53,7 @@ export interface BuildOptions {
   readonly cacheTo?: BuildRequest['cacheTo'];
   readonly squash?: boolean | undefined;
   readonly leaveOut?: readonly string[] | undefined;
+  readonly project?: BuildRequest['project'];
   readonly onEvent?: ((event: BuildEvent) => void) | undefined;
 }
 
@@ -208,6 +209,7 @@ function requestOf(o: BuildOptions): BuildRequest & ImageMetadata {
     cacheTo: o.cacheTo,
     squash: o.squash,
     leaveOut: o.leaveOut,
+    project: o.project,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Wait } from '../base/index.ts';
 import type { Descriptor, Digest, Platform } from '../blob/index.ts';
 import type { ImageConfig } from '../image/index.ts';
+import type { BuildSummary, ExplainedBuild } from '../solve/index.ts';
 import type { BuildHost, ByteSink } from '../worker/index.ts';
 import type { Builder, Compression, GroundReport } from './builder.ts';
 import type { CompareOptions, ImageDifference } from './compare.ts';
@@ -11,6 +12,7 @@ export interface Engine extends Builder, AsyncDisposable {
   readonly images: ImageService;
   readonly bases: BaseService;
   readonly store: StoreService;
+  readonly builds: BuildRecords;
   /** Opens the best ground there is here and says what it is (what a RUN would get). */
   ground(w?: Wait): Promise<GroundReport>;
   /** The tree of an image of the local store as the root of a container. */
@@ -127,6 +129,14 @@ export interface BaseService {
   ): Promise<ImageDetails>;
   /** The lock of a base that was made or resolved here, as the text of a lock file. */
   lock(reference: string, w?: Wait): Promise<string>;
+}
+
+/** The last builds of each project: what their steps were taken from, or why they ran. */
+export interface BuildRecords {
+  /** The latest first. */
+  list(): Promise<readonly BuildSummary[]>;
+  /** Undefined for one that is not on record. */
+  explain(id: number): Promise<ExplainedBuild | undefined>;
 }
 
 export interface PruneOptions extends Wait {

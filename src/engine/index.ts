@@ -10,6 +10,7 @@ export type {
 } from './builder.ts';
 export type {
   BaseService,
+  BuildRecords,
   BaseSummary,
   Engine,
   ImageDetails,
@@ -27,6 +28,7 @@ export { COMPARED, type Compared, type CompareOptions, type ImageDifference } fr
 export type { ContainerRoot, ContainerRootOptions } from './container-root.ts';
 export type { CacheExport, CacheImport, CacheTarget } from './cache/index.ts';
 export { openEngine, type EngineOptions } from './create.ts';
+export type { BuildSummary, Cause, ExplainedBuild, ExplainedStep, MemberChange, Project } from '../solve/index.ts';
 export { engineError } from './errors.ts';
 export { daemonSockets } from './export/index.ts';
 export { fileSink } from './file-sink.ts';

@@ -3,24 +3,34 @@ import { join } from 'node:path';
 import { messageOf, throwIfCancelled, type Clock, type Database, type Wait } from '../base/index.ts';
 import { sweep, type Digest, type Leases } from '../blob/index.ts';
 import { validateImage } from '../image/index.ts';
-import type { KeyStore, ResultRecord } from '../solve/index.ts';
+import type { BuildHistory, KeyStore, ResultRecord } from '../solve/index.ts';
 import { NONE } from '../tree/index.ts';
 import { blobsOf, type CacheInfo, type RefLayer, type Worker } from '../worker/index.ts';
 import type { PruneOptions, PruneReport, StoreProblem, StoreService } from './engine.ts';
 
 const HOUR = 3_600_000;
+const MONTH = 30 * 24 * HOUR;
 
 /** What is done to the store as a whole. */
 export class StoreOperations implements StoreService {
   readonly folder: string;
   readonly #worker: Worker;
+  readonly #history: BuildHistory;
   readonly #database: Database;
   readonly #leases: Leases;
   readonly #clock: Clock;
 
-  constructor(o: { folder: string; worker: Worker; database: Database; leases: Leases; clock: Clock }) {
+  constructor(o: {
+    folder: string;
+    worker: Worker;
+    history: BuildHistory;
+    database: Database;
+    leases: Leases;
+    clock: Clock;
+  }) {
     this.folder = o.folder;
     this.#worker = o.worker;
+    this.#history = o.history;
     this.#database = o.database;
     this.#leases = o.leases;
     this.#clock = o.clock;
@@ -37,6 +47,7 @@ export class StoreOperations implements StoreService {
     if (!o.dryRun) {
       for (const id of forgotten) keys.forget(id);
       unreachable = keys.forgetUnreachable();
+      this.#forgetBuilds(o);
     }
     const removed: Digest[] = [];
     if (o.danglingImages || o.all)
@@ -74,6 +85,13 @@ export class StoreOperations implements StoreService {
       caches: cachesGone.map(({ id, bytes, usedAt }) => ({ id, bytes, usedAt })),
       bytes: swept.freed + snapshots.bytes + besides.bytes + cachesGone.reduce((sum, { bytes }) => sum + bytes, 0),
     };
+  }
+
+  /** Builds on record: by age; of what was built within a month the last one stays, so that it can still be said why the next one runs. */
+  #forgetBuilds(o: PruneOptions): void {
+    const now = this.#clock.now();
+    const before = o.all ? now : o.olderThan === undefined ? now - MONTH : now - o.olderThan;
+    this.#history.prune({ before, last: now - MONTH });
   }
 
   /** Mirrors of git repositories and downloads: by age, then, the least recently used first, until they take no more than `room` bytes. A mirror that is at work stays; the blobs of downloads go with the sweep. */

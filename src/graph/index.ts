@@ -30,4 +30,4 @@ export type {
   SymlinkAction,
 } from './op.ts';
 export { scratch, sourceState, State } from './state.ts';
-export { vertex, type Edge, type Vertex, type VertexLabel } from './vertex.ts';
+export { vertex, type Edge, type StepVariable, type Vertex, type VertexLabel } from './vertex.ts';

@@ -12,6 +12,10 @@ export interface Edge {
 export interface VertexLabel {
   /** As shown to people: `[build 2/5] RUN make`. */
   readonly name: string;
+  /** The instruction as a person wrote it, variables not expanded, without line breaks. */
+  readonly written?: string | undefined;
+  /** The variables that take part in it, to say which is another one where the step is. */
+  readonly variables?: readonly StepVariable[] | undefined;
   /** Shown together as one group (a stage, a buildpack). */
   readonly group?: string | undefined;
   /** Where a person wrote it. */
@@ -20,6 +24,12 @@ export interface VertexLabel {
   readonly internal?: boolean | undefined;
   /** Never taken from the cache in this solve. */
   readonly ignoreCache?: boolean | undefined;
+}
+
+export interface StepVariable {
+  readonly name: string;
+  readonly value: string;
+  readonly from: 'ARG' | 'ENV';
 }
 
 /** A step with its inputs. Two vertices with one digest are one step. */

@@ -1,3 +1,15 @@
+export type { Cause, PartValue } from './explain/cause.ts';
+export {
+  BuildHistory,
+  type BuildOutcome,
+  type BuildSummary,
+  type Project,
+  type RecordedBuild,
+} from './explain/build-history.ts';
+export { BuildTrace } from './explain/build-trace.ts';
+export { explainBuild, type ExplainedBuild, type ExplainedStep } from './explain/explain-build.ts';
+export type { Member, MemberChange, MemberChanges } from './explain/member-list.ts';
+export type { StepOutcome } from './explain/traced-step.ts';
 export { solveError } from './errors.ts';
 export { KeyStore, type NewResult, type RecordedKey, type StoredResult } from './key-store.ts';
 export { SharedWork, type SharedOptions } from './shared-work.ts';
@@ -7,6 +19,7 @@ export { Solver, type SolverOptions, type Slots } from './solver.ts';
 export type {
   CacheKey,
   CacheVerdict,
+  Content,
   InputKey,
   KeyPart,
   OpRunner,

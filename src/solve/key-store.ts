@@ -1,6 +1,6 @@
 import type { Clock, Database, Row } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
-import type { KeyPart, ResultRecord } from './types.ts';
+import type { ResultRecord } from './types.ts';
 
 /** What is on record for a step: one record per output, none where only its name is known. `id` stands for the result in the keys of the steps after it. */
 export interface StoredResult {
@@ -16,6 +16,7 @@ const MIGRATIONS = [
    CREATE INDEX result_keys_by_result ON result_keys (result);`,
   `CREATE TABLE key_inputs (key TEXT NOT NULL REFERENCES result_keys (key) ON DELETE CASCADE, input TEXT NOT NULL, PRIMARY KEY (key, input)) STRICT, WITHOUT ROWID;
    CREATE INDEX key_inputs_by_input ON key_inputs (input);`,
+  'ALTER TABLE result_keys DROP COLUMN parts;',
 ];
 
 /** A key to record a result under, and the ids of the inputs' results that it was made of. */
@@ -28,7 +29,6 @@ export interface RecordedKey {
 export interface NewResult {
   readonly id: Digest;
   readonly keys: readonly RecordedKey[];
-  readonly parts: readonly KeyPart[];
   readonly outputs: readonly ResultRecord[];
 }
 
@@ -51,7 +51,6 @@ export class KeyStore {
   /** Records a result under its id and keys; a key that led elsewhere leads here now. */
   save(result: NewResult): void {
     const now = this.#clock.now();
-    const parts = JSON.stringify(result.parts);
     this.#db.transaction(() => {
       this.#db.run(
         `INSERT INTO results VALUES (?, ?, ?, ?)
@@ -61,7 +60,7 @@ export class KeyStore {
         now,
         now,
       );
-      for (const key of result.keys) this.#link(key, result.id, parts);
+      for (const key of result.keys) this.#link(key, result.id);
     });
   }
 
@@ -77,10 +76,9 @@ export class KeyStore {
   /** The result of this id, recorded now unless there is one with outputs; the keys lead to it. */
   adopt(result: NewResult): StoredResult {
     return this.#db.transaction(() => {
-      const parts = JSON.stringify(result.parts);
       const known = this.get(result.id);
       if (known && (known.outputs.length > 0 || result.outputs.length === 0))
-        for (const key of result.keys) this.#link(key, result.id, parts);
+        for (const key of result.keys) this.#link(key, result.id);
       else this.save(result);
       return this.get(result.id) as StoredResult;
     });
@@ -102,8 +100,8 @@ export class KeyStore {
   }
 
   /** A further key by which an existing result is found. */
-  link(key: RecordedKey, id: Digest, parts: readonly KeyPart[]): void {
-    this.#db.transaction(() => this.#link(key, id, JSON.stringify(parts)));
+  link(key: RecordedKey, id: Digest): void {
+    this.#db.transaction(() => this.#link(key, id));
   }
 
   /** False when no key was ever made of this result: then no step that takes it by its recipe can be found. */
@@ -139,12 +137,11 @@ export class KeyStore {
     return this.#db.all('SELECT * FROM results ORDER BY used_at, id').map(toResult);
   }
 
-  #link({ digest, inputs }: RecordedKey, id: Digest, parts: string): void {
+  #link({ digest, inputs }: RecordedKey, id: Digest): void {
     this.#db.run(
-      'INSERT INTO result_keys VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE SET result = excluded.result, parts = excluded.parts',
+      'INSERT INTO result_keys VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET result = excluded.result',
       digest,
       id,
-      parts,
     );
     for (const input of inputs) this.#db.run('INSERT OR IGNORE INTO key_inputs VALUES (?, ?)', digest, input);
   }

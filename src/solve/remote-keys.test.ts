@@ -26,7 +26,7 @@ class Machine {
     const clock = { now: () => ++ticks };
     this.keys = new KeyStore(Database.open(':memory:'), clock);
     const results: Results<string> = {
-      content: async (result) => digestOf(result.replace(/\/.*?\)/, ')')),
+      content: async (result) => ({ digest: digestOf(result.replace(/\/.*?\)/, ')')) }),
       save: async (result) => {
         shared.set(digestOf(result), result);
         return { key: digestOf(result) };

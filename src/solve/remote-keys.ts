@@ -1,7 +1,7 @@
 import type { Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import type { KeyStore, RecordedKey, StoredResult } from './key-store.ts';
-import type { KeyPart, ResultRecord } from './types.ts';
+import type { ResultRecord } from './types.ts';
 
 /** What a cache elsewhere has on record for a key. */
 export interface RemoteResult {
@@ -36,21 +36,18 @@ export class BuildKeys {
     this.#remote = remote;
   }
 
-  async find(key: RecordedKey, o: { parts: readonly KeyPart[] } & Wait): Promise<FoundResult | undefined> {
+  async find(key: RecordedKey, w: Wait): Promise<FoundResult | undefined> {
     const stored = this.#keys.find(key.digest);
     if (stored) return { stored };
-    const remote = await this.#remote?.find(key.digest, o);
-    return remote && { stored: this.#adopt(key, remote, o.parts), from: remote.from };
+    const remote = await this.#remote?.find(key.digest, w);
+    return remote && { stored: this.#adopt(key, remote), from: remote.from };
   }
 
   /** What a cache elsewhere has for one of these keys, because what was on record here is gone. */
-  async findAgain(
-    keys: readonly RecordedKey[],
-    o: { parts: readonly KeyPart[] } & Wait,
-  ): Promise<StoredResult | undefined> {
+  async findAgain(keys: readonly RecordedKey[], w: Wait): Promise<StoredResult | undefined> {
     for (const key of keys) {
-      const remote = await this.#remote?.find(key.digest, o);
-      if (remote && remote.outputs.length > 0) return this.#adopt(key, remote, o.parts);
+      const remote = await this.#remote?.find(key.digest, w);
+      if (remote && remote.outputs.length > 0) return this.#adopt(key, remote);
     }
     return undefined;
   }
@@ -59,7 +56,7 @@ export class BuildKeys {
     return this.#keys.isInput(id) || this.#remote?.isInput(id) === true;
   }
 
-  #adopt(key: RecordedKey, { id, outputs }: RemoteResult, parts: readonly KeyPart[]): StoredResult {
-    return this.#keys.adopt({ id, keys: [key], parts, outputs });
+  #adopt(key: RecordedKey, { id, outputs }: RemoteResult): StoredResult {
+    return this.#keys.adopt({ id, keys: [key], outputs });
   }
 }

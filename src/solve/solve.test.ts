@@ -20,7 +20,7 @@ function world(db = Database.open(':memory:'), stored = new Map<string, string>(
   let randoms = 0;
   const clock: Clock = { now: () => ++ticks };
   const results: Results<string> = {
-    content: async (result, select) => digestOf(`${canonicalJson(select)} ${result}`),
+    content: async (result, select) => ({ digest: digestOf(`${canonicalJson(select)} ${result}`) }),
     save: async (result) => {
       const key = digestOf(result);
       stored.set(key, result);

@@ -2,6 +2,7 @@ import { CodedError, mapBounded, messageOf, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import type { Edge, Vertex } from '../graph/index.ts';
 import { solveError } from './errors.ts';
+import type { BuildTrace } from './explain/build-trace.ts';
 import type { Solver } from './solver.ts';
 import { Step } from './step.ts';
 import type { RecordedKey } from './key-store.ts';
@@ -14,6 +15,8 @@ export interface SolveOptions<H> extends Wait {
   readonly emit: (event: SolveEvent) => void | Promise<void>;
   /** Caches elsewhere, asked for what this store does not know. */
   readonly remote?: RemoteKeys | undefined;
+  /** Follows the build, where builds are kept on record. */
+  readonly trace?: BuildTrace | undefined;
 }
 
 /** A step's result as it is on record: its id, and the keys that lead to it. */
@@ -29,6 +32,7 @@ export interface RecordedStep {
 export class Solve<R, H> implements AsyncDisposable {
   readonly solver: Solver<R, H>;
   readonly keys: BuildKeys;
+  readonly trace: BuildTrace | undefined;
   readonly #host: H;
   readonly #emit: (event: SolveEvent) => void | Promise<void>;
   readonly #controller = new AbortController();
@@ -45,6 +49,7 @@ export class Solve<R, H> implements AsyncDisposable {
   constructor(solver: Solver<R, H>, build: SolveOptions<H>) {
     this.solver = solver;
     this.keys = new BuildKeys(solver.options.keys, build.remote);
+    this.trace = build.trace;
     this.#host = build.host;
     this.#emit = build.emit;
     this.#signal = build.signal ? AbortSignal.any([build.signal, this.#controller.signal]) : this.#controller.signal;
@@ -78,6 +83,7 @@ export class Solve<R, H> implements AsyncDisposable {
     const inputs = vertex.inputs.map((edge) => ({ step: this.step(edge.vertex), output: edge.output }));
     const step = new Step(this, vertex, inputs);
     this.#steps.set(vertex.digest, step);
+    this.trace?.announce(vertex);
     this.emit({ kind: 'vertex', vertex });
     return step;
   }
@@ -114,6 +120,7 @@ export class Solve<R, H> implements AsyncDisposable {
   }
 
   emit(event: SolveEvent): void {
+    this.trace?.event(event);
     void this.#emit(event);
   }
 

@@ -21,6 +21,8 @@ interface Identity {
   readonly keys: readonly RecordedKey[];
   readonly found: StoredResult | undefined;
   readonly verdict: CacheVerdict;
+  /** For each input the list of what is read of it, as the build's trace names it; null where that was not looked at. */
+  readonly contents: readonly (Digest | null)[];
 }
 
 /**
@@ -49,7 +51,7 @@ export class Step<R, H> {
   }
 
   identity(): Promise<Identity> {
-    this.#identity ??= this.#solve.track(this.#identify().then((identity) => (this.#known = identity)));
+    this.#identity ??= this.#solve.track(this.#identify().then((identity) => this.#note(identity)));
     return this.#identity;
   }
 
@@ -94,24 +96,27 @@ export class Step<R, H> {
       const fastKey = fast === undefined ? [] : [{ digest: fast, inputs: idsOf(() => true) }];
       if (key.unrecorded) {
         const verdict: CacheVerdict = { hit: false, reason: 'not cacheable' };
-        return { id: fast ?? key.digest, volatile: volatileRecipe, key, keys: [], found: undefined, verdict };
+        const id = fast ?? key.digest;
+        return { id, volatile: volatileRecipe, key, keys: [], found: undefined, verdict, contents: [] };
       }
       const fastUseful = fast !== undefined && !volatileRecipe;
-      const lookUp = { parts: key.parts, signal: this.#solve.signal };
+      const lookUp = { signal: this.#solve.signal };
       if (fastUseful && !ignore) {
         const found = await this.#solve.keys.find({ digest: fast, inputs: idsOf(() => true) }, lookUp);
-        if (found) return this.#hit(key, found, { by: 'recipe', keys: fastKey });
+        if (found) return this.#hit(key, found, { by: 'recipe', keys: fastKey, contents: [] });
       }
       let slowKey: RecordedKey | undefined;
+      let contents: readonly (Digest | null)[] = [];
       const slowUseful =
         hasSlow && !kinds.some((kind, i) => kind.by === 'recipe' && recipes[i]?.volatile) && key.volatile !== true;
       if (slowUseful) {
         const slow = await this.#contentKey(key, kinds, recipes);
-        slowKey = { digest: slow, inputs: idsOf(({ by }) => by === 'recipe') };
+        ({ contents } = slow);
+        slowKey = { digest: slow.digest, inputs: idsOf(({ by }) => by === 'recipe') };
         const found = ignore ? undefined : await this.#solve.keys.find(slowKey, lookUp);
         if (found) {
-          for (const further of fastUseful ? fastKey : []) keys.link(further, found.stored.id, key.parts);
-          return this.#hit(key, found, { by: 'content', keys: [slowKey, ...(fastUseful ? fastKey : [])] });
+          for (const further of fastUseful ? fastKey : []) keys.link(further, found.stored.id);
+          return this.#hit(key, found, { by: 'content', keys: [slowKey, ...(fastUseful ? fastKey : [])], contents });
         }
       }
       const record = [...(slowKey ? [slowKey] : []), ...(fastUseful ? fastKey : [])];
@@ -123,6 +128,7 @@ export class Step<R, H> {
         key,
         keys: record,
         found: undefined,
+        contents,
         verdict: { hit: false, reason: ignore ? 'cache ignored' : record.length === 0 ? 'not cacheable' : 'no entry' },
       };
     } catch (error) {
@@ -130,34 +136,48 @@ export class Step<R, H> {
     }
   }
 
+  #note(identity: Identity): Identity {
+    const { found, verdict } = identity;
+    this.#solve.trace?.identified(this.vertex.digest, {
+      ...identity,
+      hit: found !== undefined,
+      from: verdict.hit ? verdict.from : undefined,
+    });
+    this.#known = identity;
+    return identity;
+  }
+
   #hit(
     key: CacheKey,
     { stored: found, from }: FoundResult,
-    o: { by: 'recipe' | 'content'; keys: readonly RecordedKey[] },
+    o: { by: 'recipe' | 'content'; keys: readonly RecordedKey[]; contents: Identity['contents'] },
   ): Identity {
     const verdict: CacheVerdict = { hit: true, by: o.by, record: found.id, ...(from === undefined ? {} : { from }) };
     const at = this.#solve.solver.options.clock.now();
     this.#solve.emit({ kind: 'cached', digest: this.vertex.digest, at, verdict });
     this.#solve.use(found.id);
-    return { id: found.id, volatile: false, key, keys: o.keys, found, verdict };
+    return { id: found.id, volatile: false, key, keys: o.keys, found, verdict, contents: o.contents };
   }
 
   async #contentKey(
     key: CacheKey,
     kinds: readonly InputKey[],
     recipes: readonly (Identity | undefined)[],
-  ): Promise<Digest> {
+  ): Promise<{ readonly digest: Digest; readonly contents: Identity['contents'] }> {
     const { results } = this.#solve.solver.options;
+    const contents = this.#inputs.map((): Digest | null => null);
     const members = await Promise.all(
       this.#inputs.map(async (input, i) => {
         const kind = kinds[i] ?? RECIPE;
         if (kind.by === 'recipe') return { recipe: recipes[i]?.id ?? null, output: input.output };
         const result = (await input.step.results())[input.output];
         if (result === undefined) return { recipe: null, output: input.output };
-        return { content: await results.content(result, kind.select, this.#context(this.#solve.signal)) };
+        const content = await results.content(result, kind.select, this.#context(this.#solve.signal));
+        contents[i] = this.#solve.trace?.content(content, kind.select) ?? null;
+        return { content: content.digest };
       }),
     );
-    return this.#combine(key, members);
+    return { digest: this.#combine(key, members), contents };
   }
 
   #combine(key: CacheKey, inputs: readonly { readonly [name: string]: string | number | null }[]): Digest {
@@ -172,13 +192,11 @@ export class Step<R, H> {
         const loaded = await this.#load(identity.found);
         if (loaded) return loaded;
         keys.forget(identity.found.id);
-        const again = await this.#solve.keys.findAgain(identity.keys, {
-          parts: identity.key.parts,
-          signal: this.#solve.signal,
-        });
+        const again = await this.#solve.keys.findAgain(identity.keys, { signal: this.#solve.signal });
         const reloaded = again && (await this.#load(again));
         if (reloaded) return reloaded;
         if (again) keys.forget(again.id);
+        this.#solve.trace?.lost(this.vertex.digest);
         this.#context(this.#solve.signal).note('the cached result is gone, running again');
       }
       const outputs = await this.#runOrJoin(identity);
@@ -253,7 +271,7 @@ export class Step<R, H> {
   async #save(identity: Identity, outputs: readonly R[], context: StepContext<H>): Promise<readonly R[]> {
     const { results, keys } = this.#solve.solver.options;
     const records = await Promise.all(outputs.map((output) => results.save(output, context)));
-    const made = { id: identity.id, keys: identity.keys, parts: identity.key.parts, outputs: records };
+    const made = { id: identity.id, keys: identity.keys, outputs: records };
     const earlier = this.vertex.label.ignoreCache ? undefined : keys.saveNew(made);
     const loaded = earlier && (await this.#load(earlier));
     if (loaded?.length === outputs.length) {
@@ -271,7 +289,10 @@ export class Step<R, H> {
   #emitStarted(): void {
     if (this.#started) return;
     this.#started = true;
-    this.#solve.emit({ kind: 'started', digest: this.vertex.digest, at: this.#solve.solver.options.clock.now() });
+    const { digest } = this.vertex;
+    const miss = this.#solve.trace?.causesOf(digest);
+    const at = this.#solve.solver.options.clock.now();
+    this.#solve.emit({ kind: 'started', digest, at, ...(miss && { miss }) });
   }
 
   #emitCompleted(): void {

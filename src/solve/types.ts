@@ -1,6 +1,8 @@
 import type { Json, Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import type { Op, Vertex } from '../graph/index.ts';
+import type { Cause } from './explain/cause.ts';
+import type { Member } from './explain/member-list.ts';
 
 /** Which part of a result a step reads: canonical data that only `Results` understands (paths, wildcards, include, exclude, links). */
 export type Selector = { readonly [key: string]: Json | undefined };
@@ -11,18 +13,30 @@ export type InputKey =
   | { readonly by: 'content'; readonly select: Selector }
   | { readonly by: 'recipe-then-content'; readonly select: Selector };
 
-/** One piece of what a key was made of, kept small, so that a miss can be explained: `{ name: 'env', digest, value? }`. Never a secret. */
+/** One piece of what a key was made of, kept small, so that a miss can be explained: `{ name: 'network', digest, value? }`. Never a secret. */
 export interface KeyPart {
   readonly name: string;
   readonly digest: Digest;
-  /** A short value that people may see. */
+  /** A short value that people may see; absent where there is none, or where it looks like a secret. */
   readonly value?: string | undefined;
+  /** `name` is a variable, set by this instruction. */
+  readonly variable?: 'ARG' | 'ENV' | undefined;
+  /** It follows from the text of the instruction and the variables: of interest only where those are what they were. */
+  readonly derived?: boolean | undefined;
+}
+
+/** What a selector comes to in a result. */
+export interface Content {
+  readonly digest: Digest;
+  /** What the digest was made of, in canonical order; to be read at once. Absent where that cannot be told. */
+  readonly members?: (() => Iterable<Member>) | undefined;
 }
 
 /** How a step is cached, apart from how it runs. `digest` covers all but the inputs; `inputs` has one member per input. */
 export interface CacheKey {
   readonly digest: Digest;
   readonly inputs: readonly InputKey[];
+  /** Read only where a step is put on record. */
   readonly parts: readonly KeyPart[];
   /** The key says nothing beyond this solve (a folder of the asking side): steps that can go by content do, all others after it are never cached. */
   readonly volatile?: boolean | undefined;
@@ -63,7 +77,7 @@ export type ResultRecord = { readonly [key: string]: Json | undefined };
 
 /** What the solver may do with results, which it cannot look into. `load` is lazy: it gives undefined when the result is no longer (wholly) there. */
 export interface Results<R, H = unknown> {
-  content(result: R, select: Selector, context: StepContext<H>): Promise<Digest>;
+  content(result: R, select: Selector, context: StepContext<H>): Promise<Content>;
   save(result: R, context: StepContext<H>): Promise<ResultRecord>;
   load(record: ResultRecord, context: StepContext<H>): Promise<R | undefined>;
   /** Called for the build of `context` with a result that another build made while this one waited for it. */
@@ -84,7 +98,13 @@ export type CacheVerdict =
 
 export type SolveEvent =
   | { readonly kind: 'vertex'; readonly vertex: Vertex }
-  | { readonly kind: 'started'; readonly digest: Digest; readonly at: number }
+  | {
+      readonly kind: 'started';
+      readonly digest: Digest;
+      readonly at: number;
+      /** Why it runs: what is other than in the build before, where builds are kept on record. */
+      readonly miss?: readonly Cause[] | undefined;
+    }
   | { readonly kind: 'cached'; readonly digest: Digest; readonly at: number; readonly verdict: CacheVerdict }
   | {
       readonly kind: 'log';

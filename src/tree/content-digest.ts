@@ -28,6 +28,22 @@ export type Selection = {
  * names are one file; no times (BuildKit's contenthash, in our own encoding). A missing path throws `PATH_NOT_FOUND`; a wildcard that matches nothing does not.
  */
 export async function contentDigest(view: TreeView, selection: Selection, w?: Wait): Promise<Digest> {
+  return (await selectionContent(view, selection, w)).digest;
+}
+
+/** One path of what a selection comes to, from the root of the tree: the digest of a file, and in words what else counts (`file 0644 5:5`, `symlink -> b`). */
+export interface SelectedPath {
+  readonly path: string;
+  readonly digest?: Digest | undefined;
+  readonly about: string;
+}
+
+/** `contentDigest`, and the paths that it was made of, in canonical order. */
+export async function selectionContent(
+  view: TreeView,
+  selection: Selection,
+  w?: Wait,
+): Promise<{ readonly digest: Digest; paths(): Iterable<SelectedPath> }> {
   const picked: { name: string; node: ViewNode }[] = [];
   selection.paths.forEach((path, i) => {
     const found = findPaths(view, path, { wildcard: selection.wildcard === true, follow: selection.follow === true });
@@ -51,7 +67,33 @@ export async function contentDigest(view: TreeView, selection: Selection, w?: Wa
     files.map(({ node }) => node.from),
     w,
   );
-  return digestNames(picked, new Map(files.map(({ node }, i) => [node, digests[i]!])));
+  const contents = new Map(files.map(({ node }, i) => [node, digests[i]!]));
+  return { digest: digestNames(picked, contents), paths: () => pathsOf(picked, contents) };
+}
+
+function* pathsOf(
+  picked: readonly { node: ViewNode }[],
+  contents: ReadonlyMap<ViewNode, Digest>,
+): Iterable<SelectedPath> {
+  const names = new Map<object, string>();
+  for (const { node } of picked) {
+    const { entry } = node;
+    const mode = entry.type === 'symlink' ? '' : ` ${entry.mode.toString(8).padStart(4, '0')}`;
+    const owner = entry.uid === 0 && entry.gid === 0 ? '' : ` ${entry.uid}:${entry.gid}`;
+    const link = entry.type === 'symlink' && entry.link !== undefined ? ` -> ${entry.link}` : '';
+    const device = entry.device ? ` ${entry.device.major}:${entry.device.minor}` : '';
+    const xattrs = entry.xattrs ? ` xattrs ${hashOf(xattrsText(entry.xattrs))}` : '';
+    const path = node.path === '' ? '/' : node.path;
+    const first = entry.type === 'file' ? names.get(node.inode) : undefined;
+    if (entry.type === 'file' && first === undefined) names.set(node.inode, path);
+    const same = first === undefined || first === path ? '' : `, the same as ${first}`;
+    yield { path, digest: contents.get(node), about: entry.type + mode + owner + link + device + xattrs + same };
+  }
+}
+
+/** Enough to see that it is another one. */
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }
 
 function digestNames(

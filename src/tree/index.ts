@@ -24,7 +24,7 @@ export { baseOf, joinPath, parentOf, resolvePath, type Lookup, type Resolved } f
 export { linkTo, viewTree, type TreeView, type ViewNode } from './tree-view.ts';
 export { unionOf } from './union.ts';
 export { changesBetween } from './changes.ts';
-export { contentDigest, type Selection } from './content-digest.ts';
+export { contentDigest, selectionContent, type SelectedPath, type Selection } from './content-digest.ts';
 export { extractTree, type Extracted } from './extract.ts';
 export { findPaths, pick, type Found, type Picked } from './select.ts';
 export { closeCodecs } from './codec-pool.ts';

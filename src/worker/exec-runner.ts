@@ -7,6 +7,7 @@ import { writeLayer } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
 import { Captured } from './captured.ts';
 import { workerError } from './errors.ts';
+import { execParts } from './key-parts.ts';
 import type { LayerService } from './layer-service.ts';
 import type { LooseTrees } from './mounts/loose-trees.ts';
 import { openMounts, rootOf } from './mounts/open-mounts.ts';
@@ -62,7 +63,13 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       const paths = mounts.map((mount) => ('source' in mount ? (mount.source ?? '/') : '/'));
       return { by: 'recipe-then-content', select: { selections: [{ paths, follow: true }] } };
     });
-    return { digest: digestOf(canonicalJson({ exec: identity as unknown as Json })), inputs, parts: [] };
+    return {
+      digest: digestOf(canonicalJson({ exec: identity as unknown as Json })),
+      inputs,
+      get parts() {
+        return execParts(identity, context.vertex);
+      },
+    };
   }
 
   async run(op: ExecOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {

@@ -5,6 +5,7 @@ import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.t
 import { writeLayer, type Selection } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
 import { applyFileOp, copySelections, pickSelections } from './file-op/index.ts';
+import { fileParts } from './key-parts.ts';
 import type { LayerService } from './layer-service.ts';
 import type { Ref } from './ref.ts';
 import type { Session } from './session.ts';
@@ -32,7 +33,13 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
       if (input === 0 || selections.length === 0) return { by: 'recipe' };
       return { by: 'recipe-then-content', select: { selections } };
     });
-    return { digest: digestOf(canonicalJson({ file: op as unknown as Json })), inputs, parts: [] };
+    return {
+      digest: digestOf(canonicalJson({ file: op as unknown as Json })),
+      inputs,
+      get parts() {
+        return fileParts(op, context.vertex);
+      },
+    };
   }
 
   async run(op: FileOp, inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {

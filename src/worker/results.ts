@@ -1,6 +1,6 @@
-import { digestOf, type Digest } from '../blob/index.ts';
-import type { ResultRecord, Results, Selector, StepContext } from '../solve/index.ts';
-import { contentDigest, type Selection } from '../tree/index.ts';
+import { digestOf } from '../blob/index.ts';
+import type { Content, ResultRecord, Results, Selector, StepContext } from '../solve/index.ts';
+import { selectionContent, type SelectedPath, type Selection } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
 import type { LayerService } from './layer-service.ts';
 import { blobsOf, type Ref, type RefLayer } from './ref.ts';
@@ -16,12 +16,16 @@ export class RefResults implements Results<Ref, Session> {
     this.#fetchFor = fetchFor;
   }
 
-  async content(ref: Ref, select: Selector, context: StepContext<Session>): Promise<Digest> {
+  async content(ref: Ref, select: Selector, context: StepContext<Session>): Promise<Content> {
     const view = await this.#layers.viewOf(ref, accessOf(context, this.#fetchFor));
     const selections = select['selections'] as unknown as readonly Selection[];
-    const digests: Digest[] = [];
-    for (const selection of selections) digests.push(await contentDigest(view, selection, { signal: context.signal }));
-    return digests.length === 1 && digests[0] ? digests[0] : digestOf(digests.join(' '));
+    const contents: Awaited<ReturnType<typeof selectionContent>>[] = [];
+    for (const selection of selections) contents.push(await selectionContent(view, selection, context));
+    const [only] = contents;
+    return {
+      digest: contents.length === 1 && only ? only.digest : digestOf(contents.map(({ digest }) => digest).join(' ')),
+      members: () => once(contents.map((content) => content.paths())),
+    };
   }
 
   async save(ref: Ref): Promise<ResultRecord> {
@@ -43,4 +47,15 @@ export class RefResults implements Results<Ref, Session> {
   async release(): Promise<void> {
     // Layers are kept by leases and records, not by who holds a reference.
   }
+}
+
+/** What several selections have in common is told once. */
+function* once(lists: readonly Iterable<SelectedPath>[]): Iterable<SelectedPath> {
+  const seen = new Set<string>();
+  for (const list of lists)
+    for (const member of list) {
+      if (seen.has(member.path)) continue;
+      seen.add(member.path);
+      yield member;
+    }
 }

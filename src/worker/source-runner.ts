@@ -125,7 +125,11 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
       case 'packages': {
         const { lock } = source;
         if (lock === undefined) throw new TypeError('key a base: its lock is not resolved');
-        return { digest: await this.#o.bases.keyOf(lock), inputs: [], parts: [{ name: 'lock', digest: lock }] };
+        return {
+          digest: await this.#o.bases.keyOf(lock),
+          inputs: [],
+          parts: [{ name: 'packages', digest: lock, value: source.reference }],
+        };
       }
       case 'image':
       case 'oci-layout': {
@@ -134,7 +138,7 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
         return {
           digest: digestOf(canonicalJson({ image: chain })),
           inputs: [],
-          parts: [{ name: 'image', digest: chain }],
+          parts: [{ name: 'image', digest: chain, value: nameOf(source) }],
           unrecorded: true,
         };
       }
@@ -235,6 +239,10 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
 function sourceKey(source: ImageSource | LayoutSource): string {
   const name = source.type === 'image' ? source.reference : `${source.store} ${source.digest}`;
   return `${name} ${formatPlatform(source.platform)}`;
+}
+
+function nameOf(source: ImageSource | LayoutSource): string {
+  return source.type === 'image' ? source.reference : `${source.store}@${source.digest}`;
 }
 
 function notSupported(source: Source): Error {

@@ -1,6 +1,6 @@
 import type { SourcePlace } from '../../base/index.ts';
 import type { Platform } from '../../blob/index.ts';
-import type { State, VertexLabel } from '../../graph/index.ts';
+import type { State, StepVariable, VertexLabel } from '../../graph/index.ts';
 import { cleanPath, type PatternMatcher } from '../../tree/index.ts';
 import type { PlannedLayer } from '../index.ts';
 import { stepLabel } from './bases.ts';
@@ -127,11 +127,42 @@ export function nextLabel(
     index,
     label: {
       name: stepLabel(scope.node, { index, trigger: scope.trigger, text: upperFirstWord(o.text) }),
+      written: upperFirstWord(o.instruction.code),
+      get variables() {
+        return variablesOf(stage, o.instruction, scope);
+      },
       group: scope.node.label || undefined,
       place,
       ...(o.mayIgnoreCache && scope.ignoreCache ? { ignoreCache: true } : {}),
     },
   };
+}
+
+/** The variables that a step is made of: what RUN is given, and what other instructions name. */
+function variablesOf(stage: StageState, instruction: StageInstruction, { escape }: StepScope): readonly StepVariable[] {
+  const { env, args, draft } = stage;
+  const names = instruction.kind === 'run' ? env.names() : namesIn(instruction, env, escape);
+  const fixed = new Set((draft.config.Env ?? []).map((variable) => splitVariable(variable)[0]));
+  return names.map((name) => {
+    const isArgument = !fixed.has(name) && args.some(({ key }) => key === name);
+    return { name, value: env.get(name) ?? '', from: isArgument ? 'ARG' : 'ENV' };
+  });
+}
+
+function namesIn(instruction: StageInstruction, env: Environment, escape: StepScope['escape']): readonly string[] {
+  const files = 'files' in instruction ? instruction.files : [];
+  const texts = [
+    instruction.code,
+    ...files.flatMap(({ content, expand: isExpanded }) => (isExpanded ? [content] : [])),
+  ];
+  const names = new Set<string>();
+  for (const text of texts)
+    try {
+      for (const name of expand(text, env, { escape, skipQuotes: true }).matched) names.add(name);
+    } catch {
+      // The whole need not be in the shell's syntax; its words are, each by itself.
+    }
+  return [...names];
 }
 
 /** After a step that makes a layer. */

@@ -124,7 +124,8 @@ function link(below: State, { actions, inputs }: CopyPlan, label: VertexLabel): 
       );
   const detached = actions.map((action) => ({ ...action, followDestination: false }));
   const copied = scratch.file(detached, inputs, label);
-  return State.merge([below, copied], { ...label, name: label.name.replace(/^(\[[^\]]*\] )?/, '$1LINK ') });
+  const written = `LINK ${label.written ?? ''}`;
+  return State.merge([below, copied], { ...label, written, name: label.name.replace(/^(\[[^\]]*\] )?/, '$1LINK ') });
 }
 
 /** The source of `--parents`, with the pivot kept. */

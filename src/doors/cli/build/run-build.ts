@@ -18,6 +18,7 @@ import { planBuild, type BuildFlags, type Planned } from './flags.ts';
 import { offeredCaches } from './local-caches.ts';
 import { namedContexts } from './named-contexts.ts';
 import { nextSteps } from './next-steps.ts';
+import { projectOf } from './project.ts';
 import { ownName, reproduceLine } from './reproduce.ts';
 
 /** `strake build`: the request, what this side offers to it, its story on standard error, its result on standard output and in files. */
@@ -52,6 +53,7 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     const request = {
       ...planned.request,
       cacheFrom: caches.imports,
+      project: projectOf(place, { context, ...flags, platforms: planned.request.platforms }),
       options: { ...planned.request.options, ...contexts.options, ...context.options },
     };
     await using engine = await engineFor({
