@@ -45,6 +45,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 const LEDGER: Readonly<Record<string, string>> = {
   undici: 'base',
   'smol-toml': 'base',
+  yaml: 'base',
   commander: 'doors/cli',
   'node:ffi': 'base',
   'node:sqlite': 'base',
