@@ -592,8 +592,8 @@ const STARTS: readonly Row[] = [
   ],
   [
     'shell: more than nine arguments',
-    { argv0: 'web', metadata: old({ command: 'show', args: [...'abcdefghijkl'] }) },
-    { args: [...'abcdefghijkl'] },
+    { argv0: 'web', metadata: old({ command: 'show', args: 'a b c d e f g h i j k l'.split(' ') }) },
+    { args: 'a b c d e f g h i j k l'.split(' ') },
   ],
   [
     'shell: a command of several words, of a platform before 0.10',

@@ -71,7 +71,10 @@ export class LauncherRig implements Disposable {
     };
     for (const [name, value] of Object.entries(wanted)) if (value !== undefined) env[name] = here(value);
     const argv0 = o.argv0 ?? '/cnb/lifecycle/launcher';
-    const [program = '', ...before] = [...(this.#under.emulator?.(argv0) ?? []), this.#under.binary];
+    const [program, ...before] = [...(this.#under.emulator?.(argv0) ?? []), this.#under.binary] as [
+      string,
+      ...string[],
+    ];
     // Something to read, which an exec.d program must not get.
     const input = openSync(join(this.folder, 'tools/show'), 'r');
     const done = spawnSync(program, [...before, ...(o.args ?? [])], {
