@@ -71,13 +71,12 @@ export class LauncherRig implements Disposable {
     };
     for (const [name, value] of Object.entries(wanted)) if (value !== undefined) env[name] = here(value);
     const argv0 = o.argv0 ?? '/cnb/lifecycle/launcher';
-    const [program, ...before] = [...(this.#under.emulator?.(argv0) ?? []), this.#under.binary] as [
-      string,
-      ...string[],
-    ];
+    const emulator = this.#under.emulator?.(argv0) ?? [];
+    const [program = this.#under.binary, ...before] = emulator;
+    const words = emulator.length > 0 ? [...before, this.#under.binary] : [];
     // Something to read, which an exec.d program must not get.
     const input = openSync(join(this.folder, 'tools/show'), 'r');
-    const done = spawnSync(program, [...before, ...(o.args ?? [])], {
+    const done = spawnSync(program, [...words, ...(o.args ?? [])], {
       argv0: this.#under.emulator ? program : argv0,
       env,
       cwd: this.folder,
