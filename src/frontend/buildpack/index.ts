@@ -1,4 +1,14 @@
 export { buildpackError } from './errors.ts';
 export * from './model/index.ts';
 export type * from './model/types.ts';
+export { appConfig, type AppConfigInput, type ExportRunImage } from './export/app-config.ts';
+export {
+  cacheConfig,
+  cacheMetadata,
+  EMPTY_CACHE_LAYER,
+  planCacheLayers,
+  type CachePlan,
+} from './export/cache-layers.ts';
+export { cacheLog, exportLog } from './export/export-log.ts';
+export { lifecycleMetadata } from './export/lifecycle-metadata.ts';
 export { planLayers, type Built, type PlanLayersInput } from './export/plan-layers.ts';

@@ -2,6 +2,7 @@ import type { Wait } from '../../../base/index.ts';
 import { parseDigest } from '../../../blob/index.ts';
 import { cleanPath } from '../../../tree/index.ts';
 import { buildpackError } from '../errors.ts';
+import { apiAtLeast, escapeId } from '../model/index.ts';
 import type {
   ApiVersion,
   BuildMetadata,
@@ -14,7 +15,6 @@ import type {
   LifecycleMetadata,
 } from '../model/types.ts';
 import { planAppLayers } from './app-layers.ts';
-import { apiAtLeast } from './api.ts';
 
 /** What a build left, and where: the same for the layers of the app image and of the cache. */
 export interface Built {
@@ -62,11 +62,6 @@ export async function planLayers(input: PlanLayersInput, o: { files: Files } & W
   plans.push(configLayer(input));
   if (metadata.processes.length > 0) plans.push(processTypes(metadata));
   return plans;
-}
-
-/** `<id>` as the name of a folder. */
-export function escapeId(id: string): string {
-  return id.replaceAll('/', '_');
 }
 
 /** A layer of a buildpack from its folder: what leads there as it is, the rest the builder's (lifecycle layers/dir.go). */
