@@ -61,3 +61,10 @@ export function describeTarget(target: Target | ImageTarget): string {
   );
   return names.length === 0 ? platform : `${platform} (${names.join(', ')})`;
 }
+
+/** A run image's target with the distribution that its labels do not say taken from the build container's `/etc/os-release`, as the lifecycle does. */
+export function completeTarget(target: ImageTarget, osRelease: string | undefined): ImageTarget {
+  const os = target.os || 'linux';
+  if (target.distro !== undefined || osRelease === undefined || os !== 'linux') return { ...target, os };
+  return { ...target, os, distro: parseOsRelease(osRelease) };
+}

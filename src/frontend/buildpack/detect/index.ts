@@ -1,0 +1,2 @@
+export { detectGroup, type DetectInput, type Detected, type DetectModule } from './detect.ts';
+export type { PhaseLine } from './log.ts';
