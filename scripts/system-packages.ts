@@ -19,6 +19,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   'openssh-client': '/usr/bin/ssh-agent',
   passt: '/usr/bin/pasta',
   podman: '/usr/bin/podman',
+  python3: '/usr/bin/python3',
   runc: '/usr/sbin/runc',
   skopeo: '/usr/bin/skopeo',
   slirp4netns: '/usr/bin/slirp4netns',
