@@ -9,13 +9,15 @@ import { LAYOUT_FILE } from './layout.ts';
 import { encodeManifestCompact } from './manifest.ts';
 import { MEDIA } from './media-types.ts';
 import { familiarReference, parseReference } from './reference.ts';
-import { tarEnd, tarHeader, tarPadding } from './tar-header.ts';
+import { tarEnd, tarHeader, tarPadding, type ArchiveEntry } from './tar-header.ts';
 
 export interface ArchiveOptions extends Wait {
   /** RFC 3339; becomes an annotation of the descriptors in index.json. */
   readonly created?: string | undefined;
   /** Members of an index to write; the others are left out. */
   readonly members?: ((descriptor: Descriptor) => boolean) | undefined;
+  /** How entries are named and headed: as containerd does (by default), or as pack does in a `.cnb` file (names absolute, all 0755, 1980-01-01T00:00:01Z). */
+  readonly heads?: 'containerd' | 'cnb' | undefined;
   /** Blobs to leave out, because whoever reads the archive has them; what names them stays. */
   readonly omit?: ((descriptor: Descriptor) => boolean) | undefined;
 }
@@ -111,10 +113,12 @@ async function layoutEntries(
   return { entries, described };
 }
 
-async function writeTar(entries: ReadonlyMap<string, Entry>, write: WriteChunk, w: Wait): Promise<void> {
+async function writeTar(entries: ReadonlyMap<string, Entry>, write: WriteChunk, w: ArchiveOptions): Promise<void> {
   for (const [name, entry] of [...entries].sort(([a], [b]) => (a < b ? -1 : 1))) {
     throwIfCancelled(w);
-    await write(tarHeader({ name, mode: entry.mode, size: entry.size }));
+    await write(
+      tarHeader(w.heads === 'cnb' ? cnbHead(name, entry.size) : { name, mode: entry.mode, size: entry.size }),
+    );
     let written = 0;
     for await (const chunk of await entry.open(w)) {
       written += chunk.length;
@@ -129,6 +133,11 @@ async function writeTar(entries: ReadonlyMap<string, Entry>, write: WriteChunk, 
     if (padding.length > 0) await write(padding);
   }
   await write(tarEnd());
+}
+
+/** An entry's head in a `.cnb` file (pack archive.WriteDirToTar). */
+function cnbHead(name: string, size: number): ArchiveEntry {
+  return { name: `/${name.replace(/\/$/, '')}`, mode: 0o755, size, mtime: 315_532_801, isFolder: name.endsWith('/') };
 }
 
 function blobName(digest: Digest): string {

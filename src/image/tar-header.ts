@@ -7,6 +7,8 @@ export interface ArchiveEntry {
   readonly size: number;
   /** Seconds since the epoch. */
   readonly mtime?: number | undefined;
+  /** A folder whose name does not end with "/". */
+  readonly isFolder?: boolean | undefined;
 }
 
 const BLOCK = 512;
@@ -18,7 +20,7 @@ export function tarHeader(entry: ArchiveEntry): Uint8Array {
   const records: [string, string][] = [];
   if (!split) records.push(['path', entry.name]);
   if (entry.size >= OCTAL_LIMIT) records.push(['size', String(entry.size)]);
-  const header = block(entry.name.endsWith('/') ? '5' : '0', {
+  const header = block(entry.isFolder === true || entry.name.endsWith('/') ? '5' : '0', {
     name: split?.name ?? Buffer.from(entry.name).toString('latin1', 0, 100),
     mode: entry.mode,
     size: entry.size >= OCTAL_LIMIT ? 0 : entry.size,

@@ -19,4 +19,22 @@ export const buildpackError = errorTable({
   CNB_EXPORT_FAILED: 'failed',
   /** The image is none that was built by buildpacks, or cannot be put on this base; exit code 72. */
   CNB_REBASE_FAILED: 'failed',
+  /** A label of a buildpackage or builder that cannot be read. */
+  CNB_LABEL_INVALID: 'invalid',
+  /** What is no buildpack, extension, buildpackage or builder though it was taken for one. */
+  CNB_MODULE_INVALID: 'invalid',
+  /** Modules that do not go together: on no common stack, not used, not present, an API that the lifecycle does not know. */
+  CNB_PACKAGE_INVALID: 'invalid',
+  CNB_TARGET_INVALID: 'invalid',
+  /** Text that names no buildpack. */
+  CNB_LOCATOR_INVALID: 'invalid',
+  /** A lifecycle that is none, or cannot be used. */
+  CNB_LIFECYCLE_INVALID: 'invalid',
+  /** A buildpack registry that does not know what was asked of it. */
+  CNB_REGISTRY_MISSING: 'not_found',
+  /** An index of a buildpack registry that cannot be read or written. */
+  CNB_REGISTRY_INVALID: 'invalid',
+  CNB_REGISTRY_UNAVAILABLE: 'unavailable',
+  /** What a registry has already. */
+  CNB_REGISTRY_CONFLICT: 'conflict',
 });

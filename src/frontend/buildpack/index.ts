@@ -1,5 +1,6 @@
 export { buildpackError } from './errors.ts';
 export * from './detect/index.ts';
+export * from './distribution/index.ts';
 export * from './model/index.ts';
 export type * from './model/types.ts';
 export { appConfig, type AppConfigInput, type ExportRunImage } from './export/app-config.ts';
