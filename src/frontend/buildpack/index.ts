@@ -13,4 +13,13 @@ export {
 } from './export/cache-layers.ts';
 export { cacheLog, exportLog } from './export/export-log.ts';
 export { lifecycleMetadata } from './export/lifecycle-metadata.ts';
+export {
+  appMetadata,
+  rebaseConfig,
+  rebaseImage,
+  type RebaseApp,
+  type RebaseBase,
+  type Rebased,
+} from './export/rebase.ts';
+export { digestReference, nearestFirst, runImageNames, sameName } from './export/run-image.ts';
 export { planLayers, type Built, type PlanLayersInput } from './export/plan-layers.ts';

@@ -11,6 +11,7 @@ import {
   type ProjectMetadata,
 } from '../model/index.ts';
 import type { BuildMetadata, LayerPlan, LifecycleMetadata } from '../model/types.ts';
+import { fittingHistory, NEVER } from './history.ts';
 import { lifecycleMetadata } from './lifecycle-metadata.ts';
 import { digestOfPlan } from './plan-digest.ts';
 import type { Built } from './plan-layers.ts';
@@ -47,8 +48,6 @@ export interface AppConfigInput extends Built {
 
 /** `created` of what the lifecycle makes, unless SOURCE_DATE_EPOCH says another. */
 export const CREATED = '1980-01-01T00:00:01Z';
-/** Go's zero time: `created` of a history entry about which nothing is said. */
-const NEVER = '0001-01-01T00:00:00Z';
 
 /**
  * The config of an app image, whole (platform.md, exporter; lifecycle phase/exporter.go): the run image's, with the variables, entry point, working folder and labels that the launcher and later builds need, and no
@@ -86,25 +85,12 @@ export function appConfig(input: AppConfigInput, digests: ReadonlyMap<string, Di
       ],
     },
     history: apiAtLeast(platformApi, '0.12')
-      ? historyOf(base.history, { layers: runImage.diffIds.length, added, created })
+      ? [
+          ...fittingHistory(base.history, runImage.diffIds.length),
+          ...added.map((created_by): History => ({ created_by })),
+        ].map((entry) => ({ ...entry, created }))
       : Array.from({ length: runImage.diffIds.length + added.length }, () => ({ created: NEVER })),
   };
-}
-
-/**
- * The history of an image of which `layers` layers are the base's: entries of its own for these, without those of empty layers (none that say anything where they do not fit), then one for each added layer; all of
- * one time (buildpacks/imgutil, NormalizedHistory).
- */
-export function historyOf(
-  base: readonly History[] | undefined,
-  o: { layers: number; added: readonly string[]; created: string },
-): History[] {
-  const own = (base ?? []).filter((entry) => entry.empty_layer !== true).slice(0, o.layers);
-  const fitting = own.length === o.layers ? own : Array.from({ length: o.layers }, (): History => ({}));
-  return [...fitting, ...o.added.map((created_by): History => ({ created_by }))].map((entry) => ({
-    ...entry,
-    created: o.created,
-  }));
 }
 
 function environment(input: AppConfigInput, env: readonly string[]): string[] {
