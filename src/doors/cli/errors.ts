@@ -20,6 +20,7 @@ export const cliError = errorTable({
   SSH_KEY_UNREADABLE: 'denied',
   SSH_KEY_INVALID: 'invalid',
   STORE_DAMAGED: 'failed',
+  BUILD_UNKNOWN: 'not_found',
   INTERRUPTED: 'cancelled',
 });
 

@@ -58,5 +58,7 @@ export async function runProcess(argv: readonly string[], run: RunLine = runCli)
   process.on('uncaughtException', defect);
   process.on('unhandledRejection', defect);
   const code = await run(argv, { io, signal: controller.signal });
+  // What a slow reader of a pipe has not taken yet would be lost with the process.
+  if (process.stdout.writableLength > 0) await new Promise((resolve) => process.stdout.write('', resolve));
   return forced ?? code;
 }

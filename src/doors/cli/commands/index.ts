@@ -20,6 +20,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./check.ts'),
   },
   {
+    name: 'explain',
+    group: 'Build',
+    summary: 'say why each step of the last build ran, or was found',
+    load: () => import('./explain.ts'),
+  },
+  {
     name: 'executor',
     group: 'Build',
     summary: "build with kaniko's command line",

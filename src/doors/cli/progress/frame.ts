@@ -1,6 +1,7 @@
 import type { GroundReport } from '../../../engine/index.ts';
 import { secondsText, sizeText } from '../print/units.ts';
 import type { Style } from '../print/style.ts';
+import { missText } from './miss-text.ts';
 import type { Item, ProgressModel, Step } from './model.ts';
 import { clip, fit, textWidth, visibleText } from './text.ts';
 
@@ -117,7 +118,10 @@ function headLine(step: Step, o: FrameOptions): string {
   ];
   const end = step.endedAt ?? (step.state === 'running' ? o.now : undefined);
   const time = step.startedAt === undefined || end === undefined ? '' : secondsText(end - step.startedAt);
-  const line = timed(` => ${mark}${visibleText(step.name)}`, time, o);
+  // There are no numbers here: what follows another step stands below it.
+  const why = missText(step.miss, () => undefined);
+  const told = why === undefined ? '' : ` (${visibleText(why)})`;
+  const line = timed(` => ${mark}${visibleText(step.name)}${told}`, time, o);
   switch (step.state) {
     case 'failed':
       return style.red(line);

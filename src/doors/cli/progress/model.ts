@@ -1,4 +1,4 @@
-import type { BuildEvent, BuildResult, GroundReport } from '../../../engine/index.ts';
+import type { BuildEvent, BuildResult, Cause, GroundReport } from '../../../engine/index.ts';
 import { StepLog, type LogLine } from './step-log.ts';
 
 type Of<K extends BuildEvent['kind']> = Extract<BuildEvent, { kind: K }>;
@@ -24,6 +24,8 @@ export interface Step {
   startedAt: number | undefined;
   endedAt: number | undefined;
   cachedBy: 'recipe' | 'content' | undefined;
+  /** Why it runs. */
+  miss: readonly Cause[] | undefined;
   error: string | undefined;
   readonly notes: string[];
   readonly items: Map<string, Item>;
@@ -94,6 +96,7 @@ export class ProgressModel {
       startedAt: undefined,
       endedAt: undefined,
       cachedBy: undefined,
+      miss: undefined,
       error: undefined,
       notes: [],
       items: new Map(),
@@ -116,6 +119,7 @@ export class ProgressModel {
         step.startedAt = event.at;
         step.endedAt = undefined;
         step.state = 'running';
+        step.miss = event.miss;
         break;
       case 'cached':
         if (!event.verdict.hit) break;

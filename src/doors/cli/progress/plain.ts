@@ -4,6 +4,7 @@ import { secondsText } from '../print/units.ts';
 import type { Style } from '../print/style.ts';
 import { failedLog, warningSummary } from './closing.ts';
 import { amountText, groundText } from './frame.ts';
+import { missText } from './miss-text.ts';
 import { ProgressModel, type Item, type Step } from './model.ts';
 import type { Renderer, Screen } from './renderer.ts';
 import { visibleText } from './text.ts';
@@ -88,6 +89,10 @@ export function plainRenderer(screen: Screen, o: { readonly clock: Clock; readon
 
   function linesOf(event: BuildEvent, step: Step, item: Item | undefined): string[] {
     switch (event.kind) {
+      case 'started': {
+        const why = missText(event.miss, (id) => model.steps.get(id)?.number || undefined);
+        return why === undefined ? [] : [`miss: ${visibleText(why)}`];
+      }
       case 'cached':
         return event.verdict.hit ? [cachedText(event.verdict)] : [];
       case 'note':
