@@ -64,6 +64,29 @@ export interface TransferOptions extends Wait {
 /** Where an image lies or goes: `store:NAME` (or a bare name), `docker://REF`, `oci:DIR[:TAG]`, `oci-archive:FILE[:TAG]`, `docker-archive:FILE[:REF]`. */
 export type Location = string;
 
+export interface RebaseOptions extends TransferOptions {
+  /** The app image, where it is not the target's own. */
+  readonly previous?: string | undefined;
+  /** Absent: the one that the app's label names, or one of its mirrors. */
+  readonly runImage?: string | undefined;
+  /** In registries alone: the app image is read there and the result pushed; the store is not touched. */
+  readonly publish?: boolean | undefined;
+  /** Also onto a run image that the app does not say it fits. */
+  readonly force?: boolean | undefined;
+  /** How a run image comes into the store; by default `always`. */
+  readonly pull?: 'always' | 'missing' | 'never' | undefined;
+}
+
+export interface RebaseResult {
+  /** Absent for an index that was pushed; of several platforms of the store that of the first. */
+  readonly imageId?: Digest | undefined;
+  /** What was pushed. */
+  readonly manifest?: Descriptor | undefined;
+  /** The name of the run image that it lies on now. */
+  readonly runImage: string;
+  readonly warnings: readonly string[];
+}
+
 export interface ImageService {
   list(w?: Wait): Promise<readonly ImageSummary[]>;
   /** By name, image ID, unique prefix of an ID, or manifest digest. Throws `IMAGE_NOT_FOUND` with what is near. */
@@ -97,6 +120,8 @@ export interface ImageService {
   ): Promise<void>;
   /** Reads an archive or layout at a path into the store; gives what it brought. */
   load(path: string, w?: Wait): Promise<readonly ImageSummary[]>;
+  /** Puts an app image that buildpacks built on another run image, all platforms of it (platform.md, rebaser). Throws `CNB_REBASE_FAILED`, `REBASE_NO_RUN_IMAGE`. */
+  rebase(target: string, o: RebaseOptions): Promise<RebaseResult>;
   /** From anywhere to anywhere, not touching the store where neither side is it; all platforms of an index unless one is named. */
   copy(
     from: Location,

@@ -19,6 +19,9 @@ export const engineError = errorTable(
     CACHE_FOREIGN: 'unsupported',
     CACHE_INVALID: 'invalid',
     CACHE_NONE: 'not_found',
+    REBASE_NO_RUN_IMAGE: 'not_found',
+    REBASE_NO_TAG: 'invalid',
+    REBASE_NESTED: 'unsupported',
   },
   {
     EXPORT_FAILED: 'See what the message says, and write to another place.',

@@ -18,7 +18,15 @@ import {
 } from '../image/index.ts';
 import { blobsOfImage, type BuildHost, type ByteSink, type Session, type Worker } from '../worker/index.ts';
 import type { Compression } from './builder.ts';
-import type { ImageDetails, ImageService, ImageSummary, Location, TransferOptions } from './engine.ts';
+import type {
+  ImageDetails,
+  ImageService,
+  ImageSummary,
+  Location,
+  RebaseOptions,
+  RebaseResult,
+  TransferOptions,
+} from './engine.ts';
 import { codecFor } from './export/context.ts';
 import { openLocation, writeLocation } from './location.ts';
 import { pushProgress } from './push-progress.ts';
@@ -177,6 +185,13 @@ export class ImageOperations implements ImageService {
     const chosen = o.platform ? (await chooseImage(value, o.platform, { what: from, signal: o.signal })).image : value;
     // Awaited here: the source must be open until then.
     return await writeLocation(to, chosen, shared);
+  }
+
+  async rebase(target: string, o: RebaseOptions): Promise<RebaseResult> {
+    const { rebaseInRegistry, rebaseInStore } = await import('./rebase-operation.ts');
+    await using session = this.#sessionFor(o.host);
+    const context = { ...o, worker: this.#worker, session };
+    return await (o.publish ? rebaseInRegistry(target, context) : rebaseInStore(target, context));
   }
 
   /** An image as a value, or the index of one for several platforms. */

@@ -19,6 +19,8 @@ export type {
   Location,
   PruneOptions,
   PruneReport,
+  RebaseOptions,
+  RebaseResult,
   StoreProblem,
   StoreService,
   TransferOptions,

@@ -37,6 +37,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "bring base images into a folder, with kaniko's command line",
     load: () => import('./warmer.ts'),
   },
+  {
+    name: 'rebase',
+    group: 'Build',
+    summary: 'put an app image of buildpacks on another run image',
+    load: () => import('./rebase.ts'),
+  },
   { name: 'run', group: 'Images', summary: 'run an image as a container', load: () => import('./run.ts') },
   { name: 'images', group: 'Images', summary: 'list the images of the local store', load: () => import('./images.ts') },
   {

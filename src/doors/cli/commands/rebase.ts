@@ -1,0 +1,101 @@
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Option } from 'commander';
+import { hasErrno, makeFolder, reasonOf } from '../../../base/index.ts';
+import type { RebaseResult } from '../../../engine/index.ts';
+import { cliError } from '../errors.ts';
+import { registryOptions, type CliCommand, type CliContext } from '../program.ts';
+import { PROGRESS_MODES } from '../progress/create-renderer.ts';
+import { engineFor, lazyCredentials } from '../settings.ts';
+import { withProgress } from '../transfer.ts';
+
+interface Flags {
+  readonly publish?: boolean;
+  readonly runImage?: string;
+  readonly previousImage?: string;
+  readonly pullPolicy: keyof typeof POLICIES;
+  readonly force?: boolean;
+  readonly reportOutputDir?: string;
+  readonly quiet?: boolean;
+  readonly progress?: string;
+}
+
+const POLICIES = { always: 'always', 'if-not-present': 'missing', never: 'never' } as const;
+
+export const command: CliCommand = {
+  about: `Puts an app image that buildpacks built on another version of its run image, without a build: only the layers of the base change.
+With --publish that is done in the registry alone, and no layer travels through this machine unless it comes from another registry.`,
+  examples: [
+    ['strake rebase app', 'on the newest version of the run image that "app" was built on'],
+    ['strake rebase --publish registry.example/team/app:1', 'the same in a registry'],
+    ['strake rebase --run-image registry.example/run:2 --previous-image app:1 app:2', 'under another name'],
+  ],
+  define(command, run) {
+    registryOptions(command)
+      .argument('<image>', 'what the result is called, and the app image where --previous-image names no other')
+      .option('--publish', 'read the app image in its registry, and push the result there')
+      .option('--run-image <image>', 'the new base (default: the one that the app image names, or one of its mirrors)')
+      .option('--previous-image <image>', 'the app image to put on it; it stays as it is')
+      .addOption(
+        new Option('--pull-policy <policy>', 'whether its registry is asked for the run image')
+          .choices(Object.keys(POLICIES))
+          .default('always'),
+      )
+      .option('--force', 'also on a run image that the app image does not say it fits')
+      .option('--report-output-dir <folder>', 'write report.toml there: what the result is called, and its digest')
+      .option('-q, --quiet', 'show no progress')
+      .addOption(new Option('--progress <mode>', 'how progress is shown').choices(PROGRESS_MODES))
+      .action((image: string, flags: Flags) => run(command, (c) => rebase(c, { image, flags })));
+  },
+};
+
+async function rebase(c: CliContext, { image, flags }: { image: string; flags: Flags }): Promise<void> {
+  const { settings, io, signal } = c;
+  const { hostCredentials } = await import('../local-host.ts');
+  await using engine = await engineFor(settings);
+  const result = await withProgress(c, { title: 'Rebasing', name: `rebase ${image}`, ...flags }, ({ onProgress }) =>
+    engine.images.rebase(image, {
+      publish: flags.publish,
+      runImage: flags.runImage,
+      previous: flags.previousImage,
+      pull: POLICIES[flags.pullPolicy],
+      force: flags.force,
+      host: { credentials: hostCredentials(lazyCredentials(io)) },
+      onProgress,
+      signal,
+    }),
+  );
+  for (const warning of result.warnings) io.stderr.write(`${io.errStyle.yellow('warning')}: ${warning}\n`);
+  if (flags.reportOutputDir !== undefined) await writeReport(flags.reportOutputDir, { image, result, cwd: io.cwd });
+  io.stdout.write(`${result.manifest ? `${image}@${result.manifest.digest}` : (result.imageId ?? '')}\n`);
+}
+
+/** report.toml (platform.md): digest and size of the manifest of what is in a registry, else the image ID. */
+async function writeReport(
+  folder: string,
+  { image, result, cwd }: { image: string; result: RebaseResult; cwd: string },
+): Promise<void> {
+  const { encodeReport } = await import('../../../frontend/buildpack/index.ts');
+  const { manifest, imageId } = result;
+  const text = encodeReport({
+    tags: [image],
+    digest: manifest?.digest,
+    manifestSize: manifest?.size,
+    imageId: manifest ? undefined : imageId,
+  });
+  try {
+    const at = resolve(cwd, folder);
+    makeFolder(at);
+    writeFileSync(join(at, 'report.toml'), text);
+  } catch (error) {
+    const denied = hasErrno(error, 'EACCES', 'EPERM', 'EROFS');
+    throw cliError(
+      denied ? 'OUTPUT_DENIED' : 'OUTPUT_INVALID',
+      `write report.toml into "${folder}": ${reasonOf(error)}`,
+      {
+        cause: error,
+        remedy: 'Name a folder that this user may write to. The image has been rebased.',
+      },
+    );
+  }
+}
