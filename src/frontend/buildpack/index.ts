@@ -1,5 +1,6 @@
 export { buildpackError } from './errors.ts';
 export * from './detect/index.ts';
+export * from './environment/index.ts';
 export * from './distribution/index.ts';
 export * from './model/index.ts';
 export type * from './model/types.ts';

@@ -220,7 +220,7 @@ class Detector {
 
   async #readTarget(): Promise<ImageTarget> {
     const { target, osRelease } = this.#input;
-    return completeTarget(target, target.distro === undefined ? await osRelease?.(this.#w) : undefined);
+    return completeTarget(target, { osRelease: target.distro === undefined ? await osRelease?.(this.#w) : undefined });
   }
 
   #run(module: DetectModule): Promise<Outcome> {

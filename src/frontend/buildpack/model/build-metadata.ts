@@ -50,7 +50,7 @@ function readProcess(table: TomlTable): Process {
 /** metadata.toml, byte for byte as the lifecycle writes it: it lies in a layer of the app image. Before Platform API 0.10 `command` is one text. */
 export function encodeBuildMetadata(metadata: BuildMetadata, api: ApiVersion): string {
   return encodeToml({
-    bom: apiAtLeast(api, '0.9') ? undefined : metadata.bom?.map(bomTable),
+    bom: apiAtLeast(api, '0.9') || !metadata.bom?.length ? undefined : metadata.bom.map(bomTable),
     buildpacks: metadata.buildpacks.map(elementTable),
     extensions: metadata.extensions.length === 0 ? undefined : metadata.extensions.map(elementTable),
     labels: metadata.labels.length === 0 ? undefined : metadata.labels.map(({ key, value }) => ({ key, value })),
@@ -103,7 +103,7 @@ export function encodeBuildMetadataLabel(
 
 /** sbom.legacy.json: the deprecated bill of materials, as the lifecycle writes it; `null` where there is none. */
 export const encodeLegacyBom = (bom: readonly BomEntry[]): string =>
-  bom.length === 0 ? 'null' : goJson(bom.map(bomJson));
+  `${bom.length === 0 ? 'null' : goJson(bom.map(bomJson))}\n`;
 
 /** A launcher of Platform API < 0.10 knows one word of command: the others go before the arguments. */
 function processFor(process: Process, api: ApiVersion): Process {

@@ -123,8 +123,11 @@ test('io.buildpacks.build.metadata', () => {
       '{"bom":[{"name":"n","metadata":{"v":"1"},"buildpack":{"id":"a/b","version":"1.0.0"}}],',
     ),
   );
-  assert.equal(encodeLegacyBom([]), 'null');
-  assert.equal(encodeLegacyBom(bom), '[{"name":"n","metadata":{"v":"1"},"buildpack":{"id":"a/b","version":"1.0.0"}}]');
+  assert.equal(encodeLegacyBom([]), 'null\n');
+  assert.equal(
+    encodeLegacyBom(bom),
+    '[{"name":"n","metadata":{"v":"1"},"buildpack":{"id":"a/b","version":"1.0.0"}}]\n',
+  );
 });
 
 const LIFECYCLE: LifecycleMetadata = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseModuleDescriptor } from './descriptor.ts';
-import { describeTarget, parseOsRelease, targetMatches, targetsOf } from './target.ts';
+import { completeTarget, describeTarget, parseOsRelease, targetMatches, targetsOf } from './target.ts';
 import type { ImageTarget, ModuleKind, Target } from './types.ts';
 
 const base = (over: Partial<ImageTarget> = {}): ImageTarget => ({ os: 'linux', arch: 'amd64', variant: '', ...over });
@@ -64,4 +64,18 @@ test('os-release gives name and version of the distribution', () => {
   assert.deepEqual(parseOsRelease('NAME="Debian"\nID=debian\nVERSION_ID="12"\n'), { name: 'debian', version: '12' });
   assert.deepEqual(parseOsRelease("ID='arch'\n"), { name: 'arch', version: '' });
   assert.equal(parseOsRelease('NAME=x\n'), undefined);
+});
+
+test('a target is completed from the build container, and never written over', () => {
+  const osRelease = 'ID=debian\nVERSION_ID=12\n';
+  const none = { os: '', arch: '', variant: '' };
+  assert.deepEqual(completeTarget(none, { osRelease, arch: 'arm64' }), {
+    os: 'linux',
+    arch: 'arm64',
+    variant: '',
+    distro: { name: 'debian', version: '12' },
+  });
+  assert.deepEqual(completeTarget(base({ distro: ubuntu }), { osRelease, arch: 'arm64' }), base({ distro: ubuntu }));
+  assert.equal(completeTarget(base({ os: 'windows' }), { osRelease }).distro, undefined);
+  assert.deepEqual(completeTarget(base(), {}), base());
 });

@@ -62,9 +62,16 @@ export function describeTarget(target: Target | ImageTarget): string {
   return names.length === 0 ? platform : `${platform} (${names.join(', ')})`;
 }
 
-/** A run image's target with the distribution that its labels do not say taken from the build container's `/etc/os-release`, as the lifecycle does. */
-export function completeTarget(target: ImageTarget, osRelease: string | undefined): ImageTarget {
+/**
+ * A run image's target with what its configuration does not say taken from the build container, as the lifecycle does: the distribution from `/etc/os-release`, and, with platforms that tell nothing of the
+ * run image (before Platform API 0.12), os and architecture.
+ */
+export function completeTarget(
+  target: ImageTarget,
+  o: { osRelease?: string | undefined; arch?: string | undefined },
+): ImageTarget {
   const os = target.os || 'linux';
-  if (target.distro !== undefined || osRelease === undefined || os !== 'linux') return { ...target, os };
-  return { ...target, os, distro: parseOsRelease(osRelease) };
+  const arch = target.arch || (o.arch ?? '');
+  if (target.distro !== undefined || o.osRelease === undefined || os !== 'linux') return { ...target, os, arch };
+  return { ...target, os, arch, distro: parseOsRelease(o.osRelease) };
 }

@@ -209,7 +209,7 @@ export interface CacheMetadata {
 
 /** A folder tree that is read, wherever it is: a state that was solved, or this machine's own. Paths are absolute. */
 export interface Files {
-  /** Undefined where there is no file. Throws for one above 16 MiB. */
+  /** Links are followed. Undefined where there is no file. Throws for one above 16 MiB. */
   read(path: string, w?: Wait): Promise<Uint8Array | undefined>;
   /** What lies in a folder, sorted by name; entry paths are relative to the tree's root. Empty where there is no folder. */
   list(path: string, w?: Wait): Promise<readonly Entry[]>;
@@ -231,6 +231,12 @@ export interface BuiltLayer {
   readonly hasFolder: boolean;
 }
 
+/** An SBOM file that a buildpack wrote, and the path that it is copied to: `<layers>/sbom/{launch,build,cache}/…`. */
+export interface SbomFile {
+  readonly from: string;
+  readonly to: string;
+}
+
 /** All that a `bin/build` left. */
 export interface BuiltBuildpack {
   readonly element: GroupElement;
@@ -239,6 +245,14 @@ export interface BuiltBuildpack {
   readonly launch: LaunchToml;
   readonly unmet: readonly string[];
   readonly store?: Table | undefined;
+  /** Names of its plan that it met. */
+  readonly met?: readonly string[] | undefined;
+  /** Layers of no type that have a folder: it is renamed to `<layer>.ignore`. */
+  readonly ignored?: readonly string[] | undefined;
+  readonly sbom?: readonly SbomFile[] | undefined;
+  /** The deprecated bill of materials of build.toml. */
+  readonly buildBom?: readonly Requirement[] | undefined;
+  readonly warnings?: readonly string[] | undefined;
 }
 
 /** What one layer of an app image holds, before anybody knows its digest: entries of the built tree under their own paths. */
