@@ -8,6 +8,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   blob: ['base'],
   hcl: ['base'],
+  bake: ['base', 'hcl'],
   tree: ['base', 'blob'],
   image: ['base', 'blob', 'tree'],
   registry: ['base', 'blob', 'image'],

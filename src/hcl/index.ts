@@ -10,13 +10,16 @@ export { typeFrom } from './type-expression.ts';
 export { ANY, convert, friendlyType, typeOf, type Type } from './types.ts';
 export {
   compareText,
+  elementsOf,
   formatNumber,
   isList,
   isObject,
   objectOf,
+  scalarText,
   SetValue,
   toJson,
   typeName,
+  type JsonValue,
   type ObjectValue,
   type Value,
 } from './value.ts';

@@ -84,8 +84,8 @@ function piecesFrom(scan: Scan, start: number): Piece[] {
   let trimNext = false;
   const flush = (o: { readonly trimEnd: boolean }): void => {
     let found = literal;
-    if (trimNext) found = found.replace(/^\s+/, '');
-    if (o.trimEnd) found = found.replace(/\s+$/, '');
+    if (trimNext) found = escapes ? found.trimStart() : trimmedStart(found);
+    if (o.trimEnd) found = escapes ? found.trimEnd() : trimmedEnd(found);
     if (found !== '') pieces.push({ kind: 'text', text: found });
     literal = '';
   };
@@ -131,6 +131,17 @@ function piecesFrom(scan: Scan, start: number): Piece[] {
     );
   flush({ trimEnd: false });
   return pieces;
+}
+
+/** Of a heredoc, `~` takes away blanks of one line only, with its end: Go's HCL reads it line by line. */
+function trimmedStart(text: string): string {
+  const end = text.indexOf('\n') + 1 || text.length;
+  return text.slice(0, end).trimStart() + text.slice(end);
+}
+
+function trimmedEnd(text: string): string {
+  const start = text.lastIndexOf('\n', text.length - 2) + 1;
+  return text.slice(0, start) + text.slice(start).trimEnd();
 }
 
 function expressionPiece(cursor: Cursor, start: number): Piece {

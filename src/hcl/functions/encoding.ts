@@ -1,7 +1,7 @@
 import { constants, createHash, privateDecrypt } from 'node:crypto';
 import { messageOf } from '../../base/index.ts';
 import { ValueError } from '../errors.ts';
-import { fromJson, objectOf, toJson, type Value } from '../value.ts';
+import { formatNumber, fromJson, isList, isObject, objectOf, type Value } from '../value.ts';
 import type { FunctionSpec } from './call.ts';
 import { any, define, nullable, text } from './parameters.ts';
 
@@ -28,7 +28,7 @@ export const encodingFunctions: Readonly<Record<string, FunctionSpec>> = {
   sha1: hash('sha1'),
   sha256: hash('sha256'),
   sha512: hash('sha512'),
-  jsonencode: define([nullable], ([value]) => JSON.stringify(toJson(value))),
+  jsonencode: define([nullable], ([value]) => jsonText(value)),
   jsondecode: define([text], ([value]) => {
     try {
       return fromJson(JSON.parse(value));
@@ -68,6 +68,23 @@ export const encodingFunctions: Readonly<Record<string, FunctionSpec>> = {
     },
   },
 };
+
+/** As Go writes JSON: all digits of a number, and escapes for what HTML or JavaScript would take for something else. */
+function jsonText(value: Value): string {
+  if (typeof value === 'number') return formatNumber(value);
+  if (value === null || typeof value === 'boolean') return String(value);
+  if (typeof value === 'string') return quoted(value);
+  if (isObject(value))
+    return `{${[...value.entries()].map(([key, item]) => `${quoted(key)}:${jsonText(item)}`).join(',')}}`;
+  return `[${(isList(value) ? value : value.items).map(jsonText).join(',')}]`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(
+    /[<>&\u2028\u2029]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
 
 /** Go's url.QueryEscape. */
 function queryEscape(value: string): string {

@@ -1,0 +1,10 @@
+export { canonicalAttest, entryText, secretText, sshText, type Entry, type Secret, type Ssh } from './entries.ts';
+export type { Config } from './definition.ts';
+export type { DefinitionWarning } from './definition-blocks.ts';
+export { bakeError } from './errors.ts';
+export { printed, targetJson } from './print.ts';
+export { DEFAULT_FILES, readBake, type BakeFile, type ReadOptions } from './read-bake.ts';
+export { isRemote } from './remote.ts';
+export { resolveTargets, type Resolved } from './resolve.ts';
+export type { Group, Target } from './target.ts';
+export type { VariableInfo } from './variables.ts';
