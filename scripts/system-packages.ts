@@ -20,6 +20,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   passt: '/usr/bin/pasta',
   podman: '/usr/bin/podman',
   python3: '/usr/bin/python3',
+  'qemu-user': '/usr/bin/qemu-aarch64',
   runc: '/usr/sbin/runc',
   skopeo: '/usr/bin/skopeo',
   slirp4netns: '/usr/bin/slirp4netns',

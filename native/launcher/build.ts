@@ -16,6 +16,9 @@ export interface LauncherDigests {
   readonly binaries: Readonly<Record<string, string>>;
 }
 
+/** Exit code of `--check` where Debian's compilers are not those that the kept binaries were made by. */
+export const OTHER_COMPILERS = 3;
+
 const folder = import.meta.dirname;
 
 export function sha256(content: Uint8Array | string): string {
@@ -54,9 +57,18 @@ function remade(): ReadonlyMap<string, Uint8Array> {
 }
 
 if (import.meta.main) {
-  for (const [name, content] of remade()) {
+  const check = process.argv.includes('--check');
+  const files = remade();
+  const compilers = (content: Uint8Array | undefined): string =>
+    (JSON.parse(Buffer.from(content ?? []).toString()) as LauncherDigests).compilers.join(', ');
+  const [kept, now] = [readFileSync(join(folder, 'digests.json')), files.get('digests.json')].map(compilers);
+  if (check && kept !== now) {
+    console.error(`The launchers were made by ${kept}. Debian has other compilers now: ${now}`);
+    process.exit(OTHER_COMPILERS);
+  }
+  for (const [name, content] of files) {
     const file = join(folder, name);
-    if (!process.argv.includes('--check')) {
+    if (!check) {
       writeFileSync(file, content);
       if (name !== 'digests.json') chmodSync(file, 0o755);
     } else if (!readFileSync(file).equals(content)) {

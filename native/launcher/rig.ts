@@ -42,7 +42,7 @@ export interface Shown {
 /** Tells its environment, working directory and arguments. */
 const SHOW = `#!/bin/sh
 cat /proc/$$/environ
-printf '\\001%s\\001' "$(pwd -P)"
+printf '\\000%s\\000' "$(pwd -P)"
 [ $# -eq 0 ] || printf '%s\\000' "$@"
 `;
 
@@ -85,22 +85,23 @@ export class LauncherRig implements Disposable {
     closeSync(input);
     if (done.error) throw done.error;
     const stdout = done.stdout.toString('latin1');
-    const [, environ = '', cwd = '', args = ''] = /^([^\x01]*)\x01([^\x01]*)\x01(.*)$/s.exec(stdout) ?? [];
+    const [, environ = '', cwd = '', args = ''] = /^(.*?\0)\0([^\0]*)\0(.*)$/s.exec(stdout) ?? [];
     const plain = (text: string): string => Buffer.from(text, 'latin1').toString().replaceAll(this.folder, '%');
     const list = (text: string): string[] => plain(text).split('\0').slice(0, -1);
     return {
       code: done.status ?? 128,
       stdout: plain(stdout),
       stderr: plain(done.stderr.toString('latin1')),
-      shown: stdout.includes('\x01')
-        ? {
-            args: list(args),
-            cwd: plain(cwd),
-            env: Object.fromEntries(
-              list(environ).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-            ),
-          }
-        : undefined,
+      shown:
+        environ !== ''
+          ? {
+              args: list(args),
+              cwd: plain(cwd),
+              env: Object.fromEntries(
+                list(environ).map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+              ),
+            }
+          : undefined,
     };
   }
 
