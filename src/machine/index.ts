@@ -1,3 +1,4 @@
+export { withAppPort } from './app-port.ts';
 export { startContainer, type Container, type ContainerEvent, type ContainerRequest } from './container.ts';
 export { commandOf, containerProcess, environmentOf, userOf, type RunOverrides } from './container-process.ts';
 export { parseEnvFile } from './env-file.ts';

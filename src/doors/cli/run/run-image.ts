@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { hasCode } from '../../../base/index.ts';
 import type { ContainerRoot, Engine } from '../../../engine/index.ts';
 import { hostPlatform, parsePlatform } from '../../../image/index.ts';
-import { startContainer, userOf, type Container, type ContainerEvent } from '../../../machine/index.ts';
+import { startContainer, userOf, withAppPort, type Container, type ContainerEvent } from '../../../machine/index.ts';
 import { isBaseReference } from '../../../packages/index.ts';
 import { usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
@@ -40,7 +40,7 @@ export async function runImage(
   if (flags.verbose) say(`${io.errStyle.dim('runs on')}: ${root.ground.name}`);
   using input = flags.interactive ? inputBytes(io.stdin) : undefined;
   const container = await startContainer({
-    config: root.config,
+    config: withAppPort(root.config, overrides.env),
     executor: root.ground.executor,
     root: root.mounts,
     user: await root.user(userOf(root.config.config ?? {}, overrides)),
