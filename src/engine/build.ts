@@ -176,7 +176,7 @@ class Build {
     try {
       const built = await this.#solve(solving, image);
       const only: Request = { ...this.#request, exports: [target], annotations: [] };
-      await this.#export([built], { index: false, signal: solving.signal, request: only });
+      await this.#export([built], { index: false, signal: solving.signal, request: only, beside: `keeping ${name}` });
     } catch (error) {
       if (kindOf(error) === 'cancelled') throw error;
       const warning = { code: 'COMPANION_NOT_KEPT', message: `keep "${name}": ${messageOf(error)}` };
@@ -299,11 +299,12 @@ class Build {
 
   async #export(
     built: readonly BuiltImage[],
-    w: { index: boolean; signal: AbortSignal; request?: Request },
+    w: { index: boolean; signal: AbortSignal; request?: Request; beside?: string },
   ): Promise<BuildResult> {
     return exportAll(built, {
       index: w.index,
       request: w.request ?? this.#request,
+      beside: w.beside,
       session: this.#session,
       worker: this.#parts.worker,
       clock: this.#parts.clock,

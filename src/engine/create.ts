@@ -62,7 +62,10 @@ export interface EngineOptions {
   readonly openGround?: (() => Promise<Ground>) | undefined;
 }
 
-const FRONTENDS = { dockerfile: dockerfileFrontend };
+/** Loaded when an application is built: most builds have a Dockerfile. */
+const buildpack: Frontend = async (request, host, w) =>
+  (await import('../frontend/buildpack/index.ts')).buildpackFrontend(request, host, w);
+const FRONTENDS = { dockerfile: dockerfileFrontend, buildpack };
 
 /** Opens the store and puts every driver together, by hand. Nothing runs and nothing is mounted until a step needs it. */
 export async function openEngine(o: EngineOptions): Promise<Engine> {

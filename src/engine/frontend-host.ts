@@ -57,24 +57,38 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     return unlessCancelled(resolving, w);
   }
 
+  async find(source: SourceOp, w: Wait = {}): Promise<Resolved | undefined> {
+    const signal = AbortSignal.any([this.#o.solving.signal, this.#ending.signal]);
+    return unlessCancelled(this.#resolve(source, { signal, optional: true }), w);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort(engineError('BUILD_LEFT', 'the plan is made'));
     await Promise.allSettled(this.#resolved.values());
   }
 
-  async #resolve(source: SourceOp, w: { signal: AbortSignal }): Promise<Resolved> {
+  #resolve(source: SourceOp, w: { signal: AbortSignal }): Promise<Resolved>;
+  #resolve(source: SourceOp, w: { signal: AbortSignal; optional: true }): Promise<Resolved | undefined>;
+  async #resolve(source: SourceOp, w: { signal: AbortSignal; optional?: true }): Promise<Resolved | undefined> {
     const { worker, session, clock, emit } = this.#o;
     const name = 'reference' in source.source ? source.source.reference : source.source.type;
     const id = `resolve ${name}${'platform' in source.source ? ` ${formatPlatform(source.source.platform)}` : ''}`;
     emit({ kind: 'vertex', id, name: `[internal] load metadata for ${name}`, inputs: [], internal: true });
-    return this.#told(id, () =>
-      worker.resolve(source, {
-        session,
-        signal: w.signal,
-        onNote: (text) => emit({ kind: 'note', id, at: clock.now(), text }),
-        onProgress: (progress) => emit({ kind: 'progress', id, at: clock.now(), progress }),
-      }),
-    );
+    const note = (text: string): void => emit({ kind: 'note', id, at: clock.now(), text });
+    return this.#told(id, async () => {
+      try {
+        return await worker.resolve(source, {
+          session,
+          signal: w.signal,
+          onNote: note,
+          onProgress: (progress) => emit({ kind: 'progress', id, at: clock.now(), progress }),
+        });
+      } catch (error) {
+        if (!w.optional || kindOf(error) !== 'not_found') throw error;
+        note('there is none');
+        return undefined;
+      }
+    });
   }
 
   async task<T>(name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T> {

@@ -45,6 +45,8 @@ export interface Warning {
 export interface FrontendHost {
   /** Pins a source. Throws `not_found`, `denied` or `unavailable` errors with the reference in the message. */
   resolve(source: SourceOp, w?: Wait): Promise<Resolved>;
+  /** The same, but that there is no such source is an answer: undefined. */
+  find(source: SourceOp, w?: Wait): Promise<Resolved | undefined>;
   solve(state: State, w?: Wait): Promise<Ref>;
   /** Throws `not_found`. Files only, at most 16 MiB. */
   read(ref: Ref, path: string, w?: Wait): Promise<Uint8Array>;

@@ -63,6 +63,7 @@ function lookingHost(read: (path: string) => Buffer, note: (reference: string) =
       const config = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] }, config: {} };
       return { source: op, config: Buffer.from(JSON.stringify(config)) };
     },
+    find: refuse,
     solve: async (state) => {
       const op = state.edge?.vertex.op;
       return { id: op?.kind === 'source' && op.source.type === 'local' ? op.source.name : '' };

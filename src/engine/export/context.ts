@@ -18,6 +18,8 @@ export interface ExportContext extends Wait {
   readonly clock: Clock;
   readonly random: Random;
   readonly emit: (event: BuildEvent) => void;
+  /** What is written beside the results goes by this name. */
+  readonly beside?: string | undefined;
 }
 
 /** What one export wrote: an image or index by descriptor, under names. */
@@ -29,7 +31,7 @@ export interface Exported {
 /** What an export is called in the events of its build. */
 export function idOf(c: ExportContext): string {
   const e = c.request.exports[c.at];
-  return `export ${c.at + 1} ${e?.type ?? ''}`;
+  return `export ${c.beside ?? c.at + 1} ${e?.type ?? ''}`;
 }
 
 /** Tells of one piece of work of an export as a vertex of its own. */
@@ -41,7 +43,7 @@ export async function told<T>(
   const id = idOf(c);
   const { emit, clock } = c;
   throwIfCancelled(c);
-  emit({ kind: 'vertex', id, name, inputs: [] });
+  emit({ kind: 'vertex', id, name: c.beside ?? name, inputs: [] });
   emit({ kind: 'started', id, at: clock.now() });
   try {
     const result = await work((text) => emit({ kind: 'note', id, at: clock.now(), text }));

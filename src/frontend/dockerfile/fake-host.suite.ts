@@ -43,6 +43,10 @@ export class FakeHost implements FrontendHost {
     return { source: { kind: 'source', source: { ...source, reference } }, digest, config };
   }
 
+  async find(op: SourceOp): ReturnType<FrontendHost['find']> {
+    return this.resolve(op);
+  }
+
   async solve(state: State): ReturnType<FrontendHost['solve']> {
     const op = state.edge?.vertex.op;
     // An archive that is unpacked: what it holds is looked up by its address, too.
