@@ -80,6 +80,7 @@ try {
   await build({ ...common, format: 'esm', entryPoints: { 'codec-worker': 'src/tree/codec-worker.ts' }, outdir: fresh });
   cpSync(join(root, 'scripts/strake-shim.js'), join(fresh, 'strake.js'));
   chmodSync(join(fresh, 'strake.js'), 0o755);
+  copyEmbedded();
   warmUp();
   replace();
 } catch (error) {
@@ -88,6 +89,15 @@ try {
   process.exitCode = 1;
 } finally {
   rmSync(fresh, { recursive: true, force: true });
+}
+
+/** What images are built with: the embedded buildpacks, without their tests, and the launchers. */
+function copyEmbedded(): void {
+  const isTest = (path: string): boolean => path.includes('/tests') || path.endsWith('.test.ts');
+  cpSync(join(root, 'buildpacks'), join(fresh, 'buildpacks'), { recursive: true, filter: (path) => !isTest(path) });
+  mkdirSync(join(fresh, 'launchers'));
+  for (const name of ['launcher-x64', 'launcher-arm64'])
+    cpSync(join(root, 'native/launcher', name), join(fresh, 'launchers', name));
 }
 
 /** The commit that the sources are of; empty where that is not known or they were changed since. */

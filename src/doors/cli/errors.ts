@@ -16,6 +16,7 @@ export const cliError = errorTable({
   AGENT_ABSENT: 'not_found',
   AGENT_UNREACHABLE: 'unavailable',
   CACHE_UNSUPPORTED: 'unsupported',
+  BUILDPACK_UNSUPPORTED: 'unsupported',
   SSH_KEY_MISSING: 'not_found',
   SSH_KEY_UNREADABLE: 'denied',
   SSH_KEY_INVALID: 'invalid',

@@ -15,6 +15,8 @@ export interface Settings {
   readonly root: string;
   /** Folder of strake.toml, where bases are named. */
   readonly project: string;
+  /** Another such folder, of bases that strake itself names. */
+  readonly ownBases?: string | undefined;
   readonly executor?: (typeof EXECUTORS)[number] | undefined;
   /** Where steps run; the best that isolates them by default. */
   readonly ground?: (typeof GROUNDS)[number] | undefined;
@@ -61,7 +63,10 @@ export async function engineFor(settings: Settings): Promise<Engine> {
     registries: settings.registries,
     bases: {
       apt: async () => (await import('../../packages/index.ts')).readAptConfig(),
-      named: await namedBases(settings.project),
+      named: new Map([
+        ...(settings.ownBases === undefined ? [] : await namedBases(settings.ownBases)),
+        ...(await namedBases(settings.project)),
+      ]),
       mirror: settings.mirror,
       keyring: settings.keyring,
     },

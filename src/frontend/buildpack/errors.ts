@@ -7,6 +7,10 @@ export const buildpackError = errorTable({
   CNB_PLATFORM_API_UNSUPPORTED: 'unsupported',
   /** A Buildpack API that is not supported; exit code 12. */
   CNB_BUILDPACK_API_UNSUPPORTED: 'unsupported',
+  /** An option that says what may not be said. */
+  CNB_OPTION_INVALID: 'invalid',
+  /** An image that is no builder. */
+  CNB_BUILDER_INVALID: 'invalid',
   /** A module that an order names is not there. */
   CNB_MODULE_MISSING: 'not_found',
   /** No group passed detection; exit code 20. */

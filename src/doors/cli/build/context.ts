@@ -26,6 +26,8 @@ export interface ContextOptions extends Wait {
   readonly scratch: string;
   /** `-f`, as given. */
   readonly file?: string | undefined;
+  /** The context is an application: no Dockerfile is looked for. */
+  readonly withoutDockerfile?: boolean | undefined;
 }
 
 /** The context: a folder as it is; an archive or a Dockerfile from standard input in a temporary folder that goes with the context; a repository or an address of the web as the engine will fetch it. Throws the errors that name what is missing. */
@@ -64,6 +66,7 @@ async function open(text: string, o: ContextOptions, temp: Temporary): Promise<B
   }
   if (isRemote(text)) return { ...(await remote(text, o, temp)), ...dispose };
   const folder = localFolder(text, o.io);
+  if (o.withoutDockerfile) return { folder, dockerfile: undefined, isLocal: true, options: {}, ...dispose };
   const dockerfile = await dockerfileFor(o, temp, folder);
   return { folder, dockerfile, isLocal: true, options: { filename: dockerfile.name }, ...dispose };
 }

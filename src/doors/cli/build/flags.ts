@@ -8,9 +8,10 @@ import { csvFields, csvLine } from '../parse/csv.ts';
 import { extraHost, networkMode } from '../parse/network.ts';
 import { imageName, planOutputs, type OutputPlan } from '../parse/output.ts';
 import { booleanOf, bytesOf, keyValues } from '../parse/values.ts';
+import type { BuildpackFlags } from './app-folder.ts';
 
 /** The flags of `strake build`, as commander gives them. */
-export interface BuildFlags {
+export interface BuildFlags extends BuildpackFlags {
   readonly file?: string | undefined;
   readonly tag: readonly string[];
   readonly target?: string | undefined;

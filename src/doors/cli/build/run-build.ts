@@ -13,6 +13,8 @@ import type { CliContext } from '../program.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
 import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
+import { isForBuildpacks } from './app-folder.ts';
+import type { BuildpackPlan } from './buildpacks.ts';
 import { namedFolder, openContext, type BuildContext } from './context.ts';
 import { planBuild, type BuildFlags, type Planned } from './flags.ts';
 import { offeredCaches } from './local-caches.ts';
@@ -37,12 +39,15 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
   });
   const scratch = join(settings.root, 'tmp');
   try {
-    using context = await openContext(place, { io, scratch, signal, file: flags.file });
+    const isApp = isForBuildpacks(place, flags, io);
+    using context = await openContext(place, { io, scratch, signal, file: flags.file, withoutDockerfile: isApp });
+    const publish = planned.request.exports.some(({ type }) => type === 'registry');
+    const app = isApp ? (await import('./buildpacks.ts')).planBuildpacks(flags, { io, context, publish }) : undefined;
     const contexts = await namedContexts(flags, (text) => namedFolder(text, io));
     const caches = offeredCaches(planned.caches.from, { emit: renderer.event, now: () => io.clock.now() });
     const host = localHost({
-      files: filesOf(context, contexts.folders, c),
-      secrets,
+      files: new Map([...filesOf(context, contexts.folders, c), ...offered(app)]),
+      secrets: new Map([...secrets, ...(app?.secrets ?? [])]),
       agents,
       sinks: sinksOf(planned),
       blobs: new Map([...caches.blobs, ...contexts.layouts]),
@@ -55,10 +60,12 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
       cacheFrom: caches.imports,
       project: projectOf(place, { context, ...flags, platforms: planned.request.platforms }),
       options: { ...planned.request.options, ...contexts.options, ...context.options },
+      ...(app && { frontend: 'buildpack', options: app.options }),
     };
     await using engine = await engineFor({
       ...settings,
       project: (context.isLocal ? context.folder : undefined) ?? settings.project,
+      ownBases: app?.bases,
     });
     let result: BuildResult | undefined;
     let ground: GroundReport | undefined;
@@ -109,6 +116,12 @@ function afterFailure(
   const { place, flags, c, failed } = o;
   const line = reproduceLine({ place, flags, ...c, stage: failed.stage, program: ownName(c.io) });
   return line === undefined ? [] : [{ label: 'reproduce', text: line }];
+}
+
+/** What strake comes with, and buildpacks of this machine; root's, as modules in builders are. */
+function offered(app: BuildpackPlan | undefined): [string, FileSource][] {
+  const owner = { uid: 0, gid: 0 };
+  return [...(app?.folders ?? [])].map(([name, folder]) => [name, folderSource(folder, { owner })]);
 }
 
 function sinksOf({ outputs, caches }: Planned): ReadonlyMap<string, SinkPlace> {

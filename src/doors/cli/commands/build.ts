@@ -12,11 +12,12 @@ const GROUPS = {
   offer: 'What it may use:',
   result: 'What comes of it:',
   base: 'Bases from packages:',
+  app: 'By buildpacks, where there is no Dockerfile:',
 };
 
 export const command: CliCommand = {
   about:
-    'Builds the image that a Dockerfile describes, into the local store unless an output says otherwise. Steps that were done before are not done again.',
+    'Builds the image that a Dockerfile describes, or, by buildpacks, that of an application without one, into the local store unless an output says otherwise. Steps that were done before are not done again.',
   examples: [
     ['strake build . -t app', 'the Dockerfile of this folder, into the local store'],
     ['strake build -f deploy/Dockerfile --target test .', 'another Dockerfile, up to one of its stages'],
@@ -76,6 +77,24 @@ export const command: CliCommand = {
       .optionsGroup(GROUPS.base)
       .option('--mirror <url>', 'where packages come from, instead of where apt takes them from')
       .option('--keyring <file>', 'the keys that sign them')
+      .optionsGroup(GROUPS.app)
+      .option('-B, --builder <image>', 'the builder, instead of the one that strake comes with')
+      .option('-b, --buildpack <place>', 'a buildpack: id[@version] of the builder, a folder, an image', list, [])
+      .option('--pre-buildpack <place>', 'a buildpack before those of each group', list, [])
+      .option('--post-buildpack <place>', 'a buildpack after them', list, [])
+      .option('--extension <place>', 'an image extension', list, [])
+      .option('-e, --env <name=value>', 'a variable for buildpacks; a name alone takes its value from here', list, [])
+      .option('--env-file <file>', 'variables for buildpacks, one a line', list, [])
+      .option('-D, --default-process <type>', 'what the image runs by default')
+      .option('--exec-env <name>', 'what the image is for: production, test, …')
+      .option('--run-image <image>', 'what the image stands on, instead of what the builder names')
+      .option('--previous-image <image>', 'the image before, if it goes by another name')
+      .option('--cache-image <image>', "keep the buildpacks' cache in a registry")
+      .option('--clear-cache', 'begin without what buildpacks have kept')
+      .option('--step-cache <when>', 'take whole runs of buildpacks from the cache: auto, on or off')
+      .option('--workspace <folder>', 'where the application lies in the image')
+      .option('-d, --descriptor <file>', 'the project descriptor, instead of project.toml')
+      .option('--binding <folder>', 'a service binding for the build', list, [])
       .optionsGroup(GROUPS.result)
       .option('-t, --tag <name>', 'name the image', list, [])
       .option('-o, --output <spec>', 'where it goes; see "strake help outputs"', list, [])

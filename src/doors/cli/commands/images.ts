@@ -35,7 +35,7 @@ export const command: CliCommand = {
           const images = all
             .filter(({ names }) =>
               name === undefined
-                ? flags.all || names.length > 0
+                ? flags.all || names.some((one) => !one.startsWith('cache.local/'))
                 : names.some((one) => one === name || repositoryOf(one) === name),
             )
             .sort((a, b) => (b.createdAt ?? 0) - (a.createdAt ?? 0) || (a.id < b.id ? -1 : 1));

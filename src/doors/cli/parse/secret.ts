@@ -27,7 +27,7 @@ export function secretOf(text: string, o: Places): { readonly id: string; readon
   for (const [key, value] of pairs) {
     if (key === 'src' || key === 'source') file = value;
     else if (key === 'env') env = value;
-    else if (key === 'type' ? value !== 'file' && value !== 'env' : key !== 'id')
+    else if (key === 'type' ? value !== 'file' && value !== 'env' : key !== 'id' && key !== 'buildpack')
       throw bad(`"${key}=${value}" is not known`);
   }
   const id = pairs.get('id') ?? (file === undefined ? env : file.split('/').at(-1));

@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { messageOf } from '../../../base/index.ts';
+import { EMBEDDED_BUILDPACKS, EMBEDDED_LAUNCHERS, type ModuleLocator } from '../../../frontend/buildpack/index.ts';
+import { canonicalReference, parseReference } from '../../../image/index.ts';
+import { cliError, usage } from '../errors.ts';
+import type { Io } from '../io.ts';
+import type { SecretSource } from '../parse/secret.ts';
+import { csvPairs } from '../parse/csv.ts';
+import { keyValues } from '../parse/values.ts';
+import type { BuildpackFlags } from './app-folder.ts';
+import type { BuildContext } from './context.ts';
+import { embeddedFolder } from './embedded-folder.ts';
+
+/** What the flags come to: the frontend's options, and what this side offers for them. */
+export interface BuildpackPlan {
+  readonly options: Readonly<Record<string, string>>;
+  readonly folders: ReadonlyMap<string, string>;
+  /** The folder of strake.toml with the bases that the embedded builder is made of. */
+  readonly bases: string;
+  readonly secrets: ReadonlyMap<string, SecretSource>;
+}
+
+export function planBuildpacks(
+  flags: BuildpackFlags & {
+    readonly tag: readonly string[];
+    readonly secret: readonly string[];
+    readonly network: string;
+    readonly pull?: boolean | undefined;
+  },
+  o: { readonly io: Pick<Io, 'cwd' | 'env'>; readonly context: BuildContext; readonly publish: boolean },
+): BuildpackPlan {
+  const { io, context } = o;
+  const folders = new Map<string, string>([
+    [EMBEDDED_BUILDPACKS, embeddedFolder('buildpacks')],
+    [EMBEDDED_LAUNCHERS, embeddedFolder('launchers')],
+  ]);
+  const locate = (texts: readonly string[] = []): string | undefined => {
+    const found = texts.flatMap((text) => text.split(',')).map((text) => locatorOf(text, { cwd: io.cwd, folders }));
+    return found.length > 0 ? JSON.stringify(found) : undefined;
+  };
+  const [tag] = flags.tag;
+  const image = tag === undefined ? undefined : canonicalReference(parseReference(tag));
+  const bindings = bindingsOf(flags.binding ?? [], io.cwd);
+  const options: Record<string, string | undefined> = {
+    builder: flags.builder,
+    'run-image': flags.runImage,
+    image,
+    'previous-image': flags.previousImage,
+    publish: o.publish ? '' : undefined,
+    pull: flags.pull === true ? 'always' : undefined,
+    'exec-env': flags.execEnv,
+    'default-process': flags.defaultProcess,
+    workspace: flags.workspace,
+    network: flags.network,
+    'cache-store': cacheName(image ?? context.folder ?? '', flags.execEnv),
+    'cache-registry': flags.cacheImage,
+    'clear-cache': flags.clearCache === true ? '' : undefined,
+    'step-cache': flags.stepCache,
+    buildpacks: locate(flags.buildpack),
+    'pre-buildpacks': locate(flags.preBuildpack),
+    'post-buildpacks': locate(flags.postBuildpack),
+    extensions: locate(flags.extension),
+    descriptor: flags.descriptor,
+    secrets: flags.secret.length > 0 ? flags.secret.map(secretFor).join(',') : undefined,
+    ...variables(flags, io),
+    ...Object.fromEntries([...bindings].map(([name, { files }]) => [`binding:${name}`, files.join(',')])),
+  };
+  return {
+    options: Object.fromEntries(
+      Object.entries(options).filter((pair): pair is [string, string] => pair[1] !== undefined),
+    ),
+    folders,
+    bases: embeddedFolder('buildpacks'),
+    secrets: new Map(
+      [...bindings].flatMap(([name, { folder, files }]) =>
+        files.map((file) => [`binding:${name}/${file}`, { file: join(folder, file) }] as const),
+      ),
+    ),
+  };
+}
+
+/** A name in the store for what a build of this image keeps, as pack names its volumes: the image's, and a digest of it. */
+function cacheName(of: string, execEnv = 'production'): string {
+  const hex = createHash('sha256').update(`${of}\0${execEnv}`).digest('hex').slice(0, 12);
+  const word = basename(of.replace(/[@:][^/]*$/, ''))
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-');
+  return `cache.local/${/^[a-z0-9]/.test(word) ? word : 'app'}-${hex}:build`;
+}
+
+/** `id` or `id=buildpack` of `--secret id=…[,buildpack=ID]`. */
+function secretFor(text: string): string {
+  const fields = csvPairs(text, '--secret');
+  const buildpack = fields.get('buildpack');
+  return buildpack === undefined ? (fields.get('id') ?? '') : `${fields.get('id') ?? ''}=${buildpack}`;
+}
+
+/** `--env` and `--env-file`, a name alone taking its value from here (pack's rule); a flag wins over a file. */
+function variables(flags: BuildpackFlags, io: Pick<Io, 'cwd' | 'env'>): Record<string, string> {
+  const alone = (name: string): string | undefined => io.env[name];
+  const found = new Map<string, string>();
+  for (const path of flags.envFile ?? []) {
+    let text: string;
+    try {
+      text = readFileSync(resolve(io.cwd, path), 'utf8');
+    } catch (error) {
+      throw usage(`read --env-file "${path}": ${messageOf(error)}`);
+    }
+    const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '' && !line.startsWith('#'));
+    for (const [name, value] of keyValues(lines, { what: `--env-file "${path}"`, alone })) found.set(name, value);
+  }
+  for (const [name, value] of keyValues(flags.env ?? [], { what: '--env', alone })) found.set(name, value);
+  return Object.fromEntries([...found].map(([name, value]) => [`env:${name}`, value]));
+}
+
+/** Where a buildpack comes from (pack's locators, in the order that it tries them). */
+function locatorOf(text: string, o: { cwd: string; folders: Map<string, string> }): ModuleLocator {
+  if (text === 'from=builder') return { type: 'order' };
+  const inBuilder = /^(?:from=builder:|urn:cnb:builder:)([^@]+)(?:@(.+))?$/.exec(text);
+  if (inBuilder?.[1] !== undefined) return { type: 'builder', id: inBuilder[1], version: inBuilder[2] };
+  if (text.startsWith('docker://'))
+    return { type: 'image', reference: text.slice('docker://'.length).replace(/^\//, '') };
+  if (text.startsWith('urn:cnb:registry:') || /^https?:/.test(text))
+    throw cliError(
+      'BUILDPACK_UNSUPPORTED',
+      `use buildpack "${text}": buildpacks of a registry of buildpacks and of addresses are not supported yet here`,
+      {
+        remedy: 'Pull it first, and name its image, file or folder.',
+      },
+    );
+  const path = text.startsWith('file://') ? fileURLToPath(text) : text;
+  const folder = isAbsolute(path) ? path : resolve(o.cwd, path);
+  const stat = statSync(folder, { throwIfNoEntry: false });
+  if (stat?.isDirectory()) {
+    const name = `buildpack-${o.folders.size}`;
+    o.folders.set(name, folder);
+    return { type: 'local', name };
+  }
+  if (text.startsWith('file://') || stat)
+    throw cliError('BUILDPACK_UNSUPPORTED', `use buildpack "${text}": ${stat ? 'it is no folder' : 'no such folder'}`, {
+      remedy: 'Name a folder with a buildpack.toml.',
+    });
+  return { type: 'name', text };
+}
+
+/** `--binding DIR`: a folder with `type` and more; its name is the binding's (servicebinding.io, Workload Projection). */
+function bindingsOf(
+  texts: readonly string[],
+  cwd: string,
+): Map<string, { readonly folder: string; readonly files: readonly string[] }> {
+  return new Map(
+    texts.map((text) => {
+      const folder = resolve(cwd, text);
+      const files = filesIn(folder, text);
+      if (!files.includes('type'))
+        throw usage(
+          `read --binding "${text}": there is no file "type" in it`,
+          'Write the kind of service into it, as "postgresql".',
+        );
+      return [basename(folder), { folder, files }];
+    }),
+  );
+}
+
+function filesIn(folder: string, text: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => statSync(join(folder, name)).isFile());
+  } catch (error) {
+    throw usage(
+      `read --binding "${text}": ${messageOf(error)}`,
+      'Name a folder that has the files of a service binding.',
+    );
+  }
+}

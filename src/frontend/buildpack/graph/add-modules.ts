@@ -1,0 +1,184 @@
+import type { Wait } from '../../../base/index.ts';
+import type { Platform } from '../../../blob/index.ts';
+import { sourceState, State, type FileAction, type SourceOp } from '../../../graph/index.ts';
+import { canonicalReference, parseReference } from '../../../image/index.ts';
+import type { FrontendHost } from '../../index.ts';
+import { buildpackError } from '../errors.ts';
+import { moduleKey, parseModuleDescriptor } from '../model/index.ts';
+import type { Group, GroupEntry, ModuleDescriptor, ModuleId, ModuleKind, Order } from '../model/types.ts';
+import { moduleFolder, type Builder } from './builder.ts';
+import type { BuildpackOptions, ModuleLocator } from './options.ts';
+import { readModules } from './read-builder.ts';
+import { filesOf } from './ref-files.ts';
+
+interface Adding {
+  readonly host: FrontendHost;
+  readonly options: BuildpackOptions;
+  readonly platform: Platform;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A builder with the buildpacks and extensions put into it that were asked for, and its order as they change it: a list of buildpacks is one group in the place of all; `pre` and `post` go around each group (facts of pack's order rule). */
+export async function addModules(
+  host: FrontendHost,
+  builder: Builder,
+  o: { options: BuildpackOptions; platform: Platform } & Wait,
+): Promise<Builder> {
+  const { options } = o;
+  const { buildpacks, preBuildpacks, postBuildpacks, extensions } = options;
+  if ([buildpacks, preBuildpacks, postBuildpacks, extensions].every((list) => list.length === 0)) return builder;
+  const work = new Additions(builder, { host, ...o });
+  const groups = await work.groups(buildpacks);
+  const [pre, post] = [await work.entries(preBuildpacks), await work.entries(postBuildpacks)];
+  const order = buildpacks.length > 0 ? groups : builder.order.map((group) => [...pre, ...group, ...post]);
+  const extended = await work.entries(extensions, 'extension');
+  return {
+    ...work.builder(),
+    order,
+    orderExtensions: extended.length > 0 ? [extended] : builder.orderExtensions,
+  };
+}
+
+class Additions {
+  readonly #o: Adding;
+  #builder: Builder;
+
+  constructor(builder: Builder, o: Adding) {
+    this.#builder = builder;
+    this.#o = o;
+  }
+
+  builder(): Builder {
+    return this.#builder;
+  }
+
+  /** One group of these; where the builder's order stands among them, one for each of its groups. */
+  async groups(list: readonly ModuleLocator[]): Promise<Order> {
+    let groups: Group[] = [[]];
+    for (const locator of list) {
+      const next: Order = locator.type === 'order' ? this.#builder.order : [await this.#entries(locator, 'buildpack')];
+      groups = groups.flatMap((group) => next.map((more) => [...group, ...more]));
+    }
+    return groups;
+  }
+
+  async entries(list: readonly ModuleLocator[], kind: ModuleKind = 'buildpack'): Promise<Group> {
+    const found: GroupEntry[] = [];
+    for (const locator of list) found.push(...(await this.#entries(locator, kind)));
+    return found;
+  }
+
+  async #entries(locator: ModuleLocator, kind: ModuleKind): Promise<Group> {
+    if (locator.type === 'order') return this.#builder.order[0] ?? [];
+    if (locator.type === 'name') return this.#entries(this.#named(locator.text, kind), kind);
+    if (locator.type === 'builder') return [entryOf(this.#find(locator, kind))];
+    return [
+      entryOf(
+        locator.type === 'local'
+          ? await this.#addFolder(locator.name, kind)
+          : await this.#addImage(locator.reference, kind),
+      ),
+    ];
+  }
+
+  #named(text: string, kind: ModuleKind): ModuleLocator {
+    const [id = '', version] = text.split('@');
+    const has = [...this.#builder.modules.values()].some((module) => module.kind === kind && module.id === id);
+    return has ? { type: 'builder', id, version } : { type: 'image', reference: text };
+  }
+
+  /** The only version the builder has, or the one that is asked for. */
+  #find(locator: { readonly id: string; readonly version?: string | undefined }, kind: ModuleKind): ModuleDescriptor {
+    const { id, version } = locator;
+    const all = [...this.#builder.modules.values()].filter((module) => module.kind === kind && module.id === id);
+    const found = version === undefined ? all : all.filter((module) => module.version === version);
+    if (found.length === 1 && found[0]) return found[0];
+    const named = version === undefined ? id : `${id}@${version}`;
+    const versions = all.map((module) => module.version).join(', ');
+    throw buildpackError(
+      'CNB_MODULE_MISSING',
+      found.length > 1
+        ? `use ${kind} "${named}": the builder has several versions of it (${versions})`
+        : `use ${kind} "${named}": the builder has ${all.length > 0 ? `versions ${versions} only` : 'none of that name'}`,
+      {
+        remedy:
+          all.length > 0
+            ? `Name a version: ${id}@${all[0]?.version ?? ''}.`
+            : `The builder has: ${[...this.#builder.modules.values()].map((module) => module.id).join(', ')}.`,
+      },
+    );
+  }
+
+  async #addFolder(name: string, kind: ModuleKind): Promise<ModuleDescriptor> {
+    const folder = sourceState({ type: 'local', name }, { name: `[internal] load ${name}`, internal: true });
+    const files = await filesOf(this.#o.host, folder, this.#o);
+    const bytes = await files.read(`/${kind}.toml`, this.#o);
+    if (!bytes)
+      throw buildpackError('CNB_MODULE_MISSING', `use ${kind} "${name}": there is no ${kind}.toml in it`, {
+        remedy: `Name the folder that holds ${kind}.toml.`,
+      });
+    const module = parseModuleDescriptor(Buffer.from(bytes).toString(), { kind, file: `${kind}.toml` });
+    await this.#put([module], folder, [copyFolder('/', moduleFolder(module))]);
+    return module;
+  }
+
+  /** A buildpackage: all modules it has; the one it is named after is that which no other one's order names. */
+  async #addImage(name: string, kind: ModuleKind): Promise<ModuleDescriptor> {
+    const reference = canonicalReference(parseReference(name));
+    const { platform, options, host } = this.#o;
+    const source: SourceOp = { kind: 'source', source: { type: 'image', reference, platform, pull: options.pull } };
+    const { source: pinned } = await host.resolve(source, this.#o);
+    const image = sourceState(pinned.source, { name: `[builder] ${name}`, group: 'builder' });
+    const modules = [...(await readModules(await filesOf(host, image, this.#o), name, this.#o)).values()];
+    const inside = new Set(modules.flatMap((module) => module.order.flat()).map(moduleKey));
+    const [main, ...more] = modules.filter((module) => module.kind === kind && !inside.has(moduleKey(module)));
+    if (!main || more.length > 0)
+      throw buildpackError(
+        'CNB_MODULE_MISSING',
+        `use ${kind} "${name}": ${main ? `several ${kind}s of it are named by no order` : `there is no ${kind} in the image`}`,
+        { remedy: 'Name an image that was made as a buildpackage ("strake buildpack package").' },
+      );
+    const folders = modules.map(moduleFolder);
+    await this.#put(
+      modules,
+      image,
+      folders.map((folder) => copyFolder(folder, folder)),
+    );
+    return main;
+  }
+
+  async #put(modules: readonly ModuleDescriptor[], from: State, actions: readonly FileAction[]): Promise<void> {
+    const { state } = this.#builder;
+    const names = modules.map(({ id, version }) => `${id}@${version}`).join(', ');
+    const next = state.file(actions, [from], { name: `[builder] add ${names}`, group: 'builder' });
+    this.#builder = {
+      ...this.#builder,
+      state: next,
+      files: await filesOf(this.#o.host, next, this.#o),
+      modules: new Map([...this.#builder.modules, ...modules.map((module) => [moduleKey(module), module] as const)]),
+    };
+  }
+}
+
+/** As pack lays modules into a builder: root's, their times no part of what they are. */
+export function copyFolder(source: string, destination: string): FileAction {
+  return {
+    kind: 'copy',
+    from: { input: 1 },
+    sources: [source],
+    destination: `${destination}/`,
+    wildcard: false,
+    parents: false,
+    unpack: false,
+    followDestination: true,
+    owner: { user: 0, group: 0 },
+    mtime: MODULE_TIME,
+  };
+}
+
+/** 1980-01-01T00:00:01Z. */
+const MODULE_TIME = 315_532_801;
+
+export function entryOf(module: ModuleId): GroupEntry {
+  return { kind: module.kind, id: module.id, version: module.version, optional: false, execEnv: [] };
+}

@@ -1,0 +1,114 @@
+import type { FrontendRequest } from '../../index.ts';
+import { buildpackError } from '../errors.ts';
+
+/** What a build by buildpacks was asked for. */
+export interface BuildpackOptions {
+  /** The builder's image; absent: the embedded one. */
+  readonly builder?: string | undefined;
+  readonly runImage?: string | undefined;
+  /** Canonical; the image before is looked for under it. */
+  readonly image?: string | undefined;
+  readonly previousImage?: string | undefined;
+  /** Images are looked for in registries alone, as the result goes there. */
+  readonly publish: boolean;
+  readonly pull: 'missing' | 'always' | 'never';
+  /** Variables of the platform, by name. */
+  readonly env: ReadonlyMap<string, string>;
+  readonly execEnv: string;
+  readonly defaultProcess?: string | undefined;
+  readonly appDir: string;
+  readonly network: 'default' | 'none' | 'host';
+  /** Where the build cache is kept: the local store or a registry; absent: nowhere. */
+  readonly cache?: { readonly to: 'store' | 'registry'; readonly name: string } | undefined;
+  readonly clearCache: boolean;
+  readonly stepCache: 'auto' | 'on' | 'off';
+  readonly buildpacks: readonly ModuleLocator[];
+  readonly preBuildpacks: readonly ModuleLocator[];
+  readonly postBuildpacks: readonly ModuleLocator[];
+  readonly extensions: readonly ModuleLocator[];
+  /** Where the context's descriptor is. */
+  readonly descriptor: string;
+  /** Secrets, each for one buildpack or for all. */
+  readonly secrets: readonly { readonly id: string; readonly buildpack?: string | undefined }[];
+  /** Service bindings, each with the names of its files. The files are secrets of the ids `binding:NAME/FILE`. */
+  readonly bindings: ReadonlyMap<string, readonly string[]>;
+}
+
+/** Where a buildpack or extension comes from. */
+export type ModuleLocator =
+  /** One that the builder has. */
+  | { readonly type: 'builder'; readonly id: string; readonly version?: string | undefined }
+  /** `id[@version]` of one that the builder has, else a buildpackage's image. */
+  | { readonly type: 'name'; readonly text: string }
+  /** The builder's whole order, in this place. */
+  | { readonly type: 'order' }
+  /** A folder that the asking side offers under this name. */
+  | { readonly type: 'local'; readonly name: string }
+  /** A buildpackage in a registry or the store. */
+  | { readonly type: 'image'; readonly reference: string };
+
+/** The frontend's options, by name: `builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas). Throws `CNB_OPTION_INVALID`. */
+export function readOptions({ options }: FrontendRequest): BuildpackOptions {
+  const publish = options['publish'] !== undefined;
+  const bindings = new Map([...withPrefix(options, 'binding:')].map(([name, files]) => [name, words(files)]));
+  const cache = options['cache-registry'] ?? options['cache-store'];
+  return {
+    builder: options['builder'],
+    runImage: options['run-image'],
+    image: options['image'],
+    previousImage: options['previous-image'],
+    publish,
+    pull: oneOf('pull', options['pull'] ?? 'missing', ['missing', 'always', 'never']),
+    env: withPrefix(options, 'env:'),
+    execEnv: execEnvOf(options['exec-env'] ?? 'production'),
+    defaultProcess: options['default-process'],
+    appDir: options['workspace'] ?? '/workspace',
+    network: oneOf('network', options['network'] ?? 'default', ['default', 'none', 'host']),
+    cache:
+      cache === undefined
+        ? undefined
+        : { to: options['cache-registry'] === undefined ? 'store' : 'registry', name: cache },
+    clearCache: options['clear-cache'] !== undefined,
+    stepCache: oneOf('step-cache', options['step-cache'] ?? 'auto', ['auto', 'on', 'off']),
+    buildpacks: locators(options['buildpacks']),
+    preBuildpacks: locators(options['pre-buildpacks']),
+    postBuildpacks: locators(options['post-buildpacks']),
+    extensions: locators(options['extensions']),
+    descriptor: options['descriptor'] ?? 'project.toml',
+    secrets: words(options['secrets']).map((word) => {
+      const [id = '', buildpack] = word.split('=');
+      return { id, buildpack };
+    }),
+    bindings,
+  };
+}
+
+function withPrefix(options: Readonly<Record<string, string>>, prefix: string): Map<string, string> {
+  const found = Object.entries(options).filter(([key]) => key.startsWith(prefix));
+  return new Map(found.map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+function words(text = ''): string[] {
+  return text.split(',').filter((word) => word !== '');
+}
+
+function locators(text = '[]'): readonly ModuleLocator[] {
+  return JSON.parse(text) as readonly ModuleLocator[];
+}
+
+function execEnvOf(text: string): string {
+  if (/^[a-zA-Z0-9.-]+$/.test(text)) return text;
+  throw buildpackError(
+    'CNB_OPTION_INVALID',
+    `read execution environment "${text}": it may hold letters, digits, "." and "-"`,
+    {
+      remedy: 'Use production, test, development, or a name of your own.',
+    },
+  );
+}
+
+function oneOf<const T extends string>(name: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found !== undefined) return found;
+  throw buildpackError('CNB_OPTION_INVALID', `read option "${name}": "${text}" is none of ${choices.join(', ')}`);
+}

@@ -1,0 +1,83 @@
+import type { Wait } from '../../../base/index.ts';
+import type { Platform } from '../../../blob/index.ts';
+import { formatPlatform } from '../../../image/index.ts';
+import type { Companion, Frontend, FrontendHost, FrontendRequest, PlannedImage } from '../../index.ts';
+import { LABELS, parseCacheMetadata, parseLifecycleMetadata } from '../model/index.ts';
+import { appTree } from './app.ts';
+import { buildGroup } from './build-group.ts';
+import { openBuilder } from './builder.ts';
+import { detectApp } from './detect-app.ts';
+import { exportApp, exportCache, type Finished } from './export-app.ts';
+import { readOptions } from './options.ts';
+import { environmentFor } from './environment.ts';
+import { earlierImage } from './previous.ts';
+import { openRunImage } from './run-image.ts';
+
+/**
+ * An application's source by buildpacks (platform.md, Lifecycle Interface): analyze, detect, restore, build, export. Each `bin/detect` and `bin/build` is a step that is solved before the plan goes on, for what the next
+ * one finds depends on what it left. Throws `CNB_*` errors, and those of steps and images.
+ */
+export const buildpackFrontend: Frontend = async (request, host, w = {}) => {
+  const results = new Map<string, PlannedImage>();
+  const companions: Companion[] = [];
+  for (const platform of request.platforms) {
+    const made = await buildFor(platform, { request, host, several: request.platforms.length > 1, ...w });
+    results.set(formatPlatform(platform), made.image);
+    if (made.cache) companions.push(made.cache);
+  }
+  return { results, metadata: new Map(), companions };
+};
+
+async function buildFor(
+  platform: Platform,
+  o: { request: FrontendRequest; host: FrontendHost; several: boolean } & Wait,
+): Promise<{ readonly image: PlannedImage; readonly cache: Companion | undefined }> {
+  const { host, request } = o;
+  const w = { signal: o.signal };
+  const asked = readOptions(request);
+  // A cache is for one platform.
+  const suffix = o.several ? `-${formatPlatform(platform).replaceAll('/', '-')}` : '';
+  const options = { ...asked, cache: asked.cache && { ...asked.cache, name: `${asked.cache.name}${suffix}` } };
+  const builder = await openBuilder(host, { options, platform, ...w });
+  const run = await openRunImage(host, builder, { options, platform, ...w });
+  const pull = options.publish ? 'always' : 'never';
+  const [before, cache] = await Promise.all([
+    earlierImage(host, options.previousImage ?? options.image, { pull, platform, ...w }),
+    options.clearCache
+      ? undefined
+      : earlierImage(host, options.cache?.name, {
+          pull: options.cache?.to === 'registry' ? 'always' : 'never',
+          platform,
+          ...w,
+        }),
+  ]);
+  const known = before && parseLifecycleMetadata(before.labels[LABELS.lifecycleMetadata] ?? '');
+  const previous = before && known && { image: before, metadata: known };
+  const kept = cache && { image: cache, metadata: parseCacheMetadata(cache.labels[LABELS.cacheMetadata] ?? '') };
+  const environment = await environmentFor(builder, { options, run, ...w });
+  const setting = { builder, options, platform, platformTree: environment.tree, environment: environment.base };
+  const app = appTree(builder, { folder: options.appDir, exclude: [], ...w });
+  const detected = await detectApp(host, { ...setting, app, ...w });
+  const finished = await buildGroup(host, {
+    ...setting,
+    app,
+    detected,
+    previous: previous?.metadata,
+    cache: kept,
+    ...w,
+  });
+  const done: Finished = {
+    ...finished,
+    run,
+    options,
+    platform,
+    epoch: request.epoch,
+    launcher: LAUNCHER_INFO,
+    previous,
+    previousCache: kept?.metadata,
+  };
+  const image = await exportApp(host, { ...done, ...w });
+  return { image, cache: await exportCache(host, { ...done, ...w }) };
+}
+
+const LAUNCHER_INFO = { version: '', repository: '', commit: '' };

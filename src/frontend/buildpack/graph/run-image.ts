@@ -1,0 +1,87 @@
+import type { Wait } from '../../../base/index.ts';
+import type { Platform } from '../../../blob/index.ts';
+import { sourceState, type SourceOp, type State } from '../../../graph/index.ts';
+import { canonicalReference, parseConfig, parseReference, type ImageConfig } from '../../../image/index.ts';
+import type { FrontendHost, PlannedLayer } from '../../index.ts';
+import type { ImageTarget } from '../model/types.ts';
+import type { Builder } from './builder.ts';
+import { embeddedRunImage, RUN_BASE } from './embedded.ts';
+import type { BuildpackOptions } from './options.ts';
+
+/** What an app image stands on. */
+export interface RunBase {
+  readonly state: State;
+  readonly layers: readonly PlannedLayer[];
+  readonly config: ImageConfig;
+  /** With its digest. */
+  readonly reference: string;
+  /** The name it goes by in the app's labels, and other places that have it. */
+  readonly image: string;
+  readonly mirrors: readonly string[];
+  readonly target: ImageTarget;
+  /** diffIDs, the lowest first. */
+  readonly diffIds: readonly string[];
+}
+
+/** The run image: the one asked for, else the builder's first, or its mirror on the registry that the result goes to (platform.md, Run Image Resolution), else the embedded one. */
+export async function openRunImage(
+  host: FrontendHost,
+  builder: Builder,
+  o: { options: BuildpackOptions; platform: Platform } & Wait,
+): Promise<RunBase> {
+  const { options, platform } = o;
+  const [first] = builder.runImages;
+  const name = options.runImage ?? (first && nearest([first.image, ...first.mirrors], options));
+  if (name === undefined) return embedded(host, o);
+  const known = builder.runImages.find(({ image, mirrors }) => [image, ...mirrors].includes(name));
+  const reference = canonicalReference(parseReference(name));
+  const source: SourceOp = { kind: 'source', source: { type: 'image', reference, platform, pull: options.pull } };
+  const resolved = await host.resolve(source, o);
+  const config = parseConfig(resolved.config ?? Buffer.from('{}'));
+  const state = sourceState(resolved.source.source, { name: `[run image] ${name}`, group: 'export' });
+  return {
+    state,
+    layers: [{ kind: 'base', image: state }],
+    config,
+    reference: 'reference' in resolved.source.source ? resolved.source.source.reference : reference,
+    image: known?.image ?? name,
+    mirrors: known?.mirrors ?? [],
+    target: targetOf(config),
+    diffIds: config.rootfs.diff_ids,
+  };
+}
+
+async function embedded(host: FrontendHost, o: { platform: Platform } & Wait): Promise<RunBase> {
+  const { base, state, config, digest } = await embeddedRunImage(host, o);
+  return {
+    state,
+    layers: [
+      { kind: 'base', image: base },
+      { kind: 'step', before: base, after: state, dialect: 'oci' },
+    ],
+    config,
+    reference: `${RUN_BASE}@${digest}`,
+    image: RUN_BASE,
+    mirrors: [],
+    target: targetOf(config),
+    diffIds: await host.diffIds(await host.solve(state, o), o),
+  };
+}
+
+function nearest(names: readonly string[], { image, publish }: BuildpackOptions): string | undefined {
+  const wanted = publish && image !== undefined ? parseReference(image).registry : undefined;
+  return names.find((name) => parseReference(name).registry === wanted) ?? names[0];
+}
+
+/** What an image's configuration says of where it runs. */
+export function targetOf(config: ImageConfig): ImageTarget {
+  const labels = config.config?.Labels ?? {};
+  const name = labels['io.buildpacks.base.distro.name'];
+  const version = labels['io.buildpacks.base.distro.version'];
+  return {
+    os: config.os,
+    arch: config.architecture,
+    variant: config.variant ?? '',
+    distro: name === undefined && version === undefined ? undefined : { name: name ?? '', version: version ?? '' },
+  };
+}
