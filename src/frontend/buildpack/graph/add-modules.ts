@@ -1,6 +1,6 @@
 import type { Wait } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
-import { sourceState, State, type FileAction, type SourceOp } from '../../../graph/index.ts';
+import { sourceState, type FileAction, type SourceOp, type State } from '../../../graph/index.ts';
 import { canonicalReference, parseReference } from '../../../image/index.ts';
 import type { FrontendHost } from '../../index.ts';
 import { buildpackError } from '../errors.ts';

@@ -1,6 +1,6 @@
 import type { Wait } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
-import { sourceState, State, type CopyAction, type SourceOp } from '../../../graph/index.ts';
+import { sourceState, type SourceOp, type State } from '../../../graph/index.ts';
 import { canonicalReference, parseConfig, parseReference } from '../../../image/index.ts';
 import type { FrontendHost } from '../../index.ts';
 import { buildpackError } from '../errors.ts';
