@@ -15,8 +15,8 @@ import type { ApiVersion, BomEntry, BuildMetadata, GroupElement, Process } from 
 export function parseBuildMetadata(text: string, file: string): BuildMetadata {
   const top = TomlTable.parse(text, file);
   return {
-    buildpacks: top.tables('buildpacks').map((table) => readElement(table, 'buildpack')),
-    extensions: top.tables('extensions').map((table) => readElement(table, 'extension')),
+    buildpacks: top.tables('buildpacks').map((table) => readElement(table, 'buildpack', { partial: true })),
+    extensions: top.tables('extensions').map((table) => readElement(table, 'extension', { partial: true })),
     processes: top.tables('processes').map(readProcess),
     slices: top.tables('slices').map((slice) => ({ paths: slice.list('paths') })),
     labels: top.tables('labels').map((label) => ({ key: label.need('key'), value: label.text('value') ?? '' })),
@@ -118,7 +118,7 @@ const elementJson = (element: GroupElement): GoValue =>
     id: element.id,
     version: element.version,
     homepage: element.homepage || undefined,
-    api: element.api,
+    api: element.api || undefined,
   });
 
 const processJson = (process: Process, api: ApiVersion): GoValue =>

@@ -25,15 +25,18 @@ export function encodeGroup(group: DetectedGroup): string {
   });
 }
 
-export function readElement(table: TomlTable, kind: ModuleKind): GroupElement {
-  const api = parseApi(table.need('api'));
-  if (api === undefined) throw table.fail('api', `is "${table.text('api')}", which is no version`);
-  return { kind, id: table.need('id'), version: table.need('version'), api, homepage: table.text('homepage') };
+/** An element; `partial`: version and API may be missing, as in metadata.toml of some builders, and are then empty. */
+export function readElement(table: TomlTable, kind: ModuleKind, o: { partial?: boolean } = {}): GroupElement {
+  const text = (key: string): string => (o.partial ? (table.text(key) ?? '') : table.need(key));
+  const given = text('api');
+  const api = given === '' ? '' : parseApi(given);
+  if (api === undefined) throw table.fail('api', `is "${given}", which is no version`);
+  return { kind, id: table.need('id'), version: text('version'), api, homepage: table.text('homepage') };
 }
 
 export const elementTable = (element: GroupElement): Record<string, unknown> => ({
   id: element.id,
   version: element.version,
-  api: element.api,
+  api: element.api || undefined,
   homepage: element.homepage || undefined,
 });

@@ -4,6 +4,7 @@ export * from './apis.ts';
 export * from './build-metadata.ts';
 export { encodeModuleDescriptor, parseModuleDescriptor, readTarget, targetTable } from './descriptor.ts';
 export { readExecEnv } from './exec-env.ts';
+export * from './exit-codes.ts';
 export * from './extend-config.ts';
 export { encodeGroup, parseGroup, type DetectedGroup } from './group.ts';
 export * from './ids.ts';

@@ -100,6 +100,11 @@ test('metadata.toml is what the lifecycle writes', () => {
   );
 });
 
+test('metadata.toml may leave out a version and an API, as group.toml may not', () => {
+  const [found] = parseBuildMetadata('[[buildpacks]]\nid = "a"\n', 'f').buildpacks;
+  assert.deepEqual([found?.version, found?.api], ['', '']);
+});
+
 test('metadata.toml before Platform API 0.10: one text of command, the rest of it before the arguments', () => {
   const text = encodeBuildMetadata(METADATA, '0.9');
   assert.ok(text.includes('  command = "sh"\n  args = ["-c", "a && b <c", "x \\"y\\""]\n'), text);
