@@ -3,7 +3,7 @@ import { chownSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmS
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sys } from '../../src/base/index.ts';
-import { ok } from './strake.ts';
+import { CHECKOUT, ok } from './strake.ts';
 import type { TestUser } from './user.ts';
 
 /** The base that tests build on. */
@@ -30,13 +30,25 @@ export function emptyStore(user?: TestUser): TestStore {
 
 /** A store in which the base is made already: a copy of one that is made once per run. */
 export async function storeWithBase(user?: TestUser): Promise<TestStore> {
-  const seed = await seedStore();
+  return storeLike(await seedStore(), user);
+}
+
+/** Folder of the embedded buildpacks, and of the strake.toml that names the builder's bases. */
+export const BUILDPACKS: string = join(CHECKOUT, 'buildpacks');
+
+/** A store in which the embedded builder's bases are made already, `packages.local/cnb-build` and `packages.local/cnb-run`. */
+export async function storeWithBuilder(user?: TestUser): Promise<TestStore> {
+  const seed = await seeded('builder', async (root) => {
+    // What they are made of is fetched by then.
+    copyStore(await seedStore(), root);
+    for (const name of ['cnb-build', 'cnb-run']) await ok(['base', 'create', name], { root, cwd: BUILDPACKS });
+  });
+  return storeLike(seed, user);
+}
+
+function storeLike(seed: string, user?: TestUser): TestStore {
   const store = emptyStore(user);
-  // Blobs never change, so links will do; everything else is copied.
-  mkdirSync(store.root);
-  copy(['-al', join(seed, 'blobs'), store.root]);
-  for (const name of ['strake.db', 'strake.db-wal', 'strake.db-shm', 'packages'])
-    if (existsSync(join(seed, name))) copy(['-a', join(seed, name), store.root]);
+  copyStore(seed, store.root);
   if (user) {
     // A link to root's file would be changed with it.
     rmSync(join(store.root, 'blobs'), { recursive: true });
@@ -46,16 +58,29 @@ export async function storeWithBase(user?: TestUser): Promise<TestStore> {
   return store;
 }
 
-async function seedStore(): Promise<string> {
-  const seed = join(shared, 'seed');
+/** Blobs never change, so links will do; everything else is copied. */
+function copyStore(from: string, to: string): void {
+  mkdirSync(to);
+  copy(['-al', join(from, 'blobs'), to]);
+  for (const name of ['strake.db', 'strake.db-wal', 'strake.db-shm', 'packages'])
+    if (existsSync(join(from, name))) copy(['-a', join(from, name), to]);
+}
+
+function seedStore(): Promise<string> {
+  return seeded('seed', async (root) => void (await ok(['base', 'create', BASE], { root })));
+}
+
+/** A store that the first who asks makes, for all of this run. */
+async function seeded(name: string, make: (root: string) => Promise<void>): Promise<string> {
+  const seed = join(shared, name);
   mkdirSync(shared, { recursive: true });
-  const lock = openSync(join(shared, 'seed.lock'), 'a');
+  const lock = openSync(join(shared, `${name}.lock`), 'a');
   try {
     while (!sys.flock(lock, 'exclusive')) await new Promise((resolve) => setTimeout(resolve, 200));
-    if (!existsSync(join(shared, 'seed.done'))) {
+    if (!existsSync(join(shared, `${name}.done`))) {
       rmSync(seed, { recursive: true, force: true });
-      await ok(['base', 'create', BASE], { root: seed });
-      closeSync(openSync(join(shared, 'seed.done'), 'w'));
+      await make(seed);
+      closeSync(openSync(join(shared, `${name}.done`), 'w'));
     }
     return seed;
   } finally {

@@ -1,7 +1,9 @@
 """bin/build of strake/nodejs."""
 
+import glob
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 
@@ -82,6 +84,7 @@ class Build:
             sha512 = self.registry.unpack(manifest, layer.empty().path, wants)
             if not os.path.isfile(f"{layer.path}/bin/node"):
                 raise cnb.Failure(f"unpack {package}@{version}: it has no bin/node")
+            self.libraries(layer)
         mode = "production" if self.production else "test" if cnb.exec_env() == "test" else "development"
         layer.write({**metadata, "sha512": sha512}, launch=True, build=True, cache=True)
         layer.env("NODE_ENV.default", mode)
@@ -89,7 +92,21 @@ class Build:
         layer.env("PATH.prepend", f"{self.app}/node_modules/.bin", delim=":")
         layer.sbom([cnb.component("node", version, f"pkg:generic/node@{version}", licence="MIT", kind="application", sha512=sha512)])
         self.env["PATH"] = f"{layer.path}/bin:{self.env['PATH']}"
+        if os.path.isdir(f"{layer.path}/lib"):
+            self.env["LD_LIBRARY_PATH"] = ":".join(filter(None, [f"{layer.path}/lib", self.env.get("LD_LIBRARY_PATH")]))
         return version
+
+    @staticmethod
+    def libraries(layer):
+        """Newer lines are linked with libatomic, which run images mostly lack: the build image's goes beside them."""
+        for folder in ("/usr/lib", "/lib"):
+            for path in sorted(glob.glob(f"{folder}/*-linux-gnu/libatomic.so.1") + glob.glob(f"{folder}/libatomic.so.1")):
+                os.makedirs(f"{layer.path}/lib", exist_ok=True)
+                shutil.copyfile(path, f"{layer.path}/lib/libatomic.so.1")
+        env = {**os.environ, "LD_LIBRARY_PATH": ":".join(filter(None, [f"{layer.path}/lib", os.environ.get("LD_LIBRARY_PATH")]))}
+        done = subprocess.run([f"{layer.path}/bin/node", "--version"], env=env, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise cnb.Failure(f"start Node.js: {done.stderr.strip() or f'it ended with {done.returncode}'}. The build image lacks what it is linked with")
 
     # The package manager
 
