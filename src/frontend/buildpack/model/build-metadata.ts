@@ -4,9 +4,9 @@ import { apiAtLeast } from './api.ts';
 import { readExecEnv } from './exec-env.ts';
 import { elementTable, readElement } from './group.ts';
 import { readRequirement, requirementTable } from './plan.ts';
-import { jsonData } from './sorted-table.ts';
+import { jsonData, struct } from './sorted-table.ts';
 import { TomlTable } from './toml-table.ts';
-import type { ApiVersion, BomEntry, BuildMetadata, GroupElement, Process } from './types.ts';
+import type { ApiVersion, BomEntry, BuildMetadata, Process } from './types.ts';
 
 /**
  * metadata.toml, as the builder leaves it to the exporter and the launcher (platform.md). `command` may be a text or a list, whatever the Platform API.
@@ -75,68 +75,21 @@ export function encodeBuildMetadata(metadata: BuildMetadata, api: ApiVersion): s
   });
 }
 
-/** What the launcher is; the label says so. */
-export interface LauncherInfo {
-  readonly version: string;
-  readonly repository: string;
-  readonly commit: string;
-}
-
-/** The label `io.buildpacks.build.metadata`. `api` of a buildpack is in the specification only, not in what the lifecycle writes. */
-export function encodeBuildMetadataLabel(
-  metadata: BuildMetadata,
-  o: { api: ApiVersion; launcher: LauncherInfo },
-): string {
-  const list = (items: readonly GoValue[]): GoValue => (items.length === 0 ? null : items);
-  const { version, repository, commit } = o.launcher;
-  return goJson(
-    new Map<string, GoValue | undefined>([
-      ['bom', apiAtLeast(o.api, '0.9') ? undefined : list((metadata.bom ?? []).map(bomJson))],
-      ['buildpacks', metadata.buildpacks.map(elementJson)],
-      ['extensions', metadata.extensions.length === 0 ? undefined : metadata.extensions.map(elementJson)],
-      ['launcher', members({ version, source: members({ git: members({ repository, commit }) }) })],
-      ['processes', metadata.processes.map((process) => processJson(processFor(process, o.api), o.api))],
-      ['buildpack-default-process-type', metadata.defaultProcess],
-    ]),
-  );
-}
-
 /** sbom.legacy.json: the deprecated bill of materials, as the lifecycle writes it; `null` where there is none. */
 export const encodeLegacyBom = (bom: readonly BomEntry[]): string =>
   `${bom.length === 0 ? 'null' : goJson(bom.map(bomJson))}\n`;
 
 /** A launcher of Platform API < 0.10 knows one word of command: the others go before the arguments. */
-function processFor(process: Process, api: ApiVersion): Process {
+export function processFor(process: Process, api: ApiVersion): Process {
   if (apiAtLeast(api, '0.10') || process.command.length <= 1) return process;
   return { ...process, command: process.command.slice(0, 1), args: [...process.command.slice(1), ...process.args] };
 }
 
-const members = (object: Record<string, GoValue | undefined>): GoValue => new Map(Object.entries(object));
-
-const elementJson = (element: GroupElement): GoValue =>
-  members({
-    id: element.id,
-    version: element.version,
-    homepage: element.homepage || undefined,
-    api: element.api || undefined,
-  });
-
-const processJson = (process: Process, api: ApiVersion): GoValue =>
-  members({
-    type: process.type,
-    command: apiAtLeast(api, '0.10') ? process.command : (process.command[0] ?? ''),
-    args: process.args.length === 0 ? null : process.args,
-    direct: process.direct,
-    buildpackID: process.buildpackId,
-    'working-dir': process.workingDir || undefined,
-    'exec-env': process.execEnv.length === 0 ? undefined : process.execEnv,
-  });
-
-const bomJson = (entry: BomEntry): GoValue =>
-  members({
+export const bomJson = (entry: BomEntry): GoValue =>
+  struct({
     name: entry.name,
     metadata: Object.keys(entry.metadata).length === 0 ? null : jsonData(entry.metadata),
-    buildpack: members({ id: entry.buildpack.id, version: entry.buildpack.version }),
+    buildpack: struct({ id: entry.buildpack.id, version: entry.buildpack.version }),
   });
 
 const bomTable = (entry: BomEntry): Record<string, unknown> => ({

@@ -1,7 +1,8 @@
 export * from './analyzed.ts';
 export * from './api.ts';
 export * from './apis.ts';
-export * from './build-metadata.ts';
+export { encodeBuildMetadata, encodeLegacyBom, parseBuildMetadata } from './build-metadata.ts';
+export * from './build-metadata-label.ts';
 export { encodeModuleDescriptor, parseModuleDescriptor, readTarget, targetTable } from './descriptor.ts';
 export { readExecEnv } from './exec-env.ts';
 export * from './exit-codes.ts';

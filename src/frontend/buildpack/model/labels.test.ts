@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encodeLifecycleApis, lifecycleApisOf, STRAKE_APIS } from './apis.ts';
-import {
-  encodeBuildMetadata,
-  encodeBuildMetadataLabel,
-  encodeLegacyBom,
-  parseBuildMetadata,
-} from './build-metadata.ts';
+import { encodeBuildMetadataLabel, parseBuildMetadataLabel } from './build-metadata-label.ts';
+import { encodeBuildMetadata, encodeLegacyBom, parseBuildMetadata } from './build-metadata.ts';
 import {
   EMPTY_CACHE_METADATA,
   encodeCacheMetadata,
@@ -14,7 +10,7 @@ import {
   parseCacheMetadata,
   parseLifecycleMetadata,
 } from './lifecycle-metadata.ts';
-import { encodeProjectMetadataLabel, parseProjectMetadata } from './project-metadata.ts';
+import { encodeProjectMetadataLabel, parseProjectMetadata, parseProjectMetadataLabel } from './project-metadata.ts';
 import type { BuildMetadata, LifecycleMetadata } from './types.ts';
 
 const METADATA: BuildMetadata = {
@@ -205,4 +201,27 @@ test('io.buildpacks.lifecycle.apis', () => {
       '"platform":{"deprecated":[],"supported":["0.7","0.8","0.9","0.10","0.11","0.12","0.13","0.14","0.15"]}}',
   );
   assert.deepEqual(lifecycleApisOf(JSON.parse(encodeLifecycleApis(STRAKE_APIS))), STRAKE_APIS);
+});
+
+test('the labels of an image are read as far as they go', () => {
+  const launcher = { version: '1', repository: 'r', commit: 'c' };
+  const { buildpacks, extensions, processes, defaultProcess } = METADATA;
+  assert.deepEqual(parseBuildMetadataLabel(encodeBuildMetadataLabel(METADATA, { api: '0.12', launcher })), {
+    buildpacks,
+    extensions,
+    processes,
+    defaultProcess,
+    launcher,
+  });
+  // As the lifecycle writes it with Platform API 0.9: no API, a command as one text.
+  const old = parseBuildMetadataLabel(
+    '{"bom":null,"buildpacks":[{"id":"a","version":"1"}],"launcher":{"version":"","source":{"git":{"repository":"","commit":""}}},"processes":[{"type":"web","command":"x","args":null,"direct":false,"buildpackID":"a"}]}',
+  );
+  assert.deepEqual(old?.buildpacks, [{ kind: 'buildpack', id: 'a', version: '1', api: '', homepage: undefined }]);
+  assert.deepEqual(old?.processes[0]?.command, ['x']);
+  assert.equal(parseBuildMetadataLabel('no'), undefined);
+  assert.deepEqual(parseProjectMetadataLabel('{"source":{"type":"git","version":{"commit":"1"}}}'), {
+    source: { type: 'git', version: { commit: '1' }, metadata: undefined },
+  });
+  assert.deepEqual(parseProjectMetadataLabel('no'), {});
 });

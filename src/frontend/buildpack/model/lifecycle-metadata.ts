@@ -1,6 +1,6 @@
 import { goJson, type GoValue } from '../../../image/index.ts';
-import { flagOf, objectOf, textOf, textsOf } from './loose.ts';
-import { jsonData } from './sorted-table.ts';
+import { flagOf, jsonObject, objectOf, textOf, textsOf } from './loose.ts';
+import { jsonData, struct } from './sorted-table.ts';
 import type {
   BuildpackLayersMetadata,
   CacheMetadata,
@@ -126,7 +126,6 @@ export function lifecycleMetadataTable(metadata: LifecycleMetadata): Record<stri
   };
 }
 
-const struct = (members: Record<string, GoValue | undefined>): GoValue => new Map(Object.entries(members));
 const shaJson = ({ sha }: { readonly sha: string }): GoValue => struct({ sha });
 const runImageJson = ({ image, mirrors }: RunImage): GoValue =>
   struct({ image: image || undefined, mirrors: mirrors.length === 0 ? undefined : mirrors });
@@ -144,14 +143,6 @@ function buildpacksJson(buildpacks: readonly BuildpackLayersMetadata[]): GoValue
 
 const layerJson = ({ sha, data, build, launch, cache }: LayerMetadata): GoValue =>
   struct({ sha, data: data === undefined ? null : jsonData(data), build, launch, cache });
-
-function jsonObject(text: string): Table | undefined {
-  try {
-    return objectOf(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
 
 const shaOf = (value: unknown): { readonly sha: string } => ({ sha: textOf(objectOf(value)?.['sha']) });
 

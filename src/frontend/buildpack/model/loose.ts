@@ -7,3 +7,12 @@ export const textOf = (value: unknown): string => (typeof value === 'string' ? v
 export const flagOf = (value: unknown): boolean => value === true;
 export const textsOf = (value: unknown): readonly string[] =>
   Array.isArray(value) ? value.filter((item): item is string => typeof item === 'string') : [];
+
+/** The object that a label's text is, or undefined. */
+export function jsonObject(text: string): Table | undefined {
+  try {
+    return objectOf(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}

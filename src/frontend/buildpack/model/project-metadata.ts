@@ -1,5 +1,6 @@
 import { encodeToml } from '../../../base/index.ts';
 import { goJson, type GoValue } from '../../../image/index.ts';
+import { jsonObject, objectOf, textOf } from './loose.ts';
 import { jsonData, sortedTable } from './sorted-table.ts';
 import { TomlTable } from './toml-table.ts';
 import type { Table } from './types.ts';
@@ -56,4 +57,17 @@ export function encodeProjectMetadataLabel({ source }: ProjectMetadata): string 
       ],
     ]),
   );
+}
+
+/** The label of an image; `{}` where it is no such JSON. */
+export function parseProjectMetadataLabel(text: string): ProjectMetadata {
+  const source = objectOf(jsonObject(text)?.['source']);
+  if (source === undefined) return {};
+  return {
+    source: {
+      type: textOf(source['type']) || undefined,
+      version: objectOf(source['version']),
+      metadata: objectOf(source['metadata']),
+    },
+  };
 }

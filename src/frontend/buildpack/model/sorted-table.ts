@@ -29,3 +29,7 @@ export function jsonData(value: unknown): GoValue {
   if (typeof value === 'number' && Number.isFinite(value)) return value;
   return null;
 }
+
+/** An object with its members in their order, as Go writes a struct. */
+export const struct = (members: Readonly<Record<string, GoValue | undefined>>): GoValue =>
+  new Map(Object.entries(members));
