@@ -62,6 +62,7 @@ class World implements Disposable {
       unkept: () => undefined,
       progress: () => undefined,
       note: (text) => void this.said.push(text),
+      stopOthers: async () => false,
     };
   }
 

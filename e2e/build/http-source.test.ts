@@ -57,6 +57,7 @@ class World implements AsyncDisposable {
         if (current > 0) this.onBytes?.();
       },
       note: (text) => void this.said.push(text),
+      stopOthers: async () => false,
     };
     const { digest } = await this.runner.cacheKey(whole, context);
     const [ref] = await this.runner.run(whole, context);

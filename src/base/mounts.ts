@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { errorTable, hasErrno, messageOf } from './error.ts';
 import * as sys from './sys/index.ts';
@@ -119,6 +119,7 @@ function parse(options: readonly string[]): Parsed {
 
 function mountOne(mount: MountSpec, path: string, made: () => void): void {
   const { flags, propagation, data } = parse(mount.options);
+  if (mount.type === 'overlay' && data.includes('volatile')) allowAgain(data);
   if (mount.type === 'bind' || (flags & MS.BIND) !== 0) {
     sys.mount(mount.source, path, { flags: MS.BIND | (flags & MS.REC) });
     made();
@@ -134,6 +135,13 @@ function mountOne(mount: MountSpec, path: string, made: () => void): void {
     made();
   }
   for (const spread of propagation) sys.mount('none', path, { flags: spread });
+}
+
+/** A volatile overlay leaves a mark that keeps it from being mounted again (Documentation/filesystems/overlayfs.rst, "Volatile mount"). What was written is all there while the machine runs. */
+function allowAgain(data: readonly string[]): void {
+  const workdir = data.findLast((option) => option.startsWith('workdir='))?.slice('workdir='.length);
+  if (workdir !== undefined)
+    rmSync(join(unescape(workdir), 'work/incompat/volatile'), { recursive: true, force: true });
 }
 
 /** A bind takes its flags by a second mount(2), which in a user namespace must repeat those that the source's mount has. */

@@ -51,6 +51,7 @@ export interface BuildOptions {
   readonly platforms?: BuildRequest['platforms'] | undefined;
   readonly cacheFrom?: BuildRequest['cacheFrom'];
   readonly cacheTo?: BuildRequest['cacheTo'];
+  readonly failed?: BuildHost['failed'];
   readonly squash?: boolean | undefined;
   readonly leaveOut?: readonly string[] | undefined;
   readonly project?: BuildRequest['project'];
@@ -149,7 +150,7 @@ export class EngineRig implements AsyncDisposable {
     return summary(events, error);
   }
 
-  host(files: Files, o: Pick<BuildOptions, 'folders' | 'credential' | 'secrets'> = {}): BuildHost {
+  host(files: Files, o: Pick<BuildOptions, 'folders' | 'credential' | 'secrets' | 'failed'> = {}): BuildHost {
     const folder = this.folder(files);
     const folders = new Map([
       ['context', folder],
@@ -170,6 +171,7 @@ export class EngineRig implements AsyncDisposable {
       // Layouts of this rig's or another's folder, by their path.
       blobs: (path) => openLayout(path).blobs,
       sink: (name) => this.#sink(name),
+      ...(o.failed ? { failed: o.failed } : {}),
     };
   }
 

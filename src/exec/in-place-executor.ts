@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, fchownSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno, Semaphore, sys, throwIfCancelled, type Random, type Wait } from '../base/index.ts';
 import { capabilitiesOf } from './capabilities.ts';
@@ -16,6 +16,7 @@ import { check, undoAll } from './run-step.ts';
 import { secretsFor } from './secret-env.ts';
 import { specRlimits } from './spec.ts';
 import { keepingTimes } from './stubs.ts';
+import { openTerminal, type Terminal } from './terminal.ts';
 import type { ExecutorReport, Process, ProcessIo } from './executor.ts';
 import type { RunningProcesses } from './running.ts';
 import type { Mount } from '../tree/index.ts';
@@ -56,13 +57,14 @@ export function createInPlaceExecutor(o: InPlaceExecutorOptions): OpenExecutor {
   // Before the first step takes them away.
   const names = resolvConf({ hostNetwork: true });
   const turns = new Semaphore(1);
+  const terminals = new Map<string, Terminal>();
   return {
     report: reportOf(o.how),
-    running: NONE,
+    running: { ...NONE, resize: async (id, size) => terminals.get(id)?.resize(size) },
     run: async (process, options) => {
       // One at a time: whose a process is that has lost its parent, nobody could tell.
       using _ = await turns.take(options);
-      return await runInPlace(process, { ...options, ...o, names });
+      return await runInPlace(process, { ...options, ...o, names, terminals });
     },
     [Symbol.asyncDispose]: async () => rmSync(o.folder, { recursive: true, force: true }),
   };
@@ -93,6 +95,7 @@ async function runInPlace(
     readonly root: readonly Mount[];
     readonly io: ProcessIo;
     readonly names: string;
+    readonly terminals: Map<string, Terminal>;
   } & Wait,
 ): Promise<number> {
   throwIfCancelled(o);
@@ -117,8 +120,17 @@ async function runInPlace(
     const aside = join(folder, 'failure');
     const before = new Set(descendantsOf(globalThis.process.pid));
     let own = 0;
+    const terminal = process.terminal && openTerminal(process.terminal, { raw: false });
+    if (terminal) {
+      fchownSync(terminal.fd, process.user.uid, -1);
+      o.terminals.set(process.id, terminal);
+      undo.push(() => {
+        o.terminals.delete(process.id);
+        terminal.close();
+      });
+    }
     const code = await launch(
-      { file: o.step.command, args: [...o.step.args, spec], env: secretsFor(process), aside },
+      { file: o.step.command, args: [...o.step.args, spec], env: secretsFor(process), aside, terminal },
       {
         folder,
         io: o.io,
@@ -147,13 +159,11 @@ function checkPossible(process: Process): void {
         ? 'a network of its own'
         : (process.ports ?? []).length > 0
           ? 'ports of its own'
-          : process.terminal !== undefined
-            ? 'a terminal'
-            : process.readonlyRoot === true
-              ? 'a root that cannot be written to'
-              : process.limits !== undefined
-                ? 'limits of its own'
-                : undefined;
+          : process.readonlyRoot === true
+            ? 'a root that cannot be written to'
+            : process.limits !== undefined
+              ? 'limits of its own'
+              : undefined;
   if (wants === undefined) return;
   throw execError('STEP_UNSUPPORTED', `run "${process.args[0] ?? ''}" in place: it asks for ${wants}`, {
     remedy: 'Run strake where it may make namespaces: "strake doctor" says what it lacks.',

@@ -1,4 +1,5 @@
-import { closeSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, readlinkSync, unlinkSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { hasErrno, messageOf, sys } from '../base/index.ts';
 import { secretsIn } from './secret-env.ts';
 
@@ -41,6 +42,7 @@ function start([path = '']: readonly string[]): void {
   unlinkSync(path);
   for (const { resource, soft, hard } of step.limits)
     sys.setLimit(resource, { soft: BigInt(soft), hard: BigInt(hard) });
+  takeTerminal();
   if (step.root !== '/') sys.chroot(step.root);
   process.chdir(step.cwd);
   process.umask(0o022);
@@ -58,6 +60,12 @@ function start([path = '']: readonly string[]): void {
   const { code, detail } = become(step);
   writeSync(STDERR, `${step.args[0]}: ${detail}\n`);
   process.exit(code);
+}
+
+/** A terminal becomes that of this process's session when it is opened; its name is that of the root before any other. */
+function takeTerminal(): void {
+  if (!isatty(0)) return;
+  closeSync(openSync(readlinkSync('/proc/self/fd/0'), constants.O_RDWR));
 }
 
 /** As execvpe(3); comes back with what is wrong. */

@@ -11,7 +11,12 @@ interface World {
   readonly solver: Solver<string, World>;
   readonly sources: Map<string, string>;
   readonly stored: Map<string, string>;
-  behaviour(name: string, inputs: readonly string[], signal: AbortSignal): Promise<string>;
+  behaviour(
+    name: string,
+    inputs: readonly string[],
+    signal: AbortSignal,
+    stopOthers: (failure: unknown) => Promise<boolean>,
+  ): Promise<string>;
   session: number;
 }
 
@@ -42,11 +47,12 @@ function world(db = Database.open(':memory:'), stored = new Map<string, string>(
         };
       return { digest: digestOf(canonicalJson(op as unknown as Json)), inputs: [], parts: [] };
     },
-    run: async (op, inputs, { host, signal }) => {
+    run: async (op, inputs, context) => {
+      const { host, signal } = context;
       if (op.kind === 'source' && op.source.type === 'local') return [host.sources.get(op.source.name) ?? ''];
       const name = op.kind === 'pack' ? op.format : op.kind;
       host.runs.push(name);
-      return [await host.behaviour(name, inputs, signal as AbortSignal)];
+      return [await host.behaviour(name, inputs, signal as AbortSignal, (failure) => context.stopOthers(failure))];
     },
   };
   const solver = new Solver<string, World>({
@@ -389,4 +395,51 @@ test('keys survive in the database for the next process, and used results are to
   assert.deepEqual((await solve(next, step('b', step('a')))).runs, []);
   const ids = new KeyStore(db, { now: () => 99 }).list().map((r) => r.id);
   assert.equal(ids.length, 2);
+});
+
+test('a step that has failed can have all others stopped before it gives up, and the build ends with its failure', async () => {
+  const w = world();
+  const [slow, bad] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const story: string[] = [];
+  w.behaviour = async (name, inputs, signal, stopOthers) => {
+    if (name === 'other') {
+      slow.resolve();
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      await new Promise((resolve) => setImmediate(resolve));
+      story.push('the other has put its things away');
+      throw new CodedError({ code: 'X', kind: 'cancelled', message: 'cancelled' });
+    }
+    if (name !== 'bad') return `${name}(${inputs.join(',')})`;
+    await Promise.all([slow.promise, bad.promise]);
+    const failure = new CodedError({ code: 'BAD', kind: 'failed', message: 'bad' });
+    assert.equal(await stopOthers(failure), true);
+    story.push(`looked at, ${signal.aborted ? 'cancelled' : 'not cancelled'}`);
+    throw failure;
+  };
+  bad.resolve();
+  const events: SolveEvent[] = [];
+  await using build = w.solver.open({ host: w, emit: (event) => void events.push(event) });
+  // What waits for both, and another result that is asked for, do not end it before its time.
+  const results = [step('top', step('after', step('bad')), step('other')), step('more', step('other'))].map((v) =>
+    build.result(at(v)).catch((error: unknown) => error),
+  );
+  for (const error of await Promise.all(results)) assert.equal((error as CodedError).code, 'BAD');
+  assert.deepEqual(story, ['the other has put its things away', 'looked at, not cancelled']);
+  const ended = events.flatMap((e) => (e.kind === 'completed' ? [e.error] : []));
+  assert.deepEqual(ended.map(kindOf), ['cancelled', 'failed']);
+});
+
+test('a step that is looked at is cancelled with its build; where the build is over already it is not looked at', async () => {
+  const w = world();
+  const stop = new AbortController();
+  const answers: unknown[] = [];
+  w.behaviour = async (_name, _inputs, signal, stopOthers) => {
+    answers.push(await stopOthers(new Error('bad')));
+    stop.abort();
+    await new Promise((resolve) => setImmediate(resolve));
+    answers.push(signal.aborted, await stopOthers(new Error('bad')));
+    throw new CodedError({ code: 'X', kind: 'cancelled', message: 'cancelled' });
+  };
+  await assert.rejects(solve(w, step('a'), { signal: stop.signal }));
+  assert.deepEqual(answers, [true, true, false]);
 });

@@ -1,4 +1,4 @@
-import { CodedError, mapBounded, messageOf, type Wait } from '../base/index.ts';
+import { CodedError, kindOf, mapBounded, messageOf, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import type { Edge, Vertex } from '../graph/index.ts';
 import { solveError } from './errors.ts';
@@ -37,11 +37,15 @@ export class Solve<R, H> implements AsyncDisposable {
   readonly #emit: (event: SolveEvent) => void | Promise<void>;
   readonly #controller = new AbortController();
   readonly #signal: AbortSignal;
+  readonly #asked: AbortSignal | undefined;
   readonly #steps = new Map<Digest, Step<R, H>>();
   readonly #results = new Set<R>();
   readonly #pending = new Set<Promise<unknown>>();
   readonly #underWay = new Set<Promise<unknown>>();
   readonly #used = new Set<Digest>();
+  /** Steps that run now, by their vertices, and the one that is not cancelled with the build's others. */
+  readonly #running = new Map<Digest, Promise<unknown>>();
+  #spared: Digest | undefined;
   /** Errors that a step of this build has told of already; those who fail because of it pass it on. */
   readonly told = new WeakSet<object>();
   #failure: unknown;
@@ -52,6 +56,7 @@ export class Solve<R, H> implements AsyncDisposable {
     this.trace = build.trace;
     this.#host = build.host;
     this.#emit = build.emit;
+    this.#asked = build.signal;
     this.#signal = build.signal ? AbortSignal.any([build.signal, this.#controller.signal]) : this.#controller.signal;
   }
 
@@ -116,7 +121,38 @@ export class Solve<R, H> implements AsyncDisposable {
       progress: (progress) => this.emit({ kind: 'progress', digest, at: clock.now(), progress }),
       note: (text) => this.emit({ kind: 'note', digest, at: clock.now(), text }),
       unkept: () => undefined,
+      stopOthers: (failure) => this.#stopOthers(vertex, failure),
     };
+  }
+
+  /** Fires when a step is to give up: with the build's, but for the step that stopped the others. */
+  signalFor(vertex: Vertex): AbortSignal {
+    const own = new AbortController();
+    const { signal } = this.#controller;
+    const stop = (): void => {
+      if (this.#spared !== vertex.digest) own.abort(signal.reason);
+    };
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+    return this.#asked ? AbortSignal.any([this.#asked, own.signal]) : own.signal;
+  }
+
+  /** Notes that a step, whose inputs are there, runs until this settles. */
+  runs<T>(vertex: Vertex, work: Promise<T>): Promise<T> {
+    this.#running.set(vertex.digest, work);
+    const done = (): void => void this.#running.delete(vertex.digest);
+    work.then(done, done);
+    return work;
+  }
+
+  async #stopOthers(vertex: Vertex, failure: unknown): Promise<boolean> {
+    if (this.#signal.aborted || !this.#running.has(vertex.digest)) return false;
+    this.#spared = vertex.digest;
+    this.#failure ??= placed(failure, vertex);
+    this.#controller.abort(stopped(this.#failure));
+    const others = [...this.#running].flatMap(([digest, work]) => (digest === vertex.digest ? [] : [work]));
+    await Promise.allSettled(others);
+    return true;
   }
 
   emit(event: SolveEvent): void {
@@ -161,9 +197,11 @@ export class Solve<R, H> implements AsyncDisposable {
       return await promise;
     } catch (error) {
       this.#failure ??= error;
-      this.#controller.abort(solveError('SOLVE_STOPPED', 'stopped: the build has failed', { cause: this.#failure }));
+      this.#controller.abort(stopped(this.#failure));
       this.#pending.delete(promise);
       await this.#settle();
+      // Who gave the build up while a failed step was looked at has no failure in mind.
+      if (this.#spared !== undefined && this.#asked?.aborted && kindOf(error) === 'cancelled') throw error;
       throw this.#failure;
     } finally {
       this.#pending.delete(promise);
@@ -174,6 +212,10 @@ export class Solve<R, H> implements AsyncDisposable {
   async #settle(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
+}
+
+function stopped(failure: unknown): Error {
+  return solveError('SOLVE_STOPPED', 'stopped: the build has failed', { cause: failure });
 }
 
 /** The error of a step, with the place in the source that the step stands for. */

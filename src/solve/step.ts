@@ -210,7 +210,7 @@ export class Step<R, H> {
   /** Runs, or waits for another build of this process that runs the same step; takes over when that one is cancelled. */
   async #runOrJoin(identity: Identity): Promise<readonly R[]> {
     const { runs, options } = this.#solve.solver;
-    const { signal } = this.#solve;
+    const signal = this.#solve.signalFor(this.vertex);
     let own = false;
     if (runs.isRunning(identity.id)) {
       this.#emitStarted();
@@ -246,8 +246,6 @@ export class Step<R, H> {
   }
 
   async #run(identity: Identity, signal: AbortSignal): Promise<readonly R[]> {
-    const { solver } = this.#solve;
-    const { slots, runnerOf } = solver.options;
     const inputs = await Promise.all(
       this.#inputs.map(async (input) => {
         const result = (await input.step.results())[input.output];
@@ -256,6 +254,14 @@ export class Step<R, H> {
         return result;
       }),
     );
+    return this.#solve.runs(this.vertex, this.#runOn(inputs, { identity, signal }));
+  }
+
+  async #runOn(
+    inputs: readonly R[],
+    { identity, signal }: { readonly identity: Identity; readonly signal: AbortSignal },
+  ): Promise<readonly R[]> {
+    const { slots, runnerOf } = this.#solve.solver.options;
     using slot = await slots.take(this.vertex, { signal });
     void slot;
     this.#emitStarted();

@@ -64,6 +64,11 @@ export interface StepContext<H = unknown> extends Wait {
   note(text: string): void;
   /** What this run comes to is not kept on record. */
   unkept(): void;
+  /**
+   * For a running step that has failed and is to be looked at: cancels every other step of the build, which will end with this failure, and settles when none is at work. False where the build was being stopped already: then this
+   * step is, too.
+   */
+  stopOthers(failure: unknown): Promise<boolean>;
 }
 
 /** Knows the steps of one kind: how they are keyed and how they run. A run gives one result per output. */

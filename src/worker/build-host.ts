@@ -25,6 +25,38 @@ export interface BuildHost {
   credentials(host: string, scopes: readonly string[], w?: Wait): Promise<Credential | undefined>;
   blobs(store: string): BlobReader;
   sink(exporter: string): Sink;
+  /**
+   * Offered by who wants to look at a process step that has failed: called while all that it had stands, when no other step of the build is at work. The build ends with the step's failure when this has settled; nothing of what
+   * was done there is kept, but what was written to cache mounts.
+   */
+  failed?(step: FailedStep, w?: Wait): Promise<void>;
+}
+
+/** A failed step: its root as it left it, with its mounts, secrets, agents, user, folder, environment and network. */
+export interface FailedStep {
+  /** Digest of its vertex, as in the build's events. */
+  readonly id: string;
+  readonly name: string;
+  readonly failure: Error;
+  /** The first shell that runs there: the step's own, sh, bash. */
+  shell(w?: Wait): Promise<readonly string[] | undefined>;
+  /** Runs a process there to its end and gives its exit code (128 + n for signal n); killed when the signal fires, which throws `CANCELLED`. Throws what executors do. */
+  run(process: FailedStepProcess, w?: Wait): Promise<number>;
+}
+
+export interface FailedStepProcess {
+  readonly args: readonly string[];
+  /** `NAME=value`, for what the step's own environment has not. */
+  readonly env?: readonly string[] | undefined;
+  readonly terminal?: { readonly columns: number; readonly rows: number } | undefined;
+  readonly stdin?: AsyncIterable<Uint8Array> | undefined;
+  /** With a terminal, all that it shows. */
+  stdout(chunk: Uint8Array): void | Promise<void>;
+  stderr(chunk: Uint8Array): void | Promise<void>;
+  /** Given a function that tells of a new size of the terminal, when it has begun. */
+  readonly onStart?:
+    | ((resize: (size: { readonly columns: number; readonly rows: number }) => void) => void)
+    | undefined;
 }
 
 /** Where an exporter's output goes on the asking side: one stream of bytes (a file, stdout), or a folder. */

@@ -1,13 +1,14 @@
-import { canonicalJson, type Clock, type Json, type Random } from '../base/index.ts';
+import { canonicalJson, kindOf, messageOf, type Clock, type Json, type Random } from '../base/index.ts';
 import { digestOf } from '../blob/index.ts';
-import type { Process } from '../exec/index.ts';
+import type { Executor, Process, ProcessIo } from '../exec/index.ts';
 import type { ExecOp, OpMount } from '../graph/index.ts';
 import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.ts';
-import { writeLayer } from '../tree/index.ts';
+import { writeLayer, type Mount } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
 import { Captured } from './captured.ts';
 import { workerError } from './errors.ts';
 import { execParts } from './key-parts.ts';
+import { failedStep } from './failed-step.ts';
 import type { LayerService } from './layer-service.ts';
 import type { LooseTrees } from './mounts/loose-trees.ts';
 import { openMounts, rootOf } from './mounts/open-mounts.ts';
@@ -125,7 +126,11 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       },
       signal: context.signal,
     });
-    if (code !== 0 && !captured) throw stepFailure(op.args, { code, killedBefore, killedAfter: memoryKills() });
+    if (code !== 0 && !captured) {
+      const failure = stepFailure(op.args, { code, killedBefore, killedAfter: memoryKills() });
+      await this.#show(process, { context, failure, executor: ground.executor, root: active.mounts });
+      throw failure;
+    }
     const outputs = opened.outputs.map((output) => ({ ...output, first: false }));
     if (rootMount?.output !== undefined) outputs.push({ output: rootMount.output, active, below, first: true });
     const results: Ref[] = [];
@@ -144,6 +149,29 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       results[op.capture.output] = { kind: 'layers', layers: [{ diffId, createdAt: this.#clock.now() }] };
     }
     return results;
+  }
+
+  /** Lets the asking side look at what failed, where it wants to. */
+  async #show(
+    process: Process,
+    o: {
+      readonly context: StepContext<Session>;
+      readonly failure: Error;
+      readonly executor: Executor;
+      readonly root: readonly Mount[];
+    },
+  ): Promise<void> {
+    const { context, failure } = o;
+    const { host } = context.host;
+    if (!host.failed || !(await context.stopOthers(failure))) return;
+    const connect: NonNullable<ProcessIo['connect']> = (id, w) => host.agent(id, w);
+    const step = failedStep(process, { ...o, connect, vertex: context.vertex, random: this.#random });
+    try {
+      await host.failed(step, { signal: context.signal });
+    } catch (error) {
+      if (kindOf(error) === 'cancelled' && context.signal?.aborted) throw error;
+      context.note(`look at the failed step: ${messageOf(error)}`);
+    }
   }
 }
 

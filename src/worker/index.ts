@@ -1,5 +1,13 @@
 export type { BaseSettings } from './base-maker.ts';
-export type { BuildHost, ByteChannel, ByteSink, Credential, Sink } from './build-host.ts';
+export type {
+  BuildHost,
+  ByteChannel,
+  ByteSink,
+  Credential,
+  FailedStep,
+  FailedStepProcess,
+  Sink,
+} from './build-host.ts';
 export { workerError } from './errors.ts';
 export * from './ground/index.ts';
 export { cacheMountKey, type CacheSpec } from './mounts/index.ts';

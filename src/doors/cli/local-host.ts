@@ -19,6 +19,7 @@ export function localHost(o: {
   sinks: ReadonlyMap<string, SinkPlace>;
   blobs?: ReadonlyMap<string, BlobReader> | undefined;
   credentials: CredentialLookup;
+  failed?: BuildHost['failed'] | undefined;
   env: Readonly<Record<string, string | undefined>>;
   random: Random;
 }): BuildHost {
@@ -44,6 +45,7 @@ export function localHost(o: {
       if (!blobs) throw absent(`blobs "${name}"`);
       return blobs;
     },
+    ...(o.failed ? { failed: o.failed } : {}),
     sink: (name): Sink => {
       const place = o.sinks.get(name);
       if (!place) throw absent(`output "${name}"`);

@@ -44,6 +44,7 @@ export interface BuildFlags extends BuildpackFlags {
   readonly cpuQuota?: string | undefined;
   readonly cpusetCpus?: string | undefined;
   readonly cpusetMems?: string | undefined;
+  readonly onError?: string | undefined;
   readonly call?: string | undefined;
   readonly check?: boolean | undefined;
   readonly quiet?: boolean | undefined;

@@ -44,7 +44,7 @@ function line(o: {
 }
 
 test('what only matters once the build is done is left out, and so is --no-cache', () => {
-  assert.equal(line({}), 'strake build .');
+  assert.equal(line({}), 'strake build --on-error=shell .');
 });
 
 test('what the step was built of is kept, up to its stage', () => {
@@ -59,11 +59,11 @@ test('what the step was built of is kept, up to its stage', () => {
   };
   assert.equal(
     line({ flags, stage: 'compile', place: 'sub', settings: { executor: 'crun', insecure: ['r:5'] } }),
-    `strake build -f 'deploy/Docker file' --target compile --build-arg A=1 --build-arg 'B=it'\\''s $x' --build-arg C --pull --network none --memory 2g --executor crun --secret id=t,env=T --insecure-registry r:5 sub`,
+    `strake build --on-error=shell -f 'deploy/Docker file' --target compile --build-arg A=1 --build-arg 'B=it'\\''s $x' --build-arg C --pull --network none --memory 2g --executor crun --secret id=t,env=T --insecure-registry r:5 sub`,
   );
-  assert.equal(line({ flags: { target: 'final' } }), 'strake build --target final .');
-  assert.equal(line({ stage: 'stage-2' }), 'strake build --target 2 .');
-  assert.equal(line({ settings: { root: '/other' } }), 'strake build --root /other .');
+  assert.equal(line({ flags: { target: 'final' } }), 'strake build --on-error=shell --target final .');
+  assert.equal(line({ stage: 'stage-2' }), 'strake build --on-error=shell --target 2 .');
+  assert.equal(line({ settings: { root: '/other' } }), 'strake build --on-error=shell --root /other .');
 });
 
 test('nothing that looks like a secret is shown', () => {
@@ -72,7 +72,7 @@ test('nothing that looks like a secret is shown', () => {
       flags: { buildArg: ['NPM_TOKEN=hunter2', 'URL=https://me:hunter2@h/x'] },
       place: 'https://me:hunter2@h/r.git',
     }),
-    'strake build --build-arg NPM_TOKEN --build-arg URL https://me@h/r.git',
+    'strake build --on-error=shell --build-arg NPM_TOKEN --build-arg URL https://me@h/r.git',
   );
 });
 

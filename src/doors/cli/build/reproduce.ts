@@ -18,13 +18,13 @@ export interface ReproduceOptions {
 }
 
 /**
- * The command line, for a shell, that comes to the step that failed again: what the build was given, without what only matters once it is done, up to the step's stage. Undefined where it cannot be given
+ * The command line, for a shell, that comes to the step that failed again and opens a shell in it: what the build was given, without what only matters once it is done, up to the step's stage. Undefined where it cannot be given
  * again: from standard input. A value that looks like a secret is left out, and taken from the environment.
  */
 export function reproduceLine(o: ReproduceOptions): string | undefined {
   const { flags, settings, place } = o;
   if (place === '-' || flags.file === '-') return undefined;
-  const words: string[] = [o.program, 'build'];
+  const words: string[] = [o.program, 'build', '--on-error=shell'];
   const add = (name: string, ...values: readonly (string | undefined)[]): void => {
     for (const value of values) if (value !== undefined) words.push(name, withoutPassword(value));
   };

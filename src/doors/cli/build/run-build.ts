@@ -4,13 +4,16 @@ import { CodedError, hasCode, hasErrno, reasonOf } from '../../../base/index.ts'
 import type { BuildEvent, BuildResult, GroundReport } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
 import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
+import type { BuildHost } from '../../../worker/index.ts';
 import { cliError } from '../errors.ts';
 import type { FailureNote } from '../failure.ts';
+import type { Io } from '../io.ts';
 import { localHost } from '../local-host.ts';
 import type { SinkPlace } from '../parse/output.ts';
 import { agentOf, checkSecret, secretOf } from '../parse/secret.ts';
 import type { CliContext } from '../program.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
+import type { Renderer } from '../progress/renderer.ts';
 import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { isForBuildpacks } from './app-folder.ts';
@@ -45,6 +48,7 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     const app = isApp ? (await import('./buildpacks.ts')).planBuildpacks(flags, { io, context, publish }) : undefined;
     const contexts = await namedContexts(flags, (text) => namedFolder(text, io));
     const caches = offeredCaches(planned.caches.from, { emit: renderer.event, now: () => io.clock.now() });
+    const shell = flags.onError === 'shell' ? await shellFor(io, renderer) : undefined;
     const host = localHost({
       files: new Map([...filesOf(context, contexts.folders, c), ...offered(app)]),
       secrets: new Map([...secrets, ...(app?.secrets ?? [])]),
@@ -54,6 +58,7 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
       credentials: lazyCredentials(io),
       env: io.env,
       random: io.random,
+      failed: shell,
     });
     const request = {
       ...planned.request,
@@ -114,8 +119,27 @@ function afterFailure(
 ): readonly FailureNote[] {
   if (!hasCode(error, 'STEP_FAILED') || !error.message.startsWith('process ')) return [];
   const { place, flags, c, failed } = o;
+  const notes: FailureNote[] = [];
+  const lacks = flags.onError === 'shell' ? terminalLacking(c.io) : undefined;
+  if (lacks !== undefined) notes.push({ label: 'note', text: `--on-error=shell: no shell was opened: ${lacks}` });
   const line = reproduceLine({ place, flags, ...c, stage: failed.stage, program: ownName(c.io) });
-  return line === undefined ? [] : [{ label: 'reproduce', text: line }];
+  if (line !== undefined) notes.push({ label: 'reproduce', text: line });
+  return notes;
+}
+
+/** Opens shells in steps that fail; undefined without a terminal. */
+async function shellFor(io: Io, renderer: Renderer): Promise<BuildHost['failed']> {
+  if (terminalLacking(io) !== undefined) return undefined;
+  const { failedStepShell } = await import('./failed-step-shell.ts');
+  return failedStepShell(io, renderer);
+}
+
+/** Why nobody could use a shell here. */
+function terminalLacking({ stdin, stdout, stderr }: Io): string | undefined {
+  if (stdin.isTTY !== true) return 'standard input is not a terminal';
+  return stdout.isTerminal || stderr.isTerminal
+    ? undefined
+    : 'neither standard output nor standard error is a terminal';
 }
 
 /** What strake comes with, and buildpacks of this machine; root's, as modules in builders are. */

@@ -54,6 +54,11 @@ export const command: CliCommand = {
       .option('--cache-from <cache>', 'look steps up there, too; see "strake help caches"', list, [])
       .option('--cache-to <cache>', 'keep the results of the steps there, for builds elsewhere', list, [])
       .option('--pull', 'ask registries for newer bases, also where one is in the store')
+      .addOption(
+        new Option('--on-error <what>', 'what a RUN line that fails leads to: the end, or a shell in its root')
+          .choices(['fail', 'shell'])
+          .default('fail'),
+      )
       .option('--network <mode>', 'what RUN lines reach: default, none or host', 'default')
       .option('--add-host <host=address>', 'add a line to /etc/hosts of RUN lines', list, [])
       .option('--shm-size <size>', 'of /dev/shm in RUN lines, as 128m')

@@ -1,14 +1,24 @@
 import { plural } from '../print/units.ts';
 import type { Style } from '../print/style.ts';
 import { KEPT_LINES } from './step-log.ts';
-import type { ProgressModel, Warning } from './model.ts';
+import type { ProgressModel, Step, Warning } from './model.ts';
 
 const RULE = '------';
 
-/** What a failed step printed, between rules, as BuildKit shows it at the end. Empty when no step failed or it printed nothing. */
+/** What a failed step printed, between rules, as BuildKit shows it at the end. Empty when no step failed, it printed nothing, or that was shown already. */
 export function failedLog(model: ProgressModel, style: Style): string[] {
   const step = model.failed();
-  if (!step || step.log.count === 0) return [];
+  return !step || step.logShown ? [] : logOf(step, style);
+}
+
+/** The same of a step that is about to fail; not shown again then. */
+export function logOfFailing(step: Step, style: Style): string[] {
+  step.logShown = true;
+  return logOf(step, style);
+}
+
+function logOf(step: Step, style: Style): string[] {
+  if (step.log.count === 0) return [];
   const hidden = step.log.count - step.log.lines.length;
   const since = step.startedAt ?? 0;
   return [

@@ -2,7 +2,7 @@ import type { Clock } from '../../../base/index.ts';
 import type { BuildEvent } from '../../../engine/index.ts';
 import { oneOf } from '../parse/values.ts';
 import type { Style } from '../print/style.ts';
-import { failedLog } from './closing.ts';
+import { failedLog, logOfFailing } from './closing.ts';
 import { jsonRenderer } from './json.ts';
 import { ProgressModel } from './model.ts';
 import { plainRenderer } from './plain.ts';
@@ -35,7 +35,7 @@ export function createRenderer(mode: ProgressMode, screen: Screen, o: RendererOp
     case 'rawjson':
       return rawJsonRenderer(screen);
     default:
-      return quietRenderer(screen, o.style);
+      return quietRenderer(screen, o);
   }
 }
 
@@ -45,10 +45,16 @@ function isDrawable(screen: Screen, env: RendererOptions['env']): boolean {
 }
 
 /** Says nothing, but for what a failed step printed. */
-function quietRenderer(screen: Screen, style: Style): Renderer {
+function quietRenderer(screen: Screen, { style, clock }: RendererOptions): Renderer {
   const model = new ProgressModel();
   return {
     event: (event: BuildEvent) => void model.apply(event),
+    pause: (id) => {
+      const { step } = model.ended(id, clock.now());
+      const lines = step ? logOfFailing(step, style) : [];
+      if (lines.length > 0) screen.write(`${lines.join('\n')}\n`);
+      return { [Symbol.dispose]: () => undefined };
+    },
     finish: (error) => {
       const lines = error === undefined ? [] : failedLog(model, style);
       if (lines.length > 0) screen.write(`${lines.join('\n')}\n`);

@@ -30,6 +30,8 @@ export interface Step {
   readonly notes: string[];
   readonly items: Map<string, Item>;
   readonly log: StepLog;
+  /** The end of the log has been shown apart. */
+  logShown: boolean;
 }
 
 export interface Change {
@@ -79,6 +81,12 @@ export class ProgressModel {
     return { done, total };
   }
 
+  /** Takes the process of a step for ended: gives what it printed without an end of line. */
+  ended(id: string, at: number): Change {
+    const step = this.steps.get(id);
+    return { step, lines: step?.log.end(at) ?? [] };
+  }
+
   /** The first step that failed by itself. */
   failed(): Step | undefined {
     return this.shown.find(({ state }) => state === 'failed');
@@ -101,6 +109,7 @@ export class ProgressModel {
       notes: [],
       items: new Map(),
       log: new StepLog(),
+      logShown: false,
     };
     this.steps.set(event.id, step);
     return step;

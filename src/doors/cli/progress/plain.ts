@@ -2,11 +2,12 @@ import type { Clock } from '../../../base/index.ts';
 import type { BuildEvent } from '../../../engine/index.ts';
 import { secondsText } from '../print/units.ts';
 import type { Style } from '../print/style.ts';
-import { failedLog, warningSummary } from './closing.ts';
+import { failedLog, logOfFailing, warningSummary } from './closing.ts';
 import { amountText, groundText } from './frame.ts';
 import { missText } from './miss-text.ts';
 import { ProgressModel, type Item, type Step } from './model.ts';
 import type { Renderer, Screen } from './renderer.ts';
+import type { LogLine } from './step-log.ts';
 import { visibleText } from './text.ts';
 
 /** How long lines of a step wait while another one has the word. */
@@ -72,9 +73,19 @@ export function plainRenderer(screen: Screen, o: { readonly clock: Clock; readon
         return;
       }
       if (!step || step.number === 0 || !('at' in event)) return;
-      const since = step.startedAt ?? event.at;
-      const log = lines.map(({ at, text }) => `${(Math.max(0, at - since) / 1000).toFixed(3)} ${text}`);
-      say(step, [...log, ...linesOf(event, step, item)], event.at);
+      say(step, [...logLines(step, lines), ...linesOf(event, step, item)], event.at);
+    },
+    pause: (id) => {
+      for (const waits of waiting.keys()) {
+        const step = model.steps.get(waits);
+        if (step) speak(step, []);
+      }
+      const { step, lines } = model.ended(id, o.clock.now());
+      if (step) {
+        speak(step, logLines(step, lines));
+        screen.write(`${logOfFailing(step, o.style).join('\n')}\n`);
+      }
+      return { [Symbol.dispose]: () => (current = undefined) };
     },
     finish: () => {
       for (const id of waiting.keys()) {
@@ -118,6 +129,10 @@ export function plainRenderer(screen: Screen, o: { readonly clock: Clock; readon
     told.set(key, { at: item.at, current: item.current });
     return true;
   }
+}
+
+function logLines({ startedAt }: Step, lines: readonly LogLine[]): string[] {
+  return lines.map(({ at, text }) => `${(Math.max(0, at - (startedAt ?? at)) / 1000).toFixed(3)} ${text}`);
 }
 
 function cachedText({ by, from }: { readonly by: string; readonly from?: string | undefined }): string {

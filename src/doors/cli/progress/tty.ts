@@ -1,6 +1,6 @@
 import { kindOf, type Clock } from '../../../base/index.ts';
 import type { Style } from '../print/style.ts';
-import { failedLog, warningSummary } from './closing.ts';
+import { failedLog, logOfFailing, warningSummary } from './closing.ts';
 import { frame } from './frame.ts';
 import { ProgressModel } from './model.ts';
 import type { Renderer, Screen } from './renderer.ts';
@@ -22,6 +22,7 @@ export function ttyRenderer(
   let shownColumns = 0;
   let dirty = true;
   let over = false;
+  let paused = false;
 
   const draw = (lines: readonly string[]): void => {
     const up = drawn.length > 0 ? `\x1b[${drawn.length}A\r` : '';
@@ -47,6 +48,7 @@ export function ttyRenderer(
     });
   };
   const tick = (): void => {
+    if (paused) return;
     if (!dirty && !model.shown.some(({ state }) => state === 'running')) return;
     dirty = false;
     draw(picture(false));
@@ -63,6 +65,19 @@ export function ttyRenderer(
     event: (event) => {
       model.apply(event);
       dirty = true;
+    },
+    pause: (id) => {
+      const { step } = model.ended(id, o.clock.now());
+      draw(picture(true));
+      const rest = step ? logOfFailing(step, o.style) : [];
+      screen.write(`${SHOW_CURSOR}${rest.map((line) => `${line}\n`).join('')}`);
+      paused = true;
+      return {
+        [Symbol.dispose]: () => {
+          paused = false;
+          drawn = [];
+        },
+      };
     },
     finish: (error) => {
       if (over) return;
