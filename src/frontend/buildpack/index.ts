@@ -24,6 +24,6 @@ export {
 } from './export/rebase.ts';
 export { digestReference, nearestFirst, runImageNames, sameName } from './export/run-image.ts';
 export { planLayers, type Built, type PlanLayersInput } from './export/plan-layers.ts';
-export { EMBEDDED_BUILDPACKS, EMBEDDED_LAUNCHERS, RUN_BASE, BUILD_BASE } from './graph/embedded.ts';
+export { EMBEDDED_BUILDPACKS, EMBEDDED_LAUNCHERS } from './graph/embedded.ts';
 export type { ModuleLocator } from './graph/options.ts';
 export { buildpackFrontend } from './graph/plan.ts';

@@ -23,7 +23,7 @@ export interface Builder {
   readonly order: Order;
   readonly orderExtensions: Order;
   readonly system: SystemBuildpacks;
-  /** The first is the one to use where none is named. Empty: the embedded run image. */
+  /** The first is the one to use where none is named. */
   readonly runImages: readonly RunImage[];
   readonly modules: ReadonlyMap<string, ModuleDescriptor>;
   /** Its own launcher's tree. */

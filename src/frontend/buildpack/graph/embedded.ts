@@ -3,7 +3,8 @@ import type { Platform } from '../../../blob/index.ts';
 import { sourceState, State, type FileAction, type SourceOp } from '../../../graph/index.ts';
 import { parseConfig, type ImageConfig } from '../../../image/index.ts';
 import type { FrontendHost } from '../../index.ts';
-import { moduleKey, parseModuleDescriptor, parseOrder } from '../model/index.ts';
+import { parseBuilderConfig, resolveOrder } from '../distribution/index.ts';
+import { moduleKey, parseModuleDescriptor } from '../model/index.ts';
 import type { ModuleDescriptor } from '../model/types.ts';
 import { copyFolder } from './add-modules.ts';
 import { LAUNCHER, moduleFolder, type Builder } from './builder.ts';
@@ -13,9 +14,6 @@ import { ownerOf } from './steps.ts';
 /** Under which the asking side offers what strake comes with: a folder for each buildpack and builder.toml; the launchers. */
 export const EMBEDDED_BUILDPACKS = 'strake-buildpacks';
 export const EMBEDDED_LAUNCHERS = 'strake-launchers';
-/** Bases of packages that the asking side names. */
-export const BUILD_BASE = 'packages.local/cnb-build';
-export const RUN_BASE = 'packages.local/cnb-run';
 
 const USER = { uid: 1000, gid: 1000 };
 const HOME = '/home/cnb';
@@ -23,23 +21,22 @@ const TIME = 315_532_801;
 
 /** The builder that strake comes with: Debian packages, a user, the embedded buildpacks. */
 export async function embeddedBuilder(host: FrontendHost, o: { platform: Platform } & Wait): Promise<Builder> {
-  const base = await packagesBase(host, BUILD_BASE, o);
   const source = sourceState(
     { type: 'local', name: EMBEDDED_BUILDPACKS },
     { name: '[internal] load embedded buildpacks', internal: true },
   );
   const offered = await filesOf(host, source, o);
-  const toml = await offered.read('/builder.toml', o);
-  const { order, extensions: orderExtensions } = parseOrder(Buffer.from(toml ?? '').toString(), 'builder.toml');
+  const read = async (path: string): Promise<string> => Buffer.from((await offered.read(path, o)) ?? '').toString();
+  const warn = (message: string): void => host.warn({ code: 'BUILDER_WARNING', message });
+  const config = parseBuilderConfig(await read('/builder.toml'), { file: 'builder.toml', warn });
+  const base = await packagesBase(host, config.buildImage, o);
   const modules = new Map<string, ModuleDescriptor>();
   const actions: FileAction[] = [];
-  for (const folder of await offered.list('/', o)) {
-    const bytes = await offered.read(`/${folder.path}/buildpack.toml`, o);
-    if (!bytes) continue;
-    const file = `${folder.path}/buildpack.toml`;
-    const module = parseModuleDescriptor(Buffer.from(bytes).toString(), { kind: 'buildpack', file });
+  for (const { kind, uri } of config.modules) {
+    const file = `${uri}/${kind}.toml`;
+    const module = parseModuleDescriptor(await read(`/${file}`), { kind, file });
     modules.set(moduleKey(module), module);
-    actions.push(copyFolder(`/${folder.path}`, moduleFolder(module)));
+    actions.push(copyFolder(`/${uri}`, moduleFolder(module)));
   }
   const state = base.state.file(actions, [source], { name: '[builder] add the embedded buildpacks', group: 'builder' });
   return {
@@ -47,10 +44,10 @@ export async function embeddedBuilder(host: FrontendHost, o: { platform: Platfor
     files: await filesOf(host, state, o),
     env: base.config.config?.Env ?? [],
     ...USER,
-    order,
-    orderExtensions,
-    system: { pre: [], post: [] },
-    runImages: [],
+    order: resolveOrder(config.order, [...modules.values()]),
+    orderExtensions: resolveOrder(config.orderExtensions, [...modules.values()]),
+    system: config.system,
+    runImages: config.runImages,
     modules,
     launcher: embeddedLauncher(o.platform),
   };
@@ -84,12 +81,13 @@ export function embeddedLauncher({ architecture }: Platform): State {
   );
 }
 
-/** The run image that goes with it, made of packages: a base, and the user on it. */
-export async function embeddedRunImage(
+/** A run image made of packages: a base, and the user on it. */
+export async function packagesRunImage(
   host: FrontendHost,
+  reference: string,
   o: { platform: Platform } & Wait,
 ): Promise<{ readonly base: State; readonly state: State; readonly config: ImageConfig; readonly digest: string }> {
-  const made = await packagesBase(host, RUN_BASE, o);
+  const made = await packagesBase(host, reference, o);
   const { config } = made;
   return {
     ...made,

@@ -3,9 +3,10 @@ import type { Platform } from '../../../blob/index.ts';
 import { sourceState, type SourceOp, type State } from '../../../graph/index.ts';
 import { canonicalReference, parseConfig, parseReference, type ImageConfig } from '../../../image/index.ts';
 import type { FrontendHost, PlannedLayer } from '../../index.ts';
+import { buildpackError } from '../errors.ts';
 import type { ImageTarget } from '../model/types.ts';
 import type { Builder } from './builder.ts';
-import { embeddedRunImage, RUN_BASE } from './embedded.ts';
+import { packagesRunImage } from './embedded.ts';
 import type { BuildpackOptions } from './options.ts';
 
 /** What an app image stands on. */
@@ -23,7 +24,7 @@ export interface RunBase {
   readonly diffIds: readonly string[];
 }
 
-/** The run image: the one asked for, else the builder's first, or its mirror on the registry that the result goes to (platform.md, Run Image Resolution), else the embedded one. */
+/** The run image: the one asked for, else the builder's first, or its mirror on the registry that the result goes to (platform.md, Run Image Resolution). */
 export async function openRunImage(
   host: FrontendHost,
   builder: Builder,
@@ -32,7 +33,11 @@ export async function openRunImage(
   const { options, platform } = o;
   const [first] = builder.runImages;
   const name = options.runImage ?? (first && nearest([first.image, ...first.mirrors], options));
-  if (name === undefined) return embedded(host, o);
+  if (name === undefined)
+    throw buildpackError('CNB_BUILDER_INVALID', 'find the run image: the builder names none', {
+      remedy: 'Name one with --run-image.',
+    });
+  if (isPackages(name)) return ofPackages(host, name, o);
   const known = builder.runImages.find(({ image, mirrors }) => [image, ...mirrors].includes(name));
   const reference = canonicalReference(parseReference(name));
   const source: SourceOp = { kind: 'source', source: { type: 'image', reference, platform, pull: options.pull } };
@@ -51,8 +56,13 @@ export async function openRunImage(
   };
 }
 
-async function embedded(host: FrontendHost, o: { platform: Platform } & Wait): Promise<RunBase> {
-  const { base, state, config, digest } = await embeddedRunImage(host, o);
+/** A base of Debian packages, which strake makes. */
+function isPackages(name: string): boolean {
+  return name.startsWith('packages.local/');
+}
+
+async function ofPackages(host: FrontendHost, name: string, o: { platform: Platform } & Wait): Promise<RunBase> {
+  const { base, state, config, digest } = await packagesRunImage(host, name, o);
   return {
     state,
     layers: [
@@ -60,8 +70,8 @@ async function embedded(host: FrontendHost, o: { platform: Platform } & Wait): P
       { kind: 'step', before: base, after: state, dialect: 'oci' },
     ],
     config,
-    reference: `${RUN_BASE}@${digest}`,
-    image: RUN_BASE,
+    reference: `${name}@${digest}`,
+    image: name,
     mirrors: [],
     target: targetOf(config),
     diffIds: await host.diffIds(await host.solve(state, o), o),
