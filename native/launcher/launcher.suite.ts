@@ -406,7 +406,7 @@ const EXEC_D: readonly Row[] = [
   [
     'so does a signal',
     { argv0: 'web', metadata: WEB, files: { 'layers/a_b/l/exec.d/one': '#!/bin/sh\nkill -9 $$\n' } },
-    failed("launch: exec.d: failed to execute exec.d file at path '%/layers/a_b/l/exec.d/one': signal 9"),
+    failed("launch: exec.d: failed to execute exec.d file at path '%/layers/a_b/l/exec.d/one': signal: killed"),
   ],
   [
     'no program',

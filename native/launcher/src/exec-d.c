@@ -30,8 +30,14 @@ _Noreturn static void become(const char *path, int out, int trouble, char *const
 }
 
 static const char *how_it_ended(int status) {
+  static const struct {
+    int number;
+    const char *name;
+  } known[] = {{6, "aborted"}, {9, "killed"}, {11, "segmentation fault"}, {13, "broken pipe"}, {15, "terminated"}};
   Buffer text = {0};
   int signal = status & 0x7f;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (known[i].number == signal) return JOIN("signal: ", known[i].name);
   add(&text, signal == 0 ? "exit status " : "signal ");
   add_number(&text, (unsigned long)(signal == 0 ? (status >> 8) & 0xff : signal));
   return text.at;
