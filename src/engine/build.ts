@@ -15,7 +15,7 @@ import {
   type Solving,
   type Worker,
 } from '../worker/index.ts';
-import type { BuildEvent, BuildRequest, BuildResult, ExportRequest, ImageMetadata } from './builder.ts';
+import type { BuildEvent, BuildInput, BuildRequest, BuildResult, ExportRequest, ImageMetadata } from './builder.ts';
 import { BuildCaches } from './cache/index.ts';
 import { checkIndex, checkRequest } from './check-request.ts';
 import { engineError } from './errors.ts';
@@ -196,21 +196,38 @@ class Build {
   }
 
   async #plan(host: EngineFrontendHost, w: { signal: AbortSignal }): Promise<Plan> {
+    return this.#planOf(this.#request, host, { ...w, epoch: this.#request.epoch });
+  }
+
+  /** Plans a build after what it takes as inputs, which are part of it. */
+  async #planOf(
+    request: BuildInput,
+    host: EngineFrontendHost,
+    o: { signal: AbortSignal; epoch: number | undefined },
+  ): Promise<Plan> {
     const { frontends } = this.#parts;
-    const { frontend, options, platforms, epoch } = this.#request;
+    const { frontend, options, platforms, inputs = {} } = request;
     const plan = Object.hasOwn(frontends, frontend) ? frontends[frontend] : undefined;
     if (!plan)
       throw engineError('FRONTEND_UNKNOWN', `build with frontend "${frontend}": there is no such frontend`, {
         remedy: `Use one of: ${Object.keys(frontends).join(', ')}.`,
       });
+    const images = new Map<string, PlannedImage>();
+    for (const [name, input] of Object.entries(inputs)) {
+      const { results } = await this.#planOf(input, host, o);
+      for (const [platform, image] of results) {
+        images.set(`${name}::${platform}`, image);
+        if (results.size === 1) images.set(name, image);
+      }
+    }
     const native = hostPlatform(process);
     const asked: FrontendRequest = {
       options,
       platforms: platforms.length > 0 ? platforms : [native],
       buildPlatform: native,
-      epoch,
+      epoch: o.epoch,
     };
-    return plan(asked, host, w);
+    return plan(asked, images.size > 0 ? host.withInputs(images) : host, { signal: o.signal });
   }
 
   /** Solves an image's root, which holds its layers; where they do not simply lie on top of each other, what is before and after each of them. */

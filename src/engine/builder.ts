@@ -25,8 +25,19 @@ export interface BuildRequest {
   /** Caches elsewhere to look steps up in, the first one first. One that cannot be read is left out with a warning. */
   readonly cacheFrom?: readonly CacheImport[] | undefined;
   readonly cacheTo?: readonly CacheExport[] | undefined;
+  /** What `input:NAME` means among the options. Its steps are this build's; one that another build runs at the same time is waited for, not run again. */
+  readonly inputs?: Readonly<Record<string, BuildInput>> | undefined;
   /** What this is a build of: it is put on record and compared with the one before of the same. Absent: neither. No secrets. */
   readonly project?: Project | undefined;
+}
+
+/** A build whose result is a tree to another one. What it reads of the asking side goes by names of its own: `contextkey`, `dockerfilekey` and `context:NAME` among its options say them. */
+export interface BuildInput {
+  readonly frontend: string;
+  readonly options: Readonly<Record<string, string>>;
+  /** Empty: this machine's. */
+  readonly platforms: readonly Platform[];
+  readonly inputs?: Readonly<Record<string, BuildInput>> | undefined;
 }
 
 export type Compression = { readonly name: 'gzip' | 'zstd' | 'none'; readonly level?: number | undefined };

@@ -4,6 +4,7 @@ import type {
   FrontendHost,
   FrontendRequest,
   Plan,
+  PlannedImage,
   Ref as FrontendRef,
   Resolved,
   Warning,
@@ -18,6 +19,14 @@ import { engineError } from './errors.ts';
 
 const READ_LIMIT = 16 << 20;
 
+/** What frontends of one build asked for. */
+interface Asked {
+  readonly refs: Map<string, Ref>;
+  readonly resolved: Map<string, Promise<Resolved>>;
+  readonly ending: AbortController;
+  tasks: number;
+}
+
 /** What frontends may ask of this engine while they plan. Its end gives up what is still being asked, and waits for that. */
 export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
   readonly #o: {
@@ -28,20 +37,28 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     frontends: Readonly<Record<string, Frontend>>;
     emit: (event: BuildEvent) => void;
   };
-  readonly #refs = new Map<string, Ref>();
-  readonly #resolved = new Map<string, Promise<Resolved>>();
-  readonly #ending = new AbortController();
-  #tasks = 0;
+  readonly #inputs: ReadonlyMap<string, PlannedImage>;
+  readonly #asked: Asked;
+  readonly #refs: Map<string, Ref>;
+  readonly #resolved: Map<string, Promise<Resolved>>;
+  readonly #ending: AbortController;
 
-  constructor(o: {
-    worker: Worker;
-    solving: Solving;
-    session: Session;
-    clock: Clock;
-    frontends: Readonly<Record<string, Frontend>>;
-    emit: (event: BuildEvent) => void;
-  }) {
+  constructor(
+    o: {
+      worker: Worker;
+      solving: Solving;
+      session: Session;
+      clock: Clock;
+      frontends: Readonly<Record<string, Frontend>>;
+      emit: (event: BuildEvent) => void;
+    },
+    inputs: ReadonlyMap<string, PlannedImage> = new Map(),
+    asked: Asked = { refs: new Map(), resolved: new Map(), ending: new AbortController(), tasks: 0 },
+  ) {
     this.#o = o;
+    this.#inputs = inputs;
+    this.#asked = asked;
+    ({ refs: this.#refs, resolved: this.#resolved, ending: this.#ending } = asked);
   }
 
   /** The same source is asked about once in a build; a caller's signal ends its own wait only. */
@@ -93,7 +110,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
 
   async task<T>(name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T> {
     const { clock, emit } = this.#o;
-    const id = `task ${this.#tasks++} ${name}`;
+    const id = `task ${this.#asked.tasks++} ${name}`;
     emit({ kind: 'vertex', id, name, inputs: [] });
     const say = (line: string): void =>
       emit({ kind: 'log', id, at: clock.now(), stream: 'stdout', chunk: Buffer.from(`${line}\n`) });
@@ -139,13 +156,26 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
   }
 
   async call(frontend: string, request: FrontendRequest, w: Wait = {}): Promise<Plan> {
-    const plan = Object.hasOwn(this.#o.frontends, frontend) ? this.#o.frontends[frontend] : undefined;
-    if (!plan) throw engineError('FRONTEND_UNKNOWN', `call frontend "${frontend}": there is no such frontend`);
-    return plan(request, this, w);
+    return this.#frontend(frontend)(request, this, w);
   }
 
-  input(): State | undefined {
-    return undefined;
+  #frontend(name: string): Frontend {
+    const frontend = Object.hasOwn(this.#o.frontends, name) ? this.#o.frontends[name] : undefined;
+    if (!frontend) throw engineError('FRONTEND_UNKNOWN', `call frontend "${name}": there is no such frontend`);
+    return frontend;
+  }
+
+  input(name: string): State | undefined {
+    return this.#inputs.get(name)?.root;
+  }
+
+  inputImage(name: string): PlannedImage | undefined {
+    return this.#inputs.get(name);
+  }
+
+  /** The same host with inputs, by name; it goes with this one. */
+  withInputs(inputs: ReadonlyMap<string, PlannedImage>): FrontendHost {
+    return new EngineFrontendHost(this.#o, inputs, this.#asked);
   }
 
   warn(warning: Warning): void {

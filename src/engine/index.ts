@@ -1,6 +1,7 @@
 export type {
   Builder,
   BuildEvent,
+  BuildInput,
   BuildRequest,
   BuildResult,
   Compression,

@@ -6,7 +6,7 @@ import type { Dialect, Entry } from '../tree/index.ts';
 
 /** What the asking side wants of a frontend. Everything is plain data; files come through `FrontendHost`. */
 export interface FrontendRequest {
-  /** Frontend options by BuildKit's names: `filename`, `target`, `build-arg:NAME`, `label:NAME`, `no-cache`, `platform`, `add-hosts`, `force-network-mode`, `shm-size`, `ulimit`, `hostname`, `image-resolve-mode`, `context:NAME`, `context` (a repository or address), `contextsubdir`, `dockerfilekey`, `multi-platform`, `memory`, `memswap`, `cpushares`, `cpuperiod`, `cpuquota`, `cpusetcpus`, `cpusetmems`, `cgroup-parent`, `requestid` (a question in place of a build: `frontend.lint`, `frontend.outline`, `frontend.targets`). */
+  /** Frontend options by BuildKit's names: `filename`, `target`, `build-arg:NAME`, `label:NAME`, `no-cache`, `platform`, `add-hosts`, `force-network-mode`, `shm-size`, `ulimit`, `hostname`, `image-resolve-mode`, `context:NAME`, `context` (a repository or address), `contextsubdir`, `contextkey`, `dockerfilekey`, `multi-platform`, `memory`, `memswap`, `cpushares`, `cpuperiod`, `cpuquota`, `cpusetcpus`, `cpusetmems`, `cgroup-parent`, `requestid` (a question in place of a build: `frontend.lint`, `frontend.outline`, `frontend.targets`). */
   readonly options: Readonly<Record<string, string>>;
   /** Where results run; one result per platform. */
   readonly platforms: readonly Platform[];
@@ -58,6 +58,8 @@ export interface FrontendHost {
   task<T>(name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T>;
   call(frontend: string, request: FrontendRequest, w?: Wait): Promise<Plan>;
   input(name: string): State | undefined;
+  /** The image that an input is, where it is known: with its layers, config and history. */
+  inputImage?(name: string): PlannedImage | undefined;
   warn(warning: Warning): void;
 }
 

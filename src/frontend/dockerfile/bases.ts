@@ -1,8 +1,8 @@
 import { CodedError, hasCode, kindOf, messageOf, type Wait } from '../../base/index.ts';
 import type { Platform } from '../../blob/index.ts';
 import { scratch, sourceState, type Source, type State } from '../../graph/index.ts';
-import { normalizePlatform } from '../../image/index.ts';
-import type { FrontendHost, PlannedLayer } from '../index.ts';
+import { formatPlatform, normalizePlatform } from '../../image/index.ts';
+import type { FrontendHost, PlannedImage, PlannedLayer } from '../index.ts';
 import { imageName, isPackagesName, namedContext, type NamedContext } from './contexts.ts';
 import { dockerfileError, located } from './errors.ts';
 import { fullPlatform } from './globals.ts';
@@ -28,6 +28,8 @@ export interface Base {
   readonly bare: boolean;
   /** Its vertex is the first of the stage's numbered steps. */
   readonly numbered: boolean;
+  /** How many entries of the history were there before this build; all of them by default. */
+  readonly baseHistory?: number | undefined;
   /** It could not be read: nobody knows what it holds. */
   readonly unknown?: boolean | undefined;
 }
@@ -123,11 +125,16 @@ async function fromContext(node: StageNode, context: NamedContext, r: Resolving)
 }
 
 function fromInput(context: NamedContext & { readonly kind: 'input' }, r: Resolving): Base {
-  const state = r.host.input(context.input);
+  // Of an input for several platforms the one that is wanted.
+  const names = [`${context.input}::${formatPlatform(r.wanted)}`, context.input];
+  const name = names.find((one) => r.host.input(one) !== undefined) ?? context.input;
+  const state = r.host.input(name);
   if (state === undefined)
     throw dockerfileError('DOCKERFILE_CONTEXT', `invalid input ${context.input} for ${context.name}`, {
       remedy: 'Give the input that the build context names.',
     });
+  const planned = r.host.inputImage?.(name);
+  if (planned) return fromPlanned(planned, r);
   const config = inputConfig(r.options.inputMetadata.get(context.input));
   const draft = config === undefined ? emptyDraft(r.wanted) : draftOf(config, `config of input "${context.input}"`);
   const op = state.edge?.vertex.op;
@@ -137,6 +144,12 @@ function fromInput(context: NamedContext & { readonly kind: 'input' }, r: Resolv
     return { state, draft, platform: r.wanted, layers: [{ kind: 'base', image: state }], bare: false, numbered: false };
   // How many layers another frontend's steps make is not known here; they become one.
   return { state, draft: { ...draft, history: [] }, platform: r.wanted, layers: [], bare: true, numbered: false };
+}
+
+/** An image that the same build plans: its steps and their history go on here. */
+function fromPlanned({ root, layers, config, baseHistory }: PlannedImage, r: Resolving): Base {
+  const draft = draftOf(Buffer.from(JSON.stringify(config)), 'config of an input');
+  return { state: root, draft, platform: r.wanted, layers, bare: false, numbered: false, baseHistory };
 }
 
 function inputConfig(metadata: string | undefined): Uint8Array | undefined {

@@ -103,7 +103,7 @@ class StageConverter {
     };
     const layers = bare ? [{ kind: 'step', before: scratch, after: state, dialect: 'oci' } as const] : root.layers;
     const env = new Environment();
-    const baseHistory = found.history.length;
+    const baseHistory = root.baseHistory ?? found.history.length;
     const index = root.numbered ? 1 : 0;
     return startStage({ state, env, args: [], draft, platform, layers, baseHistory, workdirSet: false }, index);
   }

@@ -7,7 +7,9 @@ import type { Options } from './options.ts';
 
 /** Where the build context and the Dockerfile are. */
 export interface MainContext {
-  /** The context's tree; undefined for the local source `context`. */
+  /** Name of the local source that is the context where it is no tree. */
+  readonly name: string;
+  /** The context's tree; undefined for a local source. */
   readonly state: State | undefined;
   /** The tree that holds the Dockerfile; undefined for a local source. */
   readonly dockerfile: State | undefined;
@@ -29,6 +31,7 @@ export async function openMainContext(options: Options, host: FrontendHost, w: W
   const { subdir } = options.context;
   return {
     ...main,
+    name: options.context.name,
     dockerfile: forced ? undefined : main.dockerfile,
     dockerfileName: dockerfileKey ?? 'dockerfile',
     filename: forced ? options.filename : main.filename,

@@ -14,8 +14,10 @@ import { parseLintConfig, type LintConfig } from './lint.ts';
 export interface Options {
   /** Where the Dockerfile is in the source named `dockerfile`. */
   readonly filename: string;
-  /** Where the build context is, if not in the local source `context`. */
+  /** Where the build context is, if not in a local source. */
   readonly context: {
+    /** Name of the local source: `context` by default. */
+    readonly name: string;
     /** A repository or an address of the web; anything else says nothing. */
     readonly address: string;
     readonly subdir: string | undefined;
@@ -72,7 +74,8 @@ export function readOptions(request: FrontendRequest): Options {
   return {
     filename: options['filename'] || 'Dockerfile',
     context: {
-      address: options[options['contextkey'] ?? 'context'] ?? '',
+      name: options['contextkey'] || 'context',
+      address: options[options['contextkey'] || 'context'] ?? '',
       subdir: options['contextsubdir'] || undefined,
       keepGitDir: parseBool(buildArgs.get('BUILDKIT_CONTEXT_KEEP_GIT_DIR') ?? '') === true,
       dockerfileKey: options['dockerfilekey'] || undefined,

@@ -272,7 +272,8 @@ async function contextOf(
   },
 ): Promise<Local | State> {
   if (o.main.state !== undefined) return o.main.state;
-  const local = { name: 'context', label: '[internal] load build context' };
+  const { name } = o.main;
+  const local = { name, label: '[internal] load build context' };
   if (!o.used) return { ...local, exclude: [] };
-  return { ...local, exclude: o.input.ignore ?? (await readIgnore(host, 'context', '[internal]', o.wait)) };
+  return { ...local, exclude: o.input.ignore ?? (await readIgnore(host, name, '[internal]', o.wait)) };
 }
