@@ -29,6 +29,11 @@ suite('the embedded buildpacks, as files', () => {
     const toml = readFileSync(join(FOLDER, 'builder.toml'), 'utf8');
     const ids = new Set([...toml.matchAll(/^id = "strake\/(.*)"$/gm)].map(([, id]) => id));
     assert.deepEqual(ids, new Set(BUILDPACKS));
+    const versions = new Set([...toml.matchAll(/^version = "(.*)"$/gm)].map(([, version]) => version));
+    for (const name of BUILDPACKS) {
+      const own = /^version = "(.*)"$/m.exec(readFileSync(join(FOLDER, name, 'buildpack.toml'), 'utf8'))?.[1];
+      assert.deepEqual(versions, new Set([own]), 'all have the same version');
+    }
     const uris = new Set([...toml.matchAll(/^uri = "(.*)"$/gm)].map(([, uri]) => uri));
     assert.deepEqual(uris, new Set(BUILDPACKS));
   });

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import tarfile
 import tempfile
@@ -126,6 +127,11 @@ class Registry:
                 if error.code < 500 and error.code != 429 or attempt + 1 == ATTEMPTS:
                     raise cnb.Failure(f'fetch "{shown(url)}": the registry answered {error.code}') from None
             except (urllib.error.URLError, OSError) as error:
+                if isinstance(getattr(error, "reason", error), ssl.SSLCertVerificationError):
+                    raise cnb.Failure(
+                        f'fetch "{shown(url)}": its certificate is signed by an authority that is not known here. '
+                        "Hand the authority in: a service binding of type ca-certificates"
+                    ) from None
                 if attempt + 1 == ATTEMPTS:
                     raise cnb.Failure(f'fetch "{shown(url)}": {getattr(error, "reason", error)}') from None
             time.sleep(attempt + 1)
