@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Digest } from '../blob/index.ts';
 import { memoryTree, type MemoryFile } from './compose.ts';
-import { contentDigest, type Selection } from './content-digest.ts';
+import { contentDigest, selectionContent, type Selection } from './content-digest.ts';
 import { findPaths, pick } from './select.ts';
 import { unionOf } from './union.ts';
 
@@ -48,6 +48,52 @@ test('what counts is what is selected, not when it was changed', async () => {
   const seen = new Set([first]);
   for (const change of different) seen.add(await digest(whole, changed(change)));
   assert.equal(seen.size, different.length + 1);
+});
+
+test('what it is made of is told path by path: what changes the digest changes one of them', async () => {
+  const whole: Selection = { paths: ['/src'] };
+  const told = async (change: Files): Promise<Map<string, string>> => {
+    const { paths } = await selectionContent(await unionOf([memoryTree(changed(change))]), whole);
+    return new Map(
+      [...paths()].map(({ path, digest: content = '', about }) => [path, `${about} ${content.slice(7, 11)}`]),
+    );
+  };
+  const first = await told({});
+  assert.deepEqual(
+    [...first],
+    [
+      ['src', 'directory 0755 '],
+      ['src/a.js', 'file 0644 ca97'],
+      ['src/b.js', 'file 0644 3e23'],
+      ['src/link', 'symlink -> a.js '],
+      ['src/sub', 'directory 0755 '],
+      ['src/sub/c.js', 'file 0644 2e7d'],
+    ],
+  );
+  assert.deepEqual(await told({ 'src/a.js': { content: 'a', mtime: 5 }, other: 'x' }), first);
+  for (const [change, path, expected] of [
+    [{ 'src/a.js': 'A' }, 'src/a.js', 'file 0644 559a'],
+    [{ 'src/a.js': { content: 'a', mode: 0o755 } }, 'src/a.js', 'file 0755 ca97'],
+    [{ 'src/a.js': { content: 'a', uid: 1 } }, 'src/a.js', 'file 0644 1:0 ca97'],
+    [
+      { 'src/a.js': { content: 'a', xattrs: new Map([['user.x', Buffer.of(1)]]) } },
+      'src/a.js',
+      /^file 0644 xattrs \w{12} ca97$/,
+    ],
+    [{ 'src/link': { link: 'b.js' } }, 'src/link', 'symlink -> b.js '],
+    [{ 'src/': { mode: 0o700 } }, 'src', 'directory 0700 '],
+    [{ 'src/new': '' }, 'src/new', 'file 0644 e3b0'],
+    [{ 'src/dev': { type: 'character', device: { major: 1, minor: 3 } } }, 'src/dev', 'character 0644 1:3 '],
+    [{ 'src/b.js': { type: 'hardlink', link: 'src/a.js' } }, 'src/b.js', 'file 0644, the same as src/a.js ca97'],
+  ] as const) {
+    const now = await told(change);
+    assert.deepEqual(
+      [...now.keys()].filter((each) => now.get(each) !== first.get(each)),
+      [path],
+    );
+    if (typeof expected === 'string') assert.equal(now.get(path), expected);
+    else assert.match(now.get(path) ?? '', expected);
+  }
 });
 
 test('the name of a plain path is no part of it, names below are', async () => {

@@ -43,7 +43,7 @@ export async function selectionContent(
   view: TreeView,
   selection: Selection,
   w?: Wait,
-): Promise<{ readonly digest: Digest; paths(): Iterable<SelectedPath> }> {
+): Promise<{ readonly digest: Digest; paths: () => Iterable<SelectedPath> }> {
   const picked: { name: string; node: ViewNode }[] = [];
   selection.paths.forEach((path, i) => {
     const found = findPaths(view, path, { wildcard: selection.wildcard === true, follow: selection.follow === true });
@@ -76,19 +76,35 @@ function* pathsOf(
   contents: ReadonlyMap<ViewNode, Digest>,
 ): Iterable<SelectedPath> {
   const names = new Map<object, string>();
+  const known: About = { mode: -1, text: '' };
   for (const { node } of picked) {
     const { entry } = node;
-    const mode = entry.type === 'symlink' ? '' : ` ${entry.mode.toString(8).padStart(4, '0')}`;
-    const owner = entry.uid === 0 && entry.gid === 0 ? '' : ` ${entry.uid}:${entry.gid}`;
-    const link = entry.type === 'symlink' && entry.link !== undefined ? ` -> ${entry.link}` : '';
-    const device = entry.device ? ` ${entry.device.major}:${entry.device.minor}` : '';
-    const xattrs = entry.xattrs ? ` xattrs ${hashOf(xattrsText(entry.xattrs))}` : '';
     const path = node.path === '' ? '/' : node.path;
     const first = entry.type === 'file' ? names.get(node.inode) : undefined;
     if (entry.type === 'file' && first === undefined) names.set(node.inode, path);
     const same = first === undefined || first === path ? '' : `, the same as ${first}`;
-    yield { path, digest: contents.get(node), about: entry.type + mode + owner + link + device + xattrs + same };
+    yield { path, digest: contents.get(node), about: aboutOf(entry, known) + same };
   }
+}
+
+/** What is said of an ordinary file of a mode: most files of a tree have the same. */
+interface About {
+  mode: number;
+  text: string;
+}
+
+function aboutOf(entry: Entry, known: About): string {
+  const { type, mode, uid, gid, link, device, xattrs } = entry;
+  const isOrdinary = type === 'file' && uid === 0 && gid === 0 && !xattrs;
+  if (isOrdinary && mode === known.mode) return known.text;
+  let text: string = type;
+  if (type !== 'symlink') text += ` ${mode.toString(8).padStart(4, '0')}`;
+  if (uid !== 0 || gid !== 0) text += ` ${uid}:${gid}`;
+  if (type === 'symlink' && link !== undefined) text += ` -> ${link}`;
+  if (device) text += ` ${device.major}:${device.minor}`;
+  if (xattrs) text += ` xattrs ${hashOf(xattrsText(xattrs))}`;
+  if (isOrdinary) Object.assign(known, { mode, text });
+  return text;
 }
 
 /** Enough to see that it is another one. */

@@ -51,6 +51,11 @@ export class RefResults implements Results<Ref, Session> {
 
 /** What several selections have in common is told once. */
 function* once(lists: readonly Iterable<SelectedPath>[]): Iterable<SelectedPath> {
+  const [only] = lists;
+  if (only && lists.length === 1) {
+    yield* only;
+    return;
+  }
   const seen = new Set<string>();
   for (const list of lists)
     for (const member of list) {

@@ -94,7 +94,7 @@ export class Comparison {
       const input = now[position];
       const [content, oldContent] = [step.contents[i] ?? undefined, old.contents[i] ?? undefined];
       if (!input || (content !== undefined && content === oldContent)) continue;
-      const isSource = input.inputs.length === 0;
+      const isSource = input.op === 'source';
       if (content !== undefined) {
         const changes = oldContent === undefined ? undefined : changesOf(oldContent, content);
         const isSame = changes && changes.paths.length === 0;

@@ -25,9 +25,10 @@ export interface MemberChanges {
 
 /** Members of one piece at most. */
 const LONGEST = 1024;
-/** A piece ends where the hash of a path has these bits zero: after 256 paths, on average. */
+/** A piece ends where the hash of a path's end has these bits zero: after 256 paths, on average. */
 const BOUNDARY = 0xff;
-const SHA256 = /^sha256:[0-9a-f]{64}$/;
+const SHA256 = 'sha256:';
+const SHA256_LENGTH = 71;
 
 /**
  * A list of members as pieces of bytes. Where a piece ends depends on its last path alone, so that two lists that differ in a few members share all other pieces. A piece: the length of its text (4 bytes, big endian), the text,
@@ -36,26 +37,27 @@ const SHA256 = /^sha256:[0-9a-f]{64}$/;
 export function* piecesOf(members: Iterable<Member>): Iterable<Uint8Array> {
   let text = '';
   let about: string | undefined;
-  let digests: string[] = [];
+  let digests = '';
   let count = 0;
   const piece = (): Uint8Array => {
     const length = Buffer.byteLength(text);
-    const bytes = Buffer.allocUnsafe(4 + length + digests.length * 32);
+    const bytes = Buffer.allocUnsafe(4 + length + digests.length / 2);
     bytes.writeUInt32BE(length);
     bytes.write(text, 4, 'utf8');
-    bytes.write(digests.join(''), 4 + length, 'hex');
+    bytes.write(digests, 4 + length, 'hex');
     text = '';
     about = undefined;
-    digests = [];
+    digests = '';
     count = 0;
     return bytes;
   };
   for (const member of members) {
-    const short = member.digest !== undefined && SHA256.test(member.digest);
-    const words = member.digest === undefined || short ? member.about : `${member.about} ${member.digest}`;
+    const { digest } = member;
+    const short = digest?.length === SHA256_LENGTH && digest.startsWith(SHA256);
+    const words = digest === undefined || short ? member.about : `${member.about} ${digest}`;
     text += `${member.path}\0${short ? '+' : '-'}${words === about ? '' : words}\0`;
     about = words;
-    if (short) digests.push((member.digest as string).slice(7));
+    if (short) digests += digest.slice(SHA256.length);
     count += 1;
     if (count >= LONGEST || (hash(member.path) & BOUNDARY) === 0) yield piece();
   }
@@ -110,9 +112,10 @@ function sideOf({ digest, about }: Member): Omit<Member, 'path'> {
   return digest === undefined ? { about } : { digest, about };
 }
 
-/** FNV-1a over UTF-16 units. */
+/** FNV-1a over the last UTF-16 units: names differ most at their ends. */
 function hash(text: string): number {
   let value = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  for (let i = Math.max(0, text.length - 16); i < text.length; i++)
+    value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
   return value ^ (value >>> 13);
 }
