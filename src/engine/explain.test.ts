@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import * as fc from 'fast-check';
 import { Database } from '../base/index.ts';
 import { registryOf } from '../registry/testing/world.ts';
 import { EngineRig, type BuildOptions, type Built, type Files } from './engine-rig.suite.ts';
@@ -288,4 +289,48 @@ test('every path of a long list is told', async () => {
   const cause = build.steps[0]?.causes[0];
   assert.ok(cause?.kind === 'files');
   assert.deepEqual([cause.changed, cause.added, cause.removed, cause.paths.length], [150, 0, 0, 150]);
+});
+
+test('whatever changes in a context: exactly that is told', async () => {
+  await using rig = await EngineRig.open();
+  const name = fc.constantFrom('a', 'b', 'dir/a', 'dir/b', 'dir/sub/c', 'ignored/x');
+  const content = fc.constantFrom('1', '2', '3');
+  const edits = fc.array(fc.tuple(name, fc.option(content)), { minLength: 1, maxLength: 3 });
+  let files: Readonly<Record<string, string>> = { a: '1', 'dir/a': '1' };
+  const Dockerfile = 'FROM scratch\nCOPY . /all\nCOPY di[r] /dir\n';
+  const changesIn = (before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): string[] =>
+    [...new Set([...Object.keys(before), ...Object.keys(after)])]
+      .filter((path) => !path.startsWith('ignored/') && before[path] !== after[path])
+      .map(
+        (path) => `${path} ${before[path] === undefined ? 'added' : after[path] === undefined ? 'removed' : 'changed'}`,
+      )
+      .toSorted((x, y) => (x < y ? -1 : 1));
+  const build = (context: Readonly<Record<string, string>>): Promise<{ readonly build: ExplainedBuild }> =>
+    explained(rig, { Dockerfile, '.dockerignore': 'ignored\nDockerfile\n.dockerignore\n', 'dir/kept': '', ...context });
+  await build(files);
+  await fc.assert(
+    fc.asyncProperty(edits, async (changes) => {
+      const before = files;
+      const after = new Map(Object.entries(files));
+      for (const [path, text] of changes)
+        if (text === null) after.delete(path);
+        else after.set(path, text);
+      files = Object.fromEntries(after);
+      const { build: told } = await build(files);
+      const expected = changesIn(before, files);
+      for (const [at, under] of [
+        [0, ''],
+        [1, 'dir/'],
+      ] as const) {
+        const paths = told.steps[at]?.causes.flatMap((cause) => (cause.kind === 'files' ? cause.paths : [])) ?? [];
+        // Folders come and go with what is in them.
+        const leaves = paths.filter(({ before: old, after: now }) => (now ?? old)?.digest !== undefined);
+        assert.deepEqual(
+          leaves.map(({ path, change }) => `${path} ${change}`),
+          expected.filter((each) => each.startsWith(under)),
+        );
+      }
+    }),
+    { numRuns: 12 },
+  );
 });

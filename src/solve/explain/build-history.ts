@@ -95,9 +95,9 @@ export class BuildHistory {
     return this.#idOf(listName(list)) !== undefined;
   }
 
-  /** The same build once more: it takes the place of the one before. */
-  again(id: number, o: { readonly at: number; readonly took: number }): void {
-    this.#db.run(`UPDATE builds SET turn = ${NEXT_TURN}, at = ?, took = ? WHERE id = ?`, o.at, o.took, id);
+  /** The same build once more: it takes the place of the one before. False when that was forgotten meanwhile. */
+  again(id: number, o: { readonly at: number; readonly took: number }): boolean {
+    return this.#db.run(`UPDATE builds SET turn = ${NEXT_TURN}, at = ?, took = ? WHERE id = ?`, o.at, o.took, id) > 0;
   }
 
   /** Records a build and the lists of members that are new, in one transaction, and forgets the oldest builds. */

@@ -109,7 +109,7 @@ export class BuildTrace {
     const [at, took] = [this.#startedAt, this.#clock.now() - this.#startedAt];
     const { build: previous } = this.#previous();
     const fingerprint = this.#fingerprint(outcome);
-    if (previous?.fingerprint === fingerprint) return this.#history.again(previous.id, { at, took });
+    if (previous?.fingerprint === fingerprint && this.#history.again(previous.id, { at, took })) return;
     const steps = this.#steps.map((step) => this.#traced(step, outcome));
     this.#history.add(
       { project: this.#project, at, took, outcome, previous: previous?.id, fingerprint, steps },

@@ -118,7 +118,7 @@ test('all steps, in 80 columns', () => {
   assert.equal(
     text(),
     `app (deploy/Dockerfile, target build): failed 2 minutes ago after 4.2s, 4 of 6 steps ran
-compared with the build of 3 minutes ago
+compared with the build before it (3 minutes ago)
 
 1 changed          [build 1/7] FROM base:1 AS build
                    the base moved: host.example/base:1

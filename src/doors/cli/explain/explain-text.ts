@@ -44,7 +44,7 @@ function headline({ project, outcome, at, took, steps }: ExplainedBuild, o: Expl
   const { context = '', dockerfile = '', target, platform } = project;
   const file = dockerfile.startsWith(`${context}/`) ? dockerfile.slice(context.length + 1) : dockerfile;
   const about = [
-    ...(['Dockerfile', ''].includes(file) ? [] : [file]),
+    ...(['Dockerfile', ''].includes(file) ? [] : [file === '-' ? 'Dockerfile from standard input' : file]),
     ...(target === undefined ? [] : [`target ${target}`]),
     ...(platform === undefined ? [] : [platform]),
   ];
@@ -60,7 +60,7 @@ function headline({ project, outcome, at, took, steps }: ExplainedBuild, o: Expl
 }
 
 function comparedWith({ before, now }: ExplainOptions): string {
-  return before ? `compared with the build of ${ageText(before.at, now)}` : 'no build before it is on record';
+  return before ? `compared with the build before it (${ageText(before.at, now)})` : 'no build before it is on record';
 }
 
 const WORDS: Readonly<Record<ExplainedStep['outcome'], string>> = {
