@@ -34,6 +34,6 @@ export * as sys from './sys/index.ts';
 export { tempFolder } from './temp.ts';
 export { holdNames } from './names.ts';
 export { encodeToml, parseToml, TomlText } from './toml.ts';
-export { parseYaml } from './yaml.ts';
+export { encodeYaml, parseYaml } from './yaml.ts';
 export { findTool, runTool, toolError, type ToolOptions, type ToolResult } from './tool.ts';
 export { cancelled, sleep, throwIfCancelled, unlessCancelled, type Wait } from './wait.ts';

@@ -39,3 +39,9 @@ function invalid(
 ): CodedError {
   return new CodedError({ code: 'INVALID_YAML', kind: 'invalid', message: `read "${file}": ${detail}`, ...o });
 }
+
+/** Plain data as a YAML document; members that are undefined are left out. */
+export async function encodeYaml(value: unknown): Promise<string> {
+  const { stringify } = await import('yaml');
+  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 });
+}

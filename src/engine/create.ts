@@ -37,6 +37,7 @@ import { engineError } from './errors.ts';
 import { BaseOperations } from './base-operations.ts';
 import { ImageOperations } from './image-operations.ts';
 import { StoreOperations } from './store-operations.ts';
+import { openWorkshop } from './workshop.ts';
 
 export interface EngineOptions {
   /** The store's folder. */
@@ -153,6 +154,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     },
     ground: async (w) => (await worker.stage.ground(w)).report,
     compare: (a, b, options) => compareLocations(a, b, { ...options, worker, sessionFor, clock, random, scratch }),
+    workshop: (options) => openWorkshop({ ...options, worker, sessionFor, scratch, random }),
     root: (image, options) => openContainerRoot(image, { ...options, worker, sessionFor }),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };

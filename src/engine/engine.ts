@@ -6,6 +6,7 @@ import type { BuildHost, ByteSink } from '../worker/index.ts';
 import type { Builder, Compression, GroundReport } from './builder.ts';
 import type { CompareOptions, ImageDifference } from './compare.ts';
 import type { ContainerRoot, ContainerRootOptions } from './container-root.ts';
+import type { Workshop } from './workshop.ts';
 
 /** The engine in process: builds, and the local store of images with all that is done to it. Close it: it holds the store open and, if a step ran, the ground. */
 export interface Engine extends Builder, AsyncDisposable {
@@ -17,6 +18,8 @@ export interface Engine extends Builder, AsyncDisposable {
   ground(w?: Wait): Promise<GroundReport>;
   /** The tree of an image of the local store as the root of a container. */
   root(image: string, o: ContainerRootOptions): Promise<ContainerRoot>;
+  /** Where images are put together from others, with no step run. */
+  workshop(o: Omit<TransferOptions, 'signal'>): Promise<Workshop>;
   /** What differs between two images, wherever they lie, or plain trees of files (`dir:FOLDER`, a folder, a tar of one). */
   compare(a: Location, b: Location, o: CompareOptions): AsyncIterable<ImageDifference>;
 }

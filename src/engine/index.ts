@@ -35,3 +35,4 @@ export type { BuildSummary, Cause, ExplainedBuild, ExplainedStep, MemberChange, 
 export { engineError } from './errors.ts';
 export { daemonSockets } from './export/index.ts';
 export { fileSink } from './file-sink.ts';
+export type { Workshop } from './workshop.ts';

@@ -47,7 +47,7 @@ export interface OpenedLocation extends Disposable {
 
 /** `transport:rest`; a bare path to a file or folder is what is found there, any other bare word a name in the store. Throws `LOCATION_INVALID`. */
 export function parseLocation(text: Location): { transport: Transport; place: string; wanted?: string | undefined } {
-  const match = /^([a-z-]+):(?!\d)(.*)$/s.exec(text);
+  const match = /^([a-z-]+):(?!\d+(?:\/|$))(.*)$/s.exec(text);
   const transport = TRANSPORTS.find((name) => name === match?.[1]);
   if (!transport || !match) {
     const stat = statSync(text, { throwIfNoEntry: false });

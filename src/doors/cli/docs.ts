@@ -26,7 +26,7 @@ export async function cliMarkdown(): Promise<string> {
     const { command: loaded } = await entry.load();
     const examples = loaded.examples.map(([line, meaning]) => `${line}    # ${meaning}`).join('\n');
     text.push(`${sectionOf(command, '##')}${examples === '' ? '' : `\n\n\`\`\`sh\n${examples}\n\`\`\``}`);
-    for (const sub of command.commands) text.push(sectionOf(sub, '###'));
+    for (const sub of below(command)) text.push(sectionOf(sub, '###'));
   }
   text.push(
     `## Exit codes\n\n| Code | Meaning |\n|---:|---|\n${EXIT_MEANINGS.map(([code, meaning]) => `| ${code} | ${meaning} |`).join('\n')}`,
@@ -34,6 +34,11 @@ export async function cliMarkdown(): Promise<string> {
     `## Environment\n\n\`\`\`text\n${(topicText('environment') ?? '').trim()}\n\`\`\``,
   );
   return `${text.join('\n\n')}\n`;
+}
+
+/** The commands below one; those that only hold others are not among them. */
+function below(command: Command): readonly Command[] {
+  return command.commands.flatMap((sub) => (sub.commands.length > 0 ? below(sub) : [sub]));
 }
 
 function groupsOf(): [string, string[]][] {

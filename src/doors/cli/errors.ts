@@ -20,6 +20,8 @@ export const cliError = errorTable({
   SSH_KEY_MISSING: 'not_found',
   SSH_KEY_UNREADABLE: 'denied',
   SSH_KEY_INVALID: 'invalid',
+  CONFIG_INVALID: 'invalid',
+  DOWNLOAD_FAILED: 'unavailable',
   STORE_DAMAGED: 'failed',
   BUILD_UNKNOWN: 'not_found',
   INTERRUPTED: 'cancelled',

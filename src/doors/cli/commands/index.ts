@@ -4,7 +4,7 @@ import type { CliCommand } from '../program.ts';
 export interface CommandEntry {
   readonly name: string;
   readonly aliases?: readonly string[] | undefined;
-  readonly group: 'Build' | 'Images' | 'Registries' | 'Bases' | 'This machine';
+  readonly group: 'Build' | 'Images' | 'Registries' | 'Buildpacks' | 'Bases' | 'This machine';
   readonly summary: string;
   readonly hidden?: boolean | undefined;
   readonly load: () => Promise<{ readonly command: CliCommand }>;
@@ -83,6 +83,31 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'login', group: 'Registries', summary: 'log in to a registry', load: () => import('./login.ts') },
   { name: 'logout', group: 'Registries', summary: 'forget the login of a registry', load: () => import('./logout.ts') },
+  {
+    name: 'manifest',
+    group: 'Registries',
+    summary: 'make image indexes by hand',
+    load: () => import('./manifest.ts'),
+  },
+  { name: 'builder', group: 'Buildpacks', summary: 'make and show builders', load: () => import('./builder.ts') },
+  {
+    name: 'buildpack',
+    group: 'Buildpacks',
+    summary: 'make, package, show and publish buildpacks',
+    load: () => import('./buildpack.ts'),
+  },
+  {
+    name: 'extension',
+    group: 'Buildpacks',
+    summary: 'make, package and show image extensions',
+    load: () => import('./extension.ts'),
+  },
+  {
+    name: 'config',
+    group: 'Buildpacks',
+    summary: 'what is set for building with buildpacks',
+    load: () => import('./config.ts'),
+  },
   { name: 'base', group: 'Bases', summary: 'make base images from Debian packages', load: () => import('./base.ts') },
   {
     name: 'prune',

@@ -1,0 +1,301 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { suite, test } from 'node:test';
+import { emptyStore, type TestStore } from '../lib/store.ts';
+import { ok, strake, type StrakeResult } from '../lib/strake.ts';
+import { dockerRegistry, lacking, scratchFolder, skopeo } from '../registry/world.ts';
+
+const skip = lacking('docker-registry', 'skopeo', 'git') ?? false;
+
+/** Files below a folder; what is under `bin/` may be run. */
+function files(folder: string, content: Readonly<Record<string, string>>): string {
+  for (const [path, text] of Object.entries(content)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text, { mode: path.includes('bin/') ? 0o755 : 0o644 });
+  }
+  return folder;
+}
+
+function buildpack(id: string, more = ''): Record<string, string> {
+  return {
+    'buildpack.toml': `api = "0.10"\n[buildpack]\nid = "${id}"\nversion = "1.0.0"\n${more}`,
+    'bin/detect': '#!/bin/sh\n',
+    'bin/build': `#!/bin/sh\necho ${id}\n`,
+  };
+}
+
+const META = `api = "0.10"
+[buildpack]
+id = "acme/meta"
+version = "2.0.0"
+[[order]]
+[[order.group]]
+id = "acme/a"
+version = "1.0.0"
+[[order.group]]
+id = "acme/b"
+version = "1.0.0"
+optional = true
+`;
+
+interface World extends AsyncDisposable {
+  readonly store: TestStore;
+  readonly host: string;
+  readonly run: (...args: string[]) => Promise<StrakeResult>;
+  readonly skopeo: (...args: string[]) => Promise<string>;
+}
+
+/** A registry, a store, and in the registry an image for two platforms to build on. */
+async function world(): Promise<World> {
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(scratchFolder()).path;
+  const store = stack.use(emptyStore());
+  const { host } = stack.use(await dockerRegistry(folder));
+  const env = { PACK_HOME: join(store.work, 'pack') };
+  const run = (...args: string[]): Promise<StrakeResult> => ok(args, { root: store.root, cwd: store.work, env });
+  files(join(store.work, 'build'), {
+    Dockerfile: 'FROM scratch\nENV CNB_USER_ID=1000 CNB_GROUP_ID=1000\nCOPY base /etc/base\nUSER 1000:1000\n',
+    base: 'base',
+  });
+  await run('build', '-q', 'build', '--platform', 'linux/amd64,linux/arm64', '-t', `${host}/build`);
+  await run('push', '-q', `${host}/build`);
+  files(join(store.work, 'a'), buildpack('acme/a'));
+  files(join(store.work, 'b'), buildpack('acme/b'));
+  files(join(store.work, 'meta'), {
+    'buildpack.toml': META,
+    'package.toml': '[buildpack]\nuri = "."\n[[dependencies]]\nuri = "../a.cnb"\n[[dependencies]]\nuri = "../b"\n',
+  });
+  const scope = stack.move();
+  return {
+    store,
+    host,
+    run,
+    skopeo: (...args) => skopeo(folder, ...args),
+    [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
+  };
+}
+
+suite('distribution of buildpacks', { skip }, () => {
+  test('buildpackage, composite and builder: made, pushed, read by skopeo, pulled, used by another', async () => {
+    await using w = await world();
+    const { host, run, store } = w;
+    // A file twice, from another folder under another umask, by another store: the same bytes.
+    await run('buildpack', 'package', 'a.cnb', '--format', 'file', '--path', 'a', '-q');
+    using other = emptyStore();
+    files(join(other.work, 'elsewhere'), buildpack('acme/a'));
+    await ok(['buildpack', 'package', 'again', '--format', 'file', '--path', 'elsewhere', '-q'], {
+      root: other.root,
+      cwd: other.work,
+      umask: '077',
+    });
+    assert.ok(readFileSync(join(store.work, 'a.cnb')).equals(readFileSync(join(other.work, 'again.cnb'))));
+    // The composite takes its parts from that file and from a folder.
+    const packaged = await run(
+      'buildpack',
+      'package',
+      `${host}/meta`,
+      '-c',
+      'meta/package.toml',
+      '--publish',
+      '-q',
+      '-l',
+      'team=x',
+    );
+    const inspected = JSON.parse(await w.skopeo('inspect', '--tls-verify=false', `docker://${host}/meta`)) as {
+      Digest: string;
+      Created: string;
+      Labels: Record<string, string>;
+      Layers: string[];
+    };
+    assert.equal(packaged.stdout, `${host}/meta@${inspected.Digest}\n`);
+    assert.equal(inspected.Created, '1980-01-01T00:00:01Z');
+    assert.equal(inspected.Labels['team'], 'x');
+    assert.equal(inspected.Layers.length, 3);
+    assert.deepEqual(Object.keys(JSON.parse(inspected.Labels['io.buildpacks.buildpack.layers'] ?? '') as object), [
+      'acme/a',
+      'acme/b',
+      'acme/meta',
+    ]);
+    assert.equal(
+      inspected.Labels['io.buildpacks.buildpackage.metadata'],
+      '{"id":"acme/meta","version":"2.0.0","stacks":[{"id":"*"}]}',
+    );
+    // What another tool copied is read as well.
+    await w.skopeo('copy', '--src-tls-verify=false', `docker://${host}/meta`, `oci:${join(store.work, 'copied')}:x`);
+    for (const name of [`${host}/meta`, 'copied']) {
+      const { stdout } = await run('buildpack', 'inspect', name, '-o', 'json');
+      const { id, buildpacks } = JSON.parse(stdout) as { id: string; buildpacks: { id: string }[] };
+      assert.deepEqual([id, buildpacks.map((one) => one.id)], ['acme/meta', ['acme/meta', 'acme/a', 'acme/b']]);
+    }
+    files(store.work, {
+      'builder.toml': `description = "d"
+[[buildpacks]]
+uri = "docker://${host}/meta"
+[[order]]
+[[order.group]]
+id = "acme/meta"
+[build]
+image = "${host}/build"
+[[run.images]]
+image = "${host}/run"
+`,
+    });
+    // The same builder from the registry alone and through the local store: one digest; layers of the base are not touched.
+    const published = await run(
+      'builder',
+      'create',
+      `${host}/builder`,
+      '-c',
+      'builder.toml',
+      '--publish',
+      '--progress',
+      'plain',
+    );
+    assert.match(published.stderr, /mounted/);
+    await run('builder', 'create', 'here', '-c', 'builder.toml', '-q');
+    const pushed = await run('push', '-q', 'here', `${host}/builder:pushed`);
+    assert.equal(pushed.stdout.split('@')[1], published.stdout.split('@')[1]);
+    const raw = JSON.parse(await w.skopeo('inspect', '--config', '--tls-verify=false', `docker://${host}/builder`)) as {
+      config: { WorkingDir: string; User: string; Labels: Record<string, string> };
+      rootfs: { diff_ids: string[] };
+    };
+    assert.deepEqual([raw.config.WorkingDir, raw.config.User], ['/layers', '1000:1000']);
+    assert.equal(raw.config.Labels['io.buildpacks.buildpack.order'], '[{"group":[{"id":"acme/meta"}]}]');
+    // One of the base, folders, lifecycle, three buildpacks, order, stack, run, environment.
+    assert.equal(raw.rootfs.diff_ids.length, 1 + 2 + 3 + 3 + 1);
+    const { stdout: shown } = await run('builder', 'inspect', 'here');
+    assert.match(
+      shown,
+      /LOCAL:\n\nDescription: d\n[\s\S]*└ acme\/meta@2\.0\.0\n {7}└ Group #1:\n {10}├ acme\/a@1\.0\.0\n {10}└ acme\/b@1\.0\.0 \(optional\)/,
+    );
+    await run('buildpack', 'pull', '-q', `docker://${host}/meta`);
+    await run(
+      'buildpack',
+      'package',
+      'third.cnb',
+      '-f',
+      'file',
+      '-q',
+      '-c',
+      files(join(store.work, 'third'), {
+        'buildpack.toml': META.replace('acme/meta', 'acme/third'),
+        'package.toml': `[[dependencies]]\nuri = "${host}/meta"\n`,
+      }).concat('/package.toml'),
+    ).then(
+      () => assert.fail('a dependency that is not used'),
+      (error: Error) => assert.match(error.message, /buildpack "acme\/meta@2\.0\.0" is not used by it/),
+    );
+  });
+
+  test('several targets: an index of packages, one of builders, each with its own files', async () => {
+    await using w = await world();
+    const { host, run, store } = w;
+    files(join(store.work, 'multi'), {
+      'buildpack.toml': `api = "0.10"\n[buildpack]\nid = "acme/multi"\nversion = "1.0.0"\n[[targets]]\nos = "linux"\narch = "amd64"\n[[targets]]\nos = "linux"\narch = "arm64"\n`,
+      'linux/amd64/bin/build': 'amd64',
+      'linux/arm64/bin/build': 'arm64',
+    });
+    await run(
+      'buildpack',
+      'package',
+      `${host}/multi`,
+      '--path',
+      'multi',
+      '--publish',
+      '-q',
+      '--append-image-name-suffix',
+    );
+    interface Index {
+      manifests: { digest: string; platform: { os: string; architecture: string } }[];
+    }
+    const indexOf = async (name: string): Promise<Index> =>
+      JSON.parse(await w.skopeo('inspect', '--raw', '--tls-verify=false', `docker://${host}/${name}`)) as Index;
+    assert.deepEqual(
+      (await indexOf('multi')).manifests.map(({ platform }) => platform.architecture),
+      ['amd64', 'arm64'],
+    );
+    const tags = JSON.parse(await w.skopeo('list-tags', '--tls-verify=false', `docker://${host}/multi`)) as {
+      Tags: string[];
+    };
+    assert.deepEqual(tags.Tags.toSorted(), ['latest', 'latest-linux-amd64', 'latest-linux-arm64']);
+    files(store.work, {
+      'builder.toml': `[[buildpacks]]\nuri = "docker://${host}/multi"\n[[order]]\n[[order.group]]\nid = "acme/multi"\n[build]\nimage = "${host}/build"\n[[run.images]]\nimage = "run"\n[[targets]]\nos = "linux"\narch = "amd64"\n[[targets]]\nos = "linux"\narch = "arm64"\n`,
+    });
+    await run('builder', 'create', `${host}/builder`, '-c', 'builder.toml', '--publish', '-q');
+    const { manifests } = await indexOf('builder');
+    assert.deepEqual(
+      manifests.map(({ platform }) => platform.architecture),
+      ['amd64', 'arm64'],
+    );
+    const layers = new Set<string>();
+    for (const { digest } of manifests) {
+      const config = JSON.parse(
+        await w.skopeo('inspect', '--config', '--tls-verify=false', `docker://${host}/builder@${digest}`),
+      ) as { config: { Labels: Record<string, string> } };
+      layers.add(config.config.Labels['io.buildpacks.buildpack.layers'] ?? '');
+    }
+    assert.equal(layers.size, 2);
+    // An index made by hand of the two builders is the same.
+    await run('manifest', 'create', `${host}/by-hand`, `${host}/builder`);
+    const { stdout } = await run('manifest', 'push', '-q', '--purge', `${host}/by-hand`);
+    assert.deepEqual((await indexOf('by-hand')).manifests, manifests);
+    assert.match(stdout, /by-hand@sha256:/);
+  });
+
+  test('a registry of buildpacks, as a folder and as a git repository: registered, used, yanked', async () => {
+    await using w = await world();
+    const { host, run, store } = w;
+    const git = (...args: string[]): void =>
+      void execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@localhost', ...args], {
+        cwd: store.work,
+        stdio: 'pipe',
+      });
+    git('init', '--quiet', '--bare', 'index.git');
+    git('clone', '--quiet', 'index.git', 'seed');
+    files(join(store.work, 'seed'), { README: 'index' });
+    git('-C', 'seed', 'add', '.');
+    git('-C', 'seed', 'commit', '--quiet', '-m', 'begin');
+    git('-C', 'seed', 'push', '--quiet', 'origin', 'HEAD');
+    mkdirSync(join(store.work, 'folder'));
+    await run('config', 'registries', 'add', 'in-git', `file://${join(store.work, 'index.git')}`, '--type', 'git');
+    await run('config', 'registries', 'add', 'in-folder', './folder', '--type', 'folder');
+    await run('buildpack', 'package', `${host}/a`, '--path', 'a', '--publish', '-q');
+    const tell = { root: store.root, cwd: store.work, env: { PACK_HOME: join(store.work, 'pack') } };
+    for (const registry of ['in-git', 'in-folder']) {
+      await run('buildpack', 'register', `${host}/a`, '-r', registry);
+      const twice = await strake(['buildpack', 'register', `${host}/a`, '-r', registry], tell);
+      assert.match(twice.stderr, /has this version already/);
+      const { stdout } = await run('buildpack', 'inspect', 'urn:cnb:registry:acme/a', '-r', registry, '-o', 'toml');
+      assert.match(stdout, /^id = "acme\/a"\nversion = "1\.0\.0"\n/);
+      files(join(store.work, registry), {
+        'buildpack.toml': META.replace(/\[\[order\.group\]\]\nid = "acme\/b"[\s\S]*/, ''),
+        'package.toml': '[[dependencies]]\nuri = "urn:cnb:registry:acme/a@1.0.0"\n',
+      });
+      await run(
+        'buildpack',
+        'package',
+        `${registry}.cnb`,
+        '-f',
+        'file',
+        '-q',
+        '-r',
+        registry,
+        '-c',
+        `${registry}/package.toml`,
+      );
+      await run('buildpack', 'yank', 'acme/a@1.0.0', '-r', registry);
+      const gone = await strake(['buildpack', 'pull', 'acme/a', '-r', registry], tell);
+      assert.match(gone.stderr, /There is 1\.0\.0 \(yanked\)/);
+      await run('buildpack', 'yank', '--undo', 'acme/a@1.0.0', '-r', registry);
+      const { stdout: pulled } = await run('buildpack', 'pull', '-q', 'acme/a', '-r', registry);
+      assert.match(pulled, new RegExp(`^${host}/a@sha256:[0-9a-f]{64}\n$`));
+    }
+    git('clone', '--quiet', 'index.git', 'result');
+    assert.match(
+      readFileSync(join(store.work, 'result/1/acme_a'), 'utf8'),
+      /^\{"ns":"acme","name":"a","version":"1\.0\.0","yanked":false,"addr":"[^"]+@sha256:[0-9a-f]{64}"\}\n$/,
+    );
+  });
+});

@@ -1,0 +1,202 @@
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Workshop } from '../../../engine/index.ts';
+import {
+  builderUser,
+  findModules,
+  fromFolder,
+  lifecycleOfImage,
+  lifecycleOfTree,
+  makeBuilder,
+  ownLifecycle,
+  parseBuilderConfig,
+  parseLocator,
+  platformFor,
+  splitVersion,
+  type BuilderConfig,
+  type Lifecycle,
+  type Module,
+  type Target,
+} from '../../../frontend/buildpack/index.ts';
+import { chooseImage, configOf, hostPlatform, type Image } from '../../../image/index.ts';
+import { archiveTree, walkFolder } from '../../../tree/index.ts';
+import { cliError, usage } from '../errors.ts';
+import { hostCredentials } from '../local-host.ts';
+import type { CliContext } from '../program.ts';
+import { engineFor, lazyCredentials } from '../settings.ts';
+import { withProgress } from '../transfer.ts';
+import { ownVersion } from '../version.ts';
+import { labelsOfFlags, targetsOfFlags } from './flag-values.ts';
+import type { MakeFlags } from './flags.ts';
+import { openSources, pullPolicyOf, type Sources } from './sources.ts';
+import { writeImages, type MadeImage } from './write-image.ts';
+
+export interface CreateFlags extends MakeFlags {
+  readonly flatten: readonly string[];
+}
+
+interface Making extends CliContext {
+  readonly shop: Workshop;
+  readonly sources: Sources;
+  readonly config: BuilderConfig;
+  /** Of builder.toml. */
+  readonly folder: string;
+  readonly warn: (text: string) => void;
+  readonly keep: (resource: Disposable) => void;
+}
+
+/** `strake builder create`. */
+export async function createBuilder(name: string, flags: CreateFlags, c: CliContext): Promise<void> {
+  const { io, signal } = c;
+  if (flags.config === undefined) throw usage('no builder.toml was named', 'Name it with --config FILE.');
+  const file = resolve(io.cwd, flags.config);
+  if (!existsSync(file)) throw usage(`read builder config "${flags.config}": there is no such file`);
+  const warn = (text: string): void => io.stderr.write(`${io.errStyle.yellow('warning')}: ${text}\n`);
+  const config = parseBuilderConfig(readFileSync(file, 'utf8'), { file: flags.config, warn });
+  const asked = targetsOfFlags(flags.target);
+  const host = hostPlatform(process);
+  const own: Target = { os: host.os, arch: host.architecture, variant: '', distros: [] };
+  const targets = asked.length > 0 ? asked : config.targets.length > 0 ? config.targets : [own];
+  const policy = pullPolicyOf(flags.pullPolicy, c);
+  await using engine = await engineFor(c.settings);
+  await withProgress(c, { title: 'Creating', name: `create builder ${name}`, ...flags }, async ({ onProgress }) => {
+    await using shop = await engine.workshop({
+      host: { credentials: hostCredentials(lazyCredentials(io)) },
+      onProgress,
+    });
+    using opened = new DisposableStack();
+    const sources = openSources(c, { shop, policy, registry: flags.buildpackRegistry, remote: flags.publish });
+    const making: Making = {
+      ...c,
+      shop,
+      sources,
+      config,
+      folder: dirname(file),
+      warn,
+      keep: (resource) => void opened.use(resource),
+    };
+    const made: MadeImage[] = [];
+    for (const target of targets) made.push({ target, image: await builderFor(target, flags, making) });
+    await writeImages(name, made, { shop, flags, io, signal });
+  });
+}
+
+async function builderFor(target: Target, flags: CreateFlags, c: Making): Promise<Image> {
+  const { config, signal } = c;
+  const host = hostPlatform(process);
+  const platform = platformFor(target, host);
+  const { image: base } = await chooseImage(await c.sources.image(config.buildImage), platform, {
+    what: config.buildImage,
+    signal,
+  });
+  const { architecture, os, variant } = await configOf(base, { signal });
+  builderUser(await configOf(base, { signal }), config.buildImage);
+  await checkRunImages(platform, c);
+  const actual: Target = { ...target, os, arch: architecture, variant: variant ?? target.variant };
+  const modules: Module[] = [];
+  for (const wanted of config.modules) {
+    const found = await findModules(wanted.uri, {
+      ...c,
+      random: c.io.random,
+      kind: wanted.kind,
+      target: actual,
+      host,
+    });
+    const { id, version } = found.main.descriptor;
+    for (const [what, is, must] of [
+      ['id', id, wanted.id],
+      ['version', version, wanted.version],
+    ] as const)
+      if (must !== undefined && must !== '' && must !== is)
+        throw cliError(
+          'CONFIG_INVALID',
+          `read "${flags.config}": ${wanted.kind} "${wanted.uri}" has the ${what} "${is}", not "${must}"`,
+        );
+    modules.push(found.main, ...found.others);
+  }
+  return makeBuilder(
+    {
+      base,
+      baseName: config.buildImage,
+      description: config.description,
+      modules,
+      order: config.order,
+      orderExtensions: config.orderExtensions,
+      system: config.system,
+      runImages: config.runImages,
+      stackId: config.stackId,
+      lifecycle: await lifecycleFor(c),
+      buildEnv: config.buildEnv,
+      flatten: flags.flatten.map((group) => group.split(',').map((one) => flattenName(one.trim(), modules))),
+      labels: labelsOfFlags(flags.label),
+      createdBy: { name: 'strake', version: ownVersion().version },
+    },
+    { shop: c.shop, warn: c.warn, signal },
+  );
+}
+
+/** `id@version`; without a version that of the only one there is. */
+function flattenName(text: string, modules: readonly Module[]): string {
+  const { id, version } = splitVersion(text);
+  if (version !== '') return text;
+  const versions = new Set(
+    modules.filter(({ descriptor }) => descriptor.id === id).map(({ descriptor }) => descriptor.version),
+  );
+  if (versions.size !== 1)
+    throw usage(`read --flatten "${text}": it names ${versions.size} buildpacks`, 'Write ID@VERSION.');
+  return `${id}@${[...versions][0] ?? ''}`;
+}
+
+/** Run images are not part of a builder; what cannot be reached now is only told. Their stack must be the builder's. */
+async function checkRunImages(platform: ReturnType<typeof hostPlatform>, c: Making): Promise<void> {
+  const { stackId, runImages } = c.config;
+  if (stackId === undefined) return;
+  for (const { image, mirrors } of runImages)
+    for (const name of [image, ...mirrors]) {
+      let found: string | undefined;
+      try {
+        const chosen = await chooseImage(await c.sources.image(name), platform, { what: name, signal: c.signal });
+        found = (await configOf(chosen.image, { signal: c.signal })).config?.Labels?.['io.buildpacks.stack.id'];
+      } catch (error) {
+        if (c.signal.aborted) throw error;
+        c.warn(`run image "${name}" is not accessible`);
+        continue;
+      }
+      if (found !== stackId)
+        throw cliError(
+          'CONFIG_INVALID',
+          `use run image "${name}": its stack "${found ?? ''}" is incompatible with stack "${stackId}" of the builder`,
+        );
+    }
+}
+
+/** What `[lifecycle]` names; strake's own where it names nothing. */
+async function lifecycleFor(c: Making): Promise<Lifecycle> {
+  const { uri, version } = c.config.lifecycle;
+  const { signal, shop } = c;
+  if (version !== undefined && version !== '')
+    return lifecycleAt(
+      await c.sources.download(
+        `https://github.com/buildpacks/lifecycle/releases/download/v${version}/lifecycle-v${version}+linux.x86-64.tgz`,
+      ),
+      c,
+    );
+  if (uri === undefined || uri === '') return ownLifecycle({ version: ownVersion().version });
+  const locator = parseLocator(uri, { exists: (path) => existsSync(fromFolder(path, c.folder)) });
+  if (locator.kind === 'path') return lifecycleAt(fromFolder(locator.path, c.folder), c);
+  if (locator.kind === 'url') return lifecycleAt(await c.sources.download(locator.url), c);
+  const reference = locator.kind === 'image' ? locator.reference : uri;
+  const { image } = await chooseImage(await c.sources.image(reference), hostPlatform(process), {
+    what: reference,
+    signal,
+  });
+  return lifecycleOfImage(image, { what: reference, shop, signal });
+}
+
+async function lifecycleAt(path: string, c: Making): Promise<Lifecycle> {
+  const tree = statSync(path).isDirectory()
+    ? await walkFolder(path)
+    : await archiveTree(path, { scratch: c.shop.scratch, signal: c.signal });
+  if (!tree) throw cliError('CONFIG_INVALID', `read lifecycle "${path}": it is no archive`);
+  return lifecycleOfTree(tree, { what: path, signal: c.signal });
+}

@@ -1,0 +1,131 @@
+import { Option, type Command } from 'commander';
+import { collectValues } from '../parse/values.ts';
+import { registryOptions, type CliCommand, type RunAction } from '../program.ts';
+import { makeOptions } from './flags.ts';
+import type { InspectFlags } from './inspect-module.ts';
+import type { NewFlags } from './new-module.ts';
+import { outputOption } from './output-option.ts';
+import type { PackageFlags } from './package-module.ts';
+
+type Kind = 'buildpack' | 'extension';
+
+/** The commands that buildpacks and extensions have in common. What they do is loaded when one is called. */
+export function moduleCommands(kind: Kind): CliCommand['define'] {
+  const a = kind === 'buildpack' ? 'a buildpack' : 'an extension';
+  return (command, run) => {
+    defineNew(command, run, { kind, a });
+    definePackage(command, run, { kind, a });
+    defineInspect(command, run, { kind, a });
+    definePull(command, run, { kind, a });
+    if (kind === 'buildpack') definePublish(command, run);
+  };
+}
+
+interface Of {
+  readonly kind: Kind;
+  /** `a buildpack`, `an extension`. */
+  readonly a: string;
+}
+
+function defineNew(command: Command, run: RunAction, { kind, a }: Of): void {
+  const own = command
+    .command('new')
+    .summary(`begin ${a}`)
+    .description(`Writes the files that ${a} begins with. What is there already stays.`)
+    .argument('<id>', 'its id, as acme/java')
+    .option('-a, --api <version>', 'its Buildpack API', kind === 'buildpack' ? '0.10' : '0.12')
+    .option('-p, --path <folder>', 'where it goes (default: the last part of the id)')
+    .option('-V, --version <version>', 'its version', '1.0.0');
+  if (kind === 'buildpack')
+    own
+      .option('-t, --targets <target>', 'what it is for: os[/arch][/variant][:distro@version]', collectValues, [])
+      .option('-s, --stacks <id>', 'a stack that it is for; targets took their place', collectValues, []);
+  own.action((id: string, flags: NewFlags) =>
+    run(own, async (c) => (await import('./new-module.ts')).newModule(id, flags, { ...c, kind })),
+  );
+}
+
+function definePackage(command: Command, run: RunAction, { kind, a }: Of): void {
+  const own = makeOptions(
+    registryOptions(command.command('package'))
+      .summary(`make a package of ${a}`)
+      .description(
+        `Packages ${a}${kind === 'buildpack' ? ', with those that its order names,' : ''} as an image or a .cnb file. The same content gives the same bytes.`,
+      )
+      .argument('<name>', 'the name of the image (or oci:FOLDER), or the path of the .cnb file'),
+    { what: kind, file: 'package.toml' },
+  )
+    .addOption(new Option('-f, --format <format>', 'what is made').choices(['image', 'file']).default('image'))
+    .option('-p, --path <folder>', `the ${kind}, where no package.toml says it (default: this folder)`);
+  if (kind === 'buildpack')
+    own
+      .option('--flatten', 'put all buildpacks into one layer')
+      .option('-e, --flatten-exclude <id@version>', 'one that keeps a layer of its own', collectValues, []);
+  own.action((name: string, flags: PackageFlags) =>
+    run(own, async (c) => (await import('./package-module.ts')).packageModule(name, flags, { ...c, kind })),
+  );
+}
+
+function defineInspect(command: Command, run: RunAction, { kind, a }: Of): void {
+  const own = outputOption(
+    registryOptions(command.command('inspect'))
+      .summary(`show what ${a} is`)
+      .description(
+        'Shows what a package, a folder, an archive or an entry of a registry holds. Of an image no layer is read.',
+      )
+      .argument(
+        '<name>',
+        'an image, a folder, a .tgz or .cnb file, a URL, or urn:cnb:registry:NAMESPACE/NAME[@VERSION]',
+      )
+      .option('-t, --target <target>', 'of an image for several', collectValues, []),
+  );
+  if (kind === 'buildpack')
+    own
+      .option('-d, --depth <levels>', 'how deep orders are shown (default: all)')
+      .option('-r, --buildpack-registry <name>', 'where buildpacks are looked up by their name')
+      .option('-v, --verbose', 'also show the mixins of stacks');
+  own.action((name: string, flags: InspectFlags) =>
+    run(own, async (c) => (await import('./inspect-module.ts')).inspectModule(name, flags, { ...c, kind })),
+  );
+}
+
+function definePull(command: Command, run: RunAction, { kind, a }: Of): void {
+  const own = registryOptions(command.command('pull'))
+    .summary(`bring ${a} into the local store`)
+    .description(
+      'Brings the package that a registry of images or of buildpacks has into the local store, for all platforms.',
+    )
+    .argument('<name>', 'docker://IMAGE, urn:cnb:registry:NAMESPACE/NAME[@VERSION], or either without its scheme')
+    .option('-r, --buildpack-registry <name>', 'where buildpacks are looked up by their name')
+    .option('-q, --quiet', 'show no progress');
+  own.action((name: string, flags: { readonly buildpackRegistry?: string; readonly quiet?: boolean }) =>
+    run(own, async (c) => (await import('./pull-module.ts')).pullModule(name, flags, { ...c, kind })),
+  );
+}
+
+function definePublish(command: Command, run: RunAction): void {
+  const registry = [
+    '-r, --buildpack-registry <name>',
+    'the registry (default: that of "strake config registries default")',
+  ] as const;
+  const register = registryOptions(command.command('register'))
+    .summary('tell a registry of a buildpack')
+    .description(
+      'Tells a registry of buildpacks of a package that is in a registry of images: in its folder, or by a commit that is pushed; for one on GitHub it prints the page to open.',
+    )
+    .argument('<image>', 'the package')
+    .option(...registry);
+  register.action((image: string, flags: { readonly buildpackRegistry?: string }) =>
+    run(register, async (c) => (await import('./publish-module.ts')).registerModule(image, flags, c)),
+  );
+  const yank = command
+    .command('yank')
+    .summary('take a version back')
+    .description('Takes a version back: only who names it gets it.')
+    .argument('<id@version>', 'which one')
+    .option(...registry)
+    .option('-u, --undo', 'give it back');
+  yank.action((name: string, flags: { readonly buildpackRegistry?: string; readonly undo?: boolean }) =>
+    run(yank, async (c) => (await import('./publish-module.ts')).yankModule(name, flags, c)),
+  );
+}
