@@ -30,9 +30,15 @@ const KNOWN = [
   'requirements.txt',
   'pyproject.toml',
   'setup.py',
+  'main.py',
+  'app.py',
   'Procfile',
   'index.html',
   'public/index.html',
+  'dist/index.html',
+  'site/index.html',
+  '_site/index.html',
+  'build/index.html',
 ];
 
 /** True where an application is to be built by buildpacks: a flag says so, or the folder has no Dockerfile and something that buildpacks know. */

@@ -13,6 +13,7 @@ import { keyValues } from '../parse/values.ts';
 import type { BuildpackFlags } from './app-folder.ts';
 import type { BuildContext } from './context.ts';
 import { embeddedFolder } from './embedded-folder.ts';
+import { npmRegistry } from './npm-registry.ts';
 
 /** What the flags come to: the frontend's options, and what this side offers for them. */
 export interface BuildpackPlan {
@@ -30,7 +31,7 @@ export function planBuildpacks(
     readonly network: string;
     readonly pull?: boolean | undefined;
   },
-  o: { readonly io: Pick<Io, 'cwd' | 'env'>; readonly context: BuildContext; readonly publish: boolean },
+  o: { readonly io: Pick<Io, 'cwd' | 'env' | 'home'>; readonly context: BuildContext; readonly publish: boolean },
 ): BuildpackPlan {
   const { io, context } = o;
   const folders = new Map<string, string>([
@@ -65,7 +66,7 @@ export function planBuildpacks(
     extensions: locate(flags.extension),
     descriptor: flags.descriptor,
     secrets: flags.secret.length > 0 ? flags.secret.map(secretFor).join(',') : undefined,
-    ...variables(flags, io),
+    ...withRegistry(variables(flags, io), { ...o, builder: flags.builder }),
     ...Object.fromEntries([...bindings].map(([name, { files }]) => [`binding:${name}`, files.join(',')])),
   };
   return {
@@ -96,6 +97,18 @@ function secretFor(text: string): string {
   const fields = csvPairs(text, '--secret');
   const buildpack = fields.get('buildpack');
   return buildpack === undefined ? (fields.get('id') ?? '') : `${fields.get('id') ?? ''}=${buildpack}`;
+}
+
+/** The variables, and of this machine's configuration what the embedded buildpacks have to know, where no variable says it. */
+function withRegistry(
+  variables: Record<string, string>,
+  o: { readonly io: Pick<Io, 'env' | 'home'>; readonly context: BuildContext; readonly builder?: string | undefined },
+): Record<string, string> {
+  const name = 'env:NPM_CONFIG_REGISTRY';
+  const { folder } = o.context;
+  const found =
+    o.builder === undefined && folder !== undefined && !(name in variables) ? npmRegistry(folder, o.io) : undefined;
+  return found === undefined ? variables : { ...variables, [name]: found };
 }
 
 /** `--env` and `--env-file`, a name alone taking its value from here (pack's rule); a flag wins over a file. */
