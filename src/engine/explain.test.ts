@@ -227,6 +227,24 @@ test('a base tag that moved is told by both digests, and what follows it', async
   });
 });
 
+test('an ARG that names the base', async () => {
+  await using registry = await registryOf();
+  const { host } = registry.server;
+  for (const tag of ['1', '2']) {
+    await using maker = await EngineRig.open();
+    await maker.build({ Dockerfile: 'FROM scratch\nCOPY f /f\n', f: tag }, { names: ['base'] });
+    await maker.engine.images.push('base', `${host}/base:${tag}`, { host: { credentials: async () => undefined } });
+  }
+  await using rig = await EngineRig.open();
+  const files = { Dockerfile: `ARG TAG=1\nFROM ${host}/base:$TAG\nRUN write /x 1\n` };
+  await explained(rig, files);
+  const { why } = await explained(rig, files, { options: { 'build-arg:TAG': '2' } });
+  const [from, run] = Object.values(why) as string[][];
+  assert.deepEqual(from?.slice(0, 2), ['source', 'ARG TAG: 1 -> 2']);
+  assert.match(from?.[2] ?? '', /^image: [^ ]+\/base:1@sha256:\w+ -> [^ ]+\/base:2@sha256:\w+$/);
+  assert.deepEqual(run, ['ran', 'follows 1']);
+});
+
 test('an entry that was evicted, one whose bytes are gone, a build that failed before it came so far', async () => {
   await using rig = await EngineRig.open();
   const files = { Dockerfile: 'FROM scratch\nRUN write /a 1\nRUN write /b 2\n' };

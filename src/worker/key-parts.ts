@@ -19,8 +19,13 @@ export function execParts(identity: Partial<ExecOp>, { label }: Vertex): readonl
 }
 
 /** What the key of changes to files is made of. */
-export function fileParts(op: FileOp, { label }: Vertex): readonly KeyPart[] {
-  return [...(label.variables ?? []).map(variablePart), part('actions', op as unknown as Json, { derived: true })];
+export function fileParts(op: FileOp, vertex: Vertex): readonly KeyPart[] {
+  return [...variableParts(vertex), part('actions', op as unknown as Json, { derived: true })];
+}
+
+/** The variables that a step names. */
+export function variableParts({ label }: Vertex): readonly KeyPart[] {
+  return (label.variables ?? []).map(variablePart);
 }
 
 const NAMES: Readonly<Record<string, string>> = { cwd: 'folder', extraHosts: 'hosts', shmSize: 'size of /dev/shm' };

@@ -13,6 +13,7 @@ import type { Downloads } from './http/downloads.ts';
 import type { HttpRunner } from './http/http-runner.ts';
 import type { FoundImage, ImageFinder } from './image-source.ts';
 import { importLayoutImage } from './layout-image.ts';
+import { variableParts } from './key-parts.ts';
 import { localRunner } from './local-runner.ts';
 import { blobsOf, blobsOfImage, chainId, type Ref } from './ref.ts';
 import type { Session } from './session.ts';
@@ -138,7 +139,9 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
         return {
           digest: digestOf(canonicalJson({ image: chain })),
           inputs: [],
-          parts: [{ name: 'image', digest: chain, value: nameOf(source) }],
+          get parts() {
+            return [...variableParts(context.vertex), { name: 'image', digest: chain, value: nameOf(source) }];
+          },
           unrecorded: true,
         };
       }

@@ -4,6 +4,7 @@ import { scratch, sourceState, type Source, type State } from '../../graph/index
 import { formatPlatform, normalizePlatform } from '../../image/index.ts';
 import type { FrontendHost, PlannedImage, PlannedLayer } from '../index.ts';
 import { imageName, isPackagesName, namedContext, type NamedContext } from './contexts.ts';
+import type { Environment } from './environment.ts';
 import { dockerfileError, located } from './errors.ts';
 import { fullPlatform } from './globals.ts';
 import { draftOf, emptyDraft, type ImageDraft } from './image-draft.ts';
@@ -37,6 +38,8 @@ export interface Base {
 export interface BaseSettings {
   readonly options: Options;
   readonly platform: Platform;
+  /** ARGs before the first FROM, and those that are there without one. */
+  readonly globals: Environment;
   readonly places: Places;
   readonly lint: Linter;
   /** Names to suggest for a base that is not found. */
@@ -192,6 +195,9 @@ async function fromSource(
     return { state: scratch, draft, platform, layers: [], bare: false, numbered: false };
   const state = sourceState(pinned, {
     name: labelOf(o.node, o.label, name),
+    get variables() {
+      return [...o.node.fromNames].map((name) => ({ name, value: r.globals.get(name) ?? '', from: 'ARG' as const }));
+    },
     group: o.node.label || undefined,
     place: r.places.place(o.node.range),
   });

@@ -141,9 +141,9 @@ export class Planner {
   /** A base that is out of reach is no fault of the Dockerfile. */
   async #resolveOne(node: StageNode, names: readonly string[]): Promise<Base> {
     const { host, lint, wait, platform, look } = this.#p;
-    const { options, places } = this.#settings;
+    const { options, globals, places } = this.#settings;
     try {
-      return await resolveBase(node, host, { options, platform, places, lint, names, ...wait });
+      return await resolveBase(node, host, { options, platform, globals, places, lint, names, ...wait });
     } catch (error) {
       if (look === undefined || kindOf(error) !== 'unavailable') throw error;
       const message = `base "${node.baseName}" could not be read, what hangs on it was not checked: ${messageOf(error)}`;
