@@ -12,6 +12,8 @@ export interface PlainContainer {
   /** Folders of this machine to bind, by their places in it. */
   readonly binds?: Readonly<Record<string, string>> | undefined;
   readonly runtime?: 'crun' | 'runc' | undefined;
+  /** It has a terminal of its own, and its command line is run on one. */
+  readonly terminal?: boolean | undefined;
 }
 
 export interface Ran {
@@ -20,38 +22,41 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs a command to its end in a container that shares this machine's network. */
-export async function inContainer(
+type Options = PlainContainer & { readonly env?: readonly string[] | undefined; readonly cwd?: string | undefined };
+
+/** The command line that runs a command in a container that shares this machine's network; good until the end of the scope. */
+export function plainContainer(
   args: readonly string[],
-  o: PlainContainer & { readonly env?: readonly string[] | undefined; readonly cwd?: string | undefined },
-): Promise<Ran> {
+  o: Options,
+): { readonly command: readonly string[] } & Disposable {
   const bundle = mkdtempSync(join(tmpdir(), 'strake-plain-'));
+  writeFileSync(join(bundle, 'config.json'), JSON.stringify(config(args, o)));
+  mkdirSync(join(bundle, 'state'));
   const id = `strake-plain-${systemRandom.hex(6)}`;
-  try {
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(config(args, o)));
-    mkdirSync(join(bundle, 'state'));
-    const child = spawn(o.runtime ?? 'crun', ['--root', join(bundle, 'state'), 'run', '--bundle', bundle, id], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const out: Buffer[] = [];
-    const err: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
-    return await new Promise((resolve, reject) => {
-      child.on('error', reject);
-      child.on('close', (code) =>
-        resolve({ code: code ?? 137, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
-      );
-    });
-  } finally {
-    rmSync(bundle, { recursive: true, force: true });
-  }
+  return {
+    command: [o.runtime ?? 'crun', '--root', join(bundle, 'state'), 'run', '--bundle', bundle, id],
+    [Symbol.dispose]: () => rmSync(bundle, { recursive: true, force: true }),
+  };
 }
 
-function config(
-  args: readonly string[],
-  o: PlainContainer & { readonly env?: readonly string[] | undefined; readonly cwd?: string | undefined },
-): unknown {
+/** Runs a command to its end in a container that shares this machine's network. */
+export async function inContainer(args: readonly string[], o: Options): Promise<Ran> {
+  using container = plainContainer(args, o);
+  const [program = '', ...rest] = container.command;
+  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const out: Buffer[] = [];
+  const err: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  return await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) =>
+      resolve({ code: code ?? 137, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString() }),
+    );
+  });
+}
+
+function config(args: readonly string[], o: Options): unknown {
   const capabilities = [...STEP_CAPABILITIES];
   const quiet = ['nosuid', 'noexec', 'nodev'];
   return {
@@ -59,7 +64,7 @@ function config(
     root: { path: o.rootfs, readonly: false },
     hostname: 'pod',
     process: {
-      terminal: false,
+      terminal: o.terminal === true,
       user: { uid: 0, gid: 0 },
       args,
       env: o.env ?? [],

@@ -6,7 +6,8 @@ import { after, before, suite, test } from 'node:test';
 import { BASE, storeWithBase, type TestStore } from '../lib/store.ts';
 import { ok, strake } from '../lib/strake.ts';
 import { dockerRegistry, lacking } from '../registry/world.ts';
-import { inContainer, type Ran } from './container.ts';
+import { noTerminal, onTerminal } from '../lib/terminal.ts';
+import { inContainer, plainContainer, type Ran } from './container.ts';
 import { imageRoot } from './image-root.ts';
 
 const EPOCH = '1700000000';
@@ -252,6 +253,36 @@ RUN busybox sed -n 's/^[^/]* \\//\\//p' /proc/1/maps | busybox sort -u > /maps
     assert.equal(code, 0, stderr);
     assert.match(stderr, /#0 steps run with chroot on copy\n#0 .*this container's own "\/usr" would be removed/);
     assert.ok(existsSync(join(root, 'usr/share/mine')) && !existsSync(join(root, 'alone')));
+  });
+
+  test('a shell in a step that failed in place or by chroot', { skip: noTerminal ?? false }, async () => {
+    const mounts = '--mount=type=tmpfs,target=/t --mount=type=secret,id=s';
+    writeFileSync(
+      join(context, 'Dockerfile.shell'),
+      `FROM scratch\nCOPY busybox /bin/sh\nCOPY busybox /bin/cat\nRUN ${mounts} echo left > /left; exit 9\n`,
+    );
+    writeFileSync(join(context, 'secret'), 'a secret of the test');
+    for (const ground of ['in-place', 'chroot']) {
+      const root = newRoot();
+      const args = `build --on-error=shell -q --ground=${ground} --secret=id=s,src=/workspace/secret -f /workspace/Dockerfile.shell /workspace`;
+      using container = plainContainer(['/strake/strake', ...args.split(' ')], {
+        rootfs: root,
+        runtime: 'runc',
+        terminal: true,
+        binds: { '/workspace': context },
+        env: ['HOME=/root', 'TMPDIR=/strake/tmp', 'STRAKE_ROOT=/strake/store', 'PATH=/bin', 'NO_COLOR=1'],
+      });
+      const it = onTerminal(container.command.join(' '), { root: store.root });
+      await it.says(/\nshell: \/bin\/sh in the step's root/);
+      it.type('cat /left /run/secrets/s; echo made > /made; echo "terminal" > /dev/tty; exit 3\n');
+      assert.equal(await it.ended, 1, it.said());
+      assert.match(
+        it.said().replaceAll('\r', ''),
+        /\nleft\na secret of the testterminal\nerror: Dockerfile.shell:4:1: process [^\n]* exit code: 9\n/,
+      );
+      // In place the root is that of the last step, which failed, with nothing that was mounted on it.
+      assert.ok(!existsSync(join(root, 'run/secrets/s')) && !existsSync(join(root, 't')));
+    }
   });
 
   test('called by kaniko’s name it takes kaniko’s flags', async () => {

@@ -22,6 +22,8 @@ export interface OnTerminal {
   readonly ended: Promise<number>;
 }
 
+const LONGEST_MS = 120_000;
+
 /** `command` is one that a shell may be replaced by. 90 columns, 30 rows. */
 export function onTerminal(
   command: string,
@@ -49,6 +51,8 @@ export function onTerminal(
     },
     stdio: ['pipe', 'pipe', 'ignore'],
   });
+  // What never comes fails with what came.
+  const bound = setTimeout(() => child.kill('SIGKILL'), LONGEST_MS);
   let [said, over] = ['', false];
   let wake = (): void => undefined;
   child.stdin.on('error', () => undefined);
@@ -60,6 +64,7 @@ export function onTerminal(
     child.once('error', reject);
     child.once('close', (code, signal) => {
       over = true;
+      clearTimeout(bound);
       resolve(code ?? 128 + ({ SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[signal as string] ?? 0));
       wake();
     });
