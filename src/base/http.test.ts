@@ -126,7 +126,7 @@ test('TLS: not trusted, trusted by CA, not verified, with a client certificate',
   }, tls);
   const ask = async (options: object, host = 'localhost'): Promise<string> => {
     await using client = new HttpClient({ env: {}, ...options });
-    return text((await client.request({ method: 'GET', url: `https://${host}:${server.port}/` })).body);
+    return await text((await client.request({ method: 'GET', url: `https://${host}:${server.port}/` })).body);
   };
   await assert.rejects(ask({}), (error) => hasCode(error, 'HTTP_TLS') && /remedy|authority/i.test(error.remedy ?? ''));
   assert.equal(await ask({ ca: [tlsFile('ca.crt')] }), 'nobody');

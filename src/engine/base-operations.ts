@@ -55,7 +55,7 @@ export class BaseOperations implements BaseService {
       layers: [layer],
       names: [name],
     });
-    return this.#images.inspect(id);
+    return await this.#images.inspect(id);
   }
 
   async lock(reference: string): Promise<string> {

@@ -13,7 +13,7 @@ async function opened<T>(content: Buffer, use: (deb: Deb) => Promise<T>, chunk =
   const chunks = Array.from({ length: Math.ceil(content.length / chunk) }, (_, i) =>
     content.subarray(i * chunk, (i + 1) * chunk),
   );
-  return use(await openDeb(bytesOf(...chunks), { folder: join(folder.path, 'deb'), what: 'package "x"' }));
+  return await use(await openDeb(bytesOf(...chunks), { folder: join(folder.path, 'deb'), what: 'package "x"' }));
 }
 
 const spec = {

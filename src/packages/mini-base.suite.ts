@@ -141,7 +141,7 @@ export function rig(suites: readonly (Partial<MiniSuite> & { detached?: boolean;
         components: o.components ?? ['main'],
         mirror,
       };
-      return resolveBase(request, {
+      return await resolveBase(request, {
         http,
         config,
         architecture: o.architecture ?? 'amd64',

@@ -44,7 +44,7 @@ export async function build(options: ExecutorOptions, o: Doing): Promise<void> {
   const dockerfile = await during('error resolving dockerfile path', () =>
     findDockerfile(options.dockerfile, { ...shared, http, context: context.folder }),
   );
-  if (options.dryRun) return tellPlan(dockerfile, { options, write: (text) => io.stdout.write(text) });
+  if (options.dryRun) return await tellPlan(dockerfile, { options, write: (text) => io.stdout.write(text) });
   const credentials = logins({ cloud, random: io.random, helpers: options.registries.helpers, log });
   await using client = new RegistryClient({
     ...options.registries.settings,
