@@ -3,5 +3,4 @@ export type { Ground, GroundReport } from './ground.ts';
 export { keeperMain } from './keeper.ts';
 export type { PlainSettings } from './in-place-ground.ts';
 export { openGround, type GroundName, type GroundOptions } from './open-ground.ts';
-export { probeGround, probeGrounds, type GroundProbe } from './probe-grounds.ts';
 export { findIdMaps, startInNamespaces, type IdMaps } from './namespaces.ts';
