@@ -55,6 +55,8 @@ export interface PackagesSource {
   readonly type: 'packages';
   readonly reference: string;
   readonly platform: Platform;
+  /** `always`: ask the mirror what it consists of now, also where that is known. Only until it is resolved. */
+  readonly pull?: 'missing' | 'always' | 'never' | undefined;
   /** Digest of the lock, once resolved. */
   readonly lock?: Digest | undefined;
 }

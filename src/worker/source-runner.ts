@@ -81,17 +81,18 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
       return { source: op, digest: source.digest, config };
     }
     if (source.type === 'packages') {
-      const { reference, platform } = source;
+      const { pull, ...wanted } = source;
+      const { reference, platform } = wanted;
       const lock = await this.#o.bases.lock(reference, {
         platform,
-        refresh: false,
+        refresh: pull === 'always',
         signal: o.signal,
         log: o.onNote,
         progress: o.onProgress,
       });
       const digest = lockDigest(lock);
       return {
-        source: { kind: 'source', source: { ...source, lock: digest } },
+        source: { kind: 'source', source: { ...wanted, lock: digest } },
         digest,
         config: encodeConfig(this.#o.bases.configOf(lock, { platform, reference })),
       };

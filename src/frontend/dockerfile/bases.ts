@@ -170,7 +170,7 @@ function inputConfig(metadata: string | undefined): Uint8Array | undefined {
 function fromImage(node: StageNode, reference: string, r: Resolving, context?: NamedContext): Promise<Base> {
   const platform = r.wanted;
   const source: Source = isPackagesName(reference)
-    ? { type: 'packages', reference, platform }
+    ? { type: 'packages', reference, platform, ...(r.options.pull === 'always' ? { pull: 'always' } : {}) }
     : { type: 'image', reference, platform, pull: r.options.pull };
   return fromSource(source, r, {
     label: context === undefined ? undefined : `${context.label} `,

@@ -162,6 +162,16 @@ test('image-resolve-mode says whether to ask the registry', async () => {
     const { host } = await planText('FROM debian', { options: { 'image-resolve-mode': mode } });
     assert.partialDeepStrictEqual(host.resolved[0]?.source, { type: 'image', pull });
   }
+  const base = { 'packages.local/debian:trixie': imageConfig({}, { rootfs: { type: 'layers', diff_ids: [] } }) };
+  for (const [mode, pull] of [
+    ['', undefined],
+    ['pull', 'always'],
+  ] as const) {
+    const options = { 'image-resolve-mode': mode };
+    const { host } = await planText('FROM packages.local/debian:trixie', { options, world: { images: base } });
+    const source = host.resolved[0]?.source;
+    assert.deepEqual(source?.type === 'packages' && source.pull, pull);
+  }
 });
 
 test('packages.local names a base made of packages', async () => {

@@ -53,7 +53,7 @@ export const command: CliCommand = {
       .option('--no-cache-filter <stages>', 'run the steps of these stages anew', list, [])
       .option('--cache-from <cache>', 'look steps up there, too; see "strake help caches"', list, [])
       .option('--cache-to <cache>', 'keep the results of the steps there, for builds elsewhere', list, [])
-      .option('--pull', 'ask registries for newer bases, also where one is in the store')
+      .option('--pull', 'ask registries and mirrors for newer bases, also where one is in the store')
       .addOption(
         new Option('--on-error <what>', 'what a RUN line that fails leads to: the end, or a shell in its root')
           .choices(['fail', 'shell'])
