@@ -129,13 +129,25 @@ suite('distribution of buildpacks', { skip }, () => {
       const { id, buildpacks } = JSON.parse(stdout) as { id: string; buildpacks: { id: string }[] };
       assert.deepEqual([id, buildpacks.map((one) => one.id)], ['acme/meta', ['acme/meta', 'acme/a', 'acme/b']]);
     }
+    files(join(store.work, 'tree'), {
+      'extension.toml': 'api = "0.9"\n[extension]\nid = "acme/tree"\nversion = "1.0.0"\n',
+      'bin/generate': '#!/bin/sh\n',
+    });
+    await run('extension', 'package', `${host}/tree`, '--path', 'tree', '--publish', '-q');
+    const { stdout: extension } = await run('extension', 'inspect', `${host}/tree`);
+    assert.match(extension, /Extensions:\n {2}ID .*\n {2}acme\/tree/);
     files(store.work, {
       'builder.toml': `description = "d"
 [[buildpacks]]
 uri = "docker://${host}/meta"
+[[extensions]]
+uri = "docker://${host}/tree"
 [[order]]
 [[order.group]]
 id = "acme/meta"
+[[order-extensions]]
+[[order-extensions.group]]
+id = "acme/tree"
 [build]
 image = "${host}/build"
 [[run.images]]
@@ -163,8 +175,8 @@ image = "${host}/run"
     };
     assert.deepEqual([raw.config.WorkingDir, raw.config.User], ['/layers', '1000:1000']);
     assert.equal(raw.config.Labels['io.buildpacks.buildpack.order'], '[{"group":[{"id":"acme/meta"}]}]');
-    // One of the base, folders, lifecycle, three buildpacks, order, stack, run, environment.
-    assert.equal(raw.rootfs.diff_ids.length, 1 + 2 + 3 + 3 + 1);
+    // One of the base, folders, lifecycle, three buildpacks, an extension, order, stack, run, environment.
+    assert.equal(raw.rootfs.diff_ids.length, 1 + 2 + 3 + 1 + 3 + 1);
     const { stdout: shown } = await run('builder', 'inspect', 'here');
     assert.match(
       shown,
@@ -284,6 +296,11 @@ image = "${host}/run"
         registry,
         '-c',
         `${registry}/package.toml`,
+      );
+      const { stdout: listed } = await run('buildpack', 'search', 'acm', '-r', registry, '--format', 'json');
+      assert.deepEqual(
+        (JSON.parse(listed) as { id: string }[]).map(({ id }) => id),
+        ['acme/a'],
       );
       await run('buildpack', 'yank', 'acme/a@1.0.0', '-r', registry);
       const gone = await strake(['buildpack', 'pull', 'acme/a', '-r', registry], tell);

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import type { Io } from '../io.ts';
 import { styleFor } from '../print/style.ts';
 import { runCli } from '../run-cli.ts';
+import { mirrorsFor } from './mirrored.ts';
 import { isTrusted } from './trusted-builders.ts';
 import { userConfigPath } from './user-config.ts';
 
@@ -122,4 +123,13 @@ test('a buildpack is begun; files that are there stay', async () => {
   assert.match(readFileSync(join(u.home, 'java/buildpack.toml'), 'utf8'), /version = "1\.0\.0"/);
   assert.match((await u.strake('buildpack new sbom')).err, /the name is reserved/);
   assert.match((await u.strake('extension new acme/x')).out, /created {2}bin\/generate/);
+});
+
+test('mirrors of registries: by name, of Docker Hub by any of its names, of all', () => {
+  const mirrors = { 'docker.io': 'https://hub.example/proxy/', '*': 'all.example', quay: 'q.example' };
+  const shown = (registry: string): unknown => mirrorsFor(registry, mirrors).map(({ host, path }) => [host, path]);
+  assert.deepEqual(shown('index.docker.io'), [['hub.example', 'proxy']]);
+  assert.deepEqual(shown('quay'), [['q.example', undefined]]);
+  assert.deepEqual(shown('other'), [['all.example', undefined]]);
+  assert.deepEqual(mirrorsFor('other', { quay: 'x' }), []);
 });

@@ -18,7 +18,16 @@ import {
   type Module,
   type Target,
 } from '../../../frontend/buildpack/index.ts';
-import { chooseImage, configOf, hostPlatform, type Image } from '../../../image/index.ts';
+import type { Platform } from '../../../blob/index.ts';
+import {
+  chooseImage,
+  configOf,
+  formatPlatform,
+  hostPlatform,
+  platformOf,
+  platformRuns,
+  type Image,
+} from '../../../image/index.ts';
 import { archiveTree, walkFolder } from '../../../tree/index.ts';
 import { cliError, usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
@@ -30,6 +39,7 @@ import { labelsOfFlags, targetsOfFlags } from './flag-values.ts';
 import type { MakeFlags } from './flags.ts';
 import { openSources, pullPolicyOf, type Sources } from './sources.ts';
 import { writeImages, type MadeImage } from './write-image.ts';
+import { mirroredSettings } from './mirrored.ts';
 
 export interface CreateFlags extends MakeFlags {
   readonly flatten: readonly string[];
@@ -58,7 +68,7 @@ export async function createBuilder(name: string, flags: CreateFlags, c: CliCont
   const own: Target = { os: host.os, arch: host.architecture, variant: '', distros: [] };
   const targets = asked.length > 0 ? asked : config.targets.length > 0 ? config.targets : [own];
   const policy = pullPolicyOf(flags.pullPolicy, c);
-  await using engine = await engineFor(c.settings);
+  await using engine = await engineFor(mirroredSettings(c));
   await withProgress(c, { title: 'Creating', name: `create builder ${name}`, ...flags }, async ({ onProgress }) => {
     await using shop = await engine.workshop({
       host: { credentials: hostCredentials(lazyCredentials(io)) },
@@ -91,8 +101,14 @@ async function builderFor(target: Target, flags: CreateFlags, c: Making): Promis
   });
   const { architecture, os, variant } = await configOf(base, { signal });
   builderUser(await configOf(base, { signal }), config.buildImage);
-  await checkRunImages(platform, c);
   const actual: Target = { ...target, os, arch: architecture, variant: variant ?? target.variant };
+  if (!platformRuns(platform, platformOf(await configOf(base, { signal }))))
+    throw cliError(
+      'CONFIG_INVALID',
+      `use build image "${config.buildImage}" for ${formatPlatform(platform)}: it is for ${[os, architecture, variant].filter(Boolean).join('/')}`,
+      { remedy: 'Name an image for several platforms, or one target with --target.' },
+    );
+  await checkRunImages(platform, c);
   const modules: Module[] = [];
   for (const wanted of config.modules) {
     const found = await findModules(wanted.uri, {
@@ -125,7 +141,7 @@ async function builderFor(target: Target, flags: CreateFlags, c: Making): Promis
       system: config.system,
       runImages: config.runImages,
       stackId: config.stackId,
-      lifecycle: await lifecycleFor(c),
+      lifecycle: await lifecycleFor(platform, c),
       buildEnv: config.buildEnv,
       flatten: flags.flatten.map((group) => group.split(',').map((one) => flattenName(one.trim(), modules))),
       labels: labelsOfFlags(flags.label),
@@ -148,7 +164,7 @@ function flattenName(text: string, modules: readonly Module[]): string {
 }
 
 /** Run images are not part of a builder; what cannot be reached now is only told. Their stack must be the builder's. */
-async function checkRunImages(platform: ReturnType<typeof hostPlatform>, c: Making): Promise<void> {
+async function checkRunImages(platform: Platform, c: Making): Promise<void> {
   const { stackId, runImages } = c.config;
   if (stackId === undefined) return;
   for (const { image, mirrors } of runImages)
@@ -171,13 +187,13 @@ async function checkRunImages(platform: ReturnType<typeof hostPlatform>, c: Maki
 }
 
 /** What `[lifecycle]` names; strake's own where it names nothing. */
-async function lifecycleFor(c: Making): Promise<Lifecycle> {
+async function lifecycleFor(platform: Platform, c: Making): Promise<Lifecycle> {
   const { uri, version } = c.config.lifecycle;
   const { signal, shop } = c;
   if (version !== undefined && version !== '')
     return lifecycleAt(
       await c.sources.download(
-        `https://github.com/buildpacks/lifecycle/releases/download/v${version}/lifecycle-v${version}+linux.x86-64.tgz`,
+        `https://github.com/buildpacks/lifecycle/releases/download/v${version}/lifecycle-v${version}+linux.${platform.architecture === 'amd64' ? 'x86-64' : platform.architecture}.tgz`,
       ),
       c,
     );
@@ -186,7 +202,7 @@ async function lifecycleFor(c: Making): Promise<Lifecycle> {
   if (locator.kind === 'path') return lifecycleAt(fromFolder(locator.path, c.folder), c);
   if (locator.kind === 'url') return lifecycleAt(await c.sources.download(locator.url), c);
   const reference = locator.kind === 'image' ? locator.reference : uri;
-  const { image } = await chooseImage(await c.sources.image(reference), hostPlatform(process), {
+  const { image } = await chooseImage(await c.sources.image(reference), platform, {
     what: reference,
     signal,
   });

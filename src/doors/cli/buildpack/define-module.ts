@@ -118,6 +118,18 @@ function definePublish(command: Command, run: RunAction): void {
   register.action((image: string, flags: { readonly buildpackRegistry?: string }) =>
     run(register, async (c) => (await import('./publish-module.ts')).registerModule(image, flags, c)),
   );
+  const search = command
+    .command('search')
+    .summary('look for buildpacks in a registry')
+    .description(
+      'Lists the buildpacks of a registry whose names hold a text, with the newest version that is not yanked.',
+    )
+    .argument('[text]', 'a part of the name (default: all)', '')
+    .option(...registry)
+    .addOption(new Option('--format <format>', 'how the list is printed').choices(['table', 'json']).default('table'));
+  search.action((text: string, flags: { readonly buildpackRegistry?: string; readonly format: 'table' | 'json' }) =>
+    run(search, async (c) => (await import('./search-modules.ts')).searchModules(text, flags, c)),
+  );
   const yank = command
     .command('yank')
     .summary('take a version back')

@@ -13,6 +13,7 @@ import { structuredText } from './structured.ts';
 import { isTrusted } from './trusted-builders.ts';
 import { readUserConfig } from './user-config.ts';
 import { isPlace } from './write-image.ts';
+import { mirroredSettings } from './mirrored.ts';
 
 export interface InspectBuilderFlags {
   readonly depth?: string;
@@ -36,7 +37,7 @@ export async function inspectBuilder(
   const name = given ?? config.defaultBuilder;
   if (name === undefined)
     throw usage('no builder was named', 'Name one, or set it with "strake config default-builder NAME".');
-  await using engine = await engineFor(c.settings);
+  await using engine = await engineFor(mirroredSettings(c));
   await using shop = await engine.workshop({ host: { credentials: hostCredentials(lazyCredentials(io)) } });
   const place = isPlace(name);
   const local =

@@ -15,6 +15,7 @@ import { modulesText, orderText, packageData } from './module-text.ts';
 import { openSources } from './sources.ts';
 import type { OutputFormat } from './output-option.ts';
 import { structuredText } from './structured.ts';
+import { mirroredSettings } from './mirrored.ts';
 
 export interface InspectFlags {
   readonly depth?: string;
@@ -51,7 +52,7 @@ async function findPackage(
   flags: Pick<InspectFlags, 'buildpackRegistry' | 'target'>,
   c: CliContext & { readonly kind: ModuleKind },
 ): Promise<ModulePackage> {
-  await using engine = await engineFor(c.settings);
+  await using engine = await engineFor(mirroredSettings(c));
   await using shop = await engine.workshop({ host: { credentials: hostCredentials(lazyCredentials(c.io)) } });
   using opened = new DisposableStack();
   return await findModules(name, {

@@ -25,6 +25,7 @@ import type { CliContext } from '../program.ts';
 import { engineFor, lazyCredentials, type Settings } from '../settings.ts';
 import { withProgress } from '../transfer.ts';
 import { openSources } from './sources.ts';
+import { mirroredSettings } from './mirrored.ts';
 
 /** An image of a list that is kept: where it is, and what its entry says. */
 interface Entry {
@@ -167,7 +168,7 @@ async function atWork<T>(
   onProgress?: OnProgress,
 ): Promise<T> {
   const insecure = c.insecure ? [...c.settings.insecure, parseReference(name).registry] : c.settings.insecure;
-  await using engine = await engineFor({ ...c.settings, insecure });
+  await using engine = await engineFor({ ...mirroredSettings(c), insecure });
   await using shop = await engine.workshop({
     host: { credentials: hostCredentials(lazyCredentials(c.io)) },
     onProgress,

@@ -23,6 +23,7 @@ import { labelsOfFlags, targetsOfFlags } from './flag-values.ts';
 import type { MakeFlags } from './flags.ts';
 import { openSources, pullPolicyOf } from './sources.ts';
 import { isPlace, writeImages, type MadeImage } from './write-image.ts';
+import { mirroredSettings } from './mirrored.ts';
 
 export interface PackageFlags extends MakeFlags {
   readonly format: 'image' | 'file';
@@ -46,7 +47,7 @@ export async function packageModule(
   // The local store takes all of them, as a registry does.
   const several = asked.length > 1;
   const policy = pullPolicyOf(flags.pullPolicy, c);
-  await using engine = await engineFor(c.settings);
+  await using engine = await engineFor(mirroredSettings(c));
   await withProgress(c, { title: 'Packaging', name: `package ${name}`, ...flags }, async ({ onProgress }) => {
     await using shop = await engine.workshop({
       host: { credentials: hostCredentials(lazyCredentials(io)) },

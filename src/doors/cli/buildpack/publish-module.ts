@@ -7,6 +7,7 @@ import type { CliContext } from '../program.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { cloned, kindOfRegistry, openIndex, registriesOf } from './registries.ts';
 import { readUserConfig, type RegistryConfig } from './user-config.ts';
+import { mirroredSettings } from './mirrored.ts';
 
 interface Flags {
   readonly buildpackRegistry?: string;
@@ -15,7 +16,7 @@ interface Flags {
 /** `strake buildpack register`: tells a registry of a package that is in a registry of images. */
 export async function registerModule(image: string, flags: Flags, c: CliContext): Promise<void> {
   const { io, signal } = c;
-  await using engine = await engineFor(c.settings);
+  await using engine = await engineFor(mirroredSettings(c));
   await using shop = await engine.workshop({ host: { credentials: hostCredentials(lazyCredentials(io)) } });
   const value = await shop.open(`docker://${image}`, { signal });
   const { main } = await packageOfImage(value, { what: image, kind: 'buildpack', host: hostPlatform(process), signal });

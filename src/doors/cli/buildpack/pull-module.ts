@@ -8,6 +8,7 @@ import type { CliContext } from '../program.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { withProgress } from '../transfer.ts';
 import { openSources } from './sources.ts';
+import { mirroredSettings } from './mirrored.ts';
 
 /** `strake buildpack pull`, `strake extension pull`. */
 export async function pullModule(
@@ -19,7 +20,7 @@ export async function pullModule(
   const locator = parseLocator(name, { exists: (path) => existsSync(resolve(io.cwd, path)) });
   if (locator.kind !== 'image' && locator.kind !== 'registry')
     throw usage(`pull "${name}": it is in no registry`, 'Use it where it is; nothing needs to be pulled.');
-  await using engine = await engineFor(c.settings);
+  await using engine = await engineFor(mirroredSettings(c));
   const digest = await withProgress(c, { title: 'Pulling', name: `pull ${name}`, ...flags }, async ({ onProgress }) => {
     await using shop = await engine.workshop({
       host: { credentials: hostCredentials(lazyCredentials(io)) },

@@ -8,6 +8,9 @@ import { moduleName } from './labels.ts';
 import { targetFolders } from './targets.ts';
 import { layerOfTree, type Workshop } from './workshop.ts';
 
+/** Bytes of a buildpack.toml. */
+const DESCRIPTOR_LIMIT = 1 << 20;
+
 /** A buildpack or extension, and the layer that holds it, which may hold others, too. */
 export interface Module {
   readonly descriptor: ModuleDescriptor;
@@ -42,6 +45,8 @@ export async function moduleOfTree(
 ): Promise<Module> {
   const entries = await tree.entries(o);
   const { kind, file } = descriptorFile(entries, o);
+  if (file.size > DESCRIPTOR_LIMIT)
+    throw buildpackError('CNB_MODULE_INVALID', `read "${o.what}": its ${file.path} is larger than 1 MiB`);
   const chunks: Uint8Array[] = [];
   for await (const chunk of tree.read([file], o)) chunks.push(chunk.slice());
   const content = Buffer.concat(chunks);
