@@ -21,9 +21,26 @@ export interface TestBuildpack {
 
 export interface TestBuilder {
   readonly buildpacks: readonly TestBuildpack[];
+  readonly extensions?: readonly TestExtension[] | undefined;
   /** order.toml; absent: one group of all. */
   readonly order?: string | undefined;
   readonly user?: TestUser | undefined;
+}
+
+/** An image extension of a test. */
+export interface TestExtension {
+  readonly id: string;
+  readonly detect?: string | undefined;
+  readonly generate: string;
+}
+
+function writeExtension(folder: string, { id, detect = 'exit 0', generate }: TestExtension): void {
+  write(join(folder, 'extension.toml'), `api = "0.12"\n[extension]\nid = "${id}"\nversion = "1.0.0"\n`);
+  for (const [name, script] of Object.entries({ detect, generate })) {
+    const path = join(folder, 'bin', name);
+    write(path, `#!/bin/sh\nset -eu\n${script}\n`);
+    chmodSync(path, 0o755);
+  }
 }
 
 /** Writes a buildpack's folder. */
@@ -60,10 +77,19 @@ export async function buildTestBuilder(store: TestStore, o: TestBuilder): Promis
     const { id, version = '1.0.0' } = buildpack;
     writeBuildpack(join(cnb, 'buildpacks', id.replaceAll('/', '_'), version), buildpack);
   }
+  for (const extension of o.extensions ?? [])
+    writeExtension(join(cnb, 'extensions', extension.id.replaceAll('/', '_'), '1.0.0'), extension);
+  const extended = (o.extensions ?? []).map(
+    ({ id }) => `[[order-extensions.group]]\nid = "${id}"\nversion = "1.0.0"\n`,
+  );
   const entries = o.buildpacks.map(
     ({ id, version = '1.0.0' }) => `[[order.group]]\nid = "${id}"\nversion = "${version}"\n`,
   );
-  write(join(cnb, 'order.toml'), o.order ?? `[[order]]\n${entries.join('\n')}`);
+  write(
+    join(cnb, 'order.toml'),
+    o.order ??
+      `[[order]]\n${entries.join('\n')}${extended.length > 0 ? `\n[[order-extensions]]\n${extended.join('\n')}` : ''}`,
+  );
   write(join(cnb, 'run.toml'), '[[images]]\nimage = "docker.io/library/run"\nmirrors = ["mirror.example/run"]\n');
   mkdirSync(join(cnb, 'lifecycle'));
   cpSync(launcher(), join(cnb, 'lifecycle/launcher'));

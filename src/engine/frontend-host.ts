@@ -37,7 +37,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     frontends: Readonly<Record<string, Frontend>>;
     emit: (event: BuildEvent) => void;
   };
-  readonly #inputs: ReadonlyMap<string, PlannedImage>;
+  readonly #inputs: ReadonlyMap<string, State | PlannedImage>;
   readonly #asked: Asked;
   readonly #refs: Map<string, Ref>;
   readonly #resolved: Map<string, Promise<Resolved>>;
@@ -52,7 +52,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
       frontends: Readonly<Record<string, Frontend>>;
       emit: (event: BuildEvent) => void;
     },
-    inputs: ReadonlyMap<string, PlannedImage> = new Map(),
+    inputs: ReadonlyMap<string, State | PlannedImage> = new Map(),
     asked: Asked = { refs: new Map(), resolved: new Map(), ending: new AbortController(), tasks: 0 },
   ) {
     this.#o = o;
@@ -155,8 +155,12 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     return layers.map(({ diffId }) => diffId);
   }
 
-  async call(frontend: string, request: FrontendRequest, w: Wait = {}): Promise<Plan> {
-    return this.#frontend(frontend)(request, this, w);
+  async call(
+    frontend: string,
+    request: FrontendRequest,
+    o: { readonly inputs?: ReadonlyMap<string, State | PlannedImage> | undefined } & Wait = {},
+  ): Promise<Plan> {
+    return this.#frontend(frontend)(request, o.inputs ? this.withInputs(o.inputs) : this, { signal: o.signal });
   }
 
   #frontend(name: string): Frontend {
@@ -166,15 +170,17 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
   }
 
   input(name: string): State | undefined {
-    return this.#inputs.get(name)?.root;
+    const input = this.#inputs.get(name);
+    return input && 'root' in input ? input.root : input;
   }
 
   inputImage(name: string): PlannedImage | undefined {
-    return this.#inputs.get(name);
+    const input = this.#inputs.get(name);
+    return input && 'root' in input ? input : undefined;
   }
 
   /** The same host with inputs, by name; it goes with this one. */
-  withInputs(inputs: ReadonlyMap<string, PlannedImage>): FrontendHost {
+  withInputs(inputs: ReadonlyMap<string, State | PlannedImage>): FrontendHost {
     return new EngineFrontendHost(this.#o, inputs, this.#asked);
   }
 

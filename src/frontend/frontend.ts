@@ -56,7 +56,12 @@ export interface FrontendHost {
   diffIds(ref: Ref, w?: Wait): Promise<readonly Digest[]>;
   /** Work of the frontend's own, shown and timed as a step of that name; `say` adds a line to its log. */
   task<T>(name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T>;
-  call(frontend: string, request: FrontendRequest, w?: Wait): Promise<Plan>;
+  /** A plan of another frontend, with inputs by name: trees, or images with their layers, config and history. */
+  call(
+    frontend: string,
+    request: FrontendRequest,
+    o?: { readonly inputs?: ReadonlyMap<string, State | PlannedImage> | undefined } & Wait,
+  ): Promise<Plan>;
   input(name: string): State | undefined;
   /** The image that an input is, where it is known: with its layers, config and history. */
   inputImage?(name: string): PlannedImage | undefined;

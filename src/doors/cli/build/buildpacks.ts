@@ -31,7 +31,12 @@ export function planBuildpacks(
     readonly network: string;
     readonly pull?: boolean | undefined;
   },
-  o: { readonly io: Pick<Io, 'cwd' | 'env' | 'home'>; readonly context: BuildContext; readonly publish: boolean },
+  o: {
+    readonly io: Pick<Io, 'cwd' | 'env' | 'home'>;
+    readonly context: BuildContext;
+    readonly publish: boolean;
+    readonly buildId: string;
+  },
 ): BuildpackPlan {
   const { io, context } = o;
   const folders = new Map<string, string>([
@@ -60,6 +65,7 @@ export function planBuildpacks(
     'cache-registry': flags.cacheImage,
     'clear-cache': flags.clearCache === true ? '' : undefined,
     'step-cache': flags.stepCache,
+    'build-id': o.buildId,
     buildpacks: locate(flags.buildpack),
     'pre-buildpacks': locate(flags.preBuildpack),
     'post-buildpacks': locate(flags.postBuildpack),

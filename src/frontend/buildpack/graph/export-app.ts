@@ -45,7 +45,8 @@ export async function exportApp(host: FrontendHost, o: Finished & Wait): Promise
       {
         ...built,
         ...said,
-        runImage: { ...run, diffIds: run.diffIds as readonly Digest[] },
+        runImage: run,
+        extensions: run.extensions,
         epoch: o.epoch,
         project: o.project,
         launcher: o.launcher,

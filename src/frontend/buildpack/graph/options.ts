@@ -21,6 +21,8 @@ export interface BuildpackOptions {
   /** Where the build cache is kept: the local store or a registry; absent: nowhere. */
   readonly cache?: { readonly to: 'store' | 'registry'; readonly name: string } | undefined;
   readonly clearCache: boolean;
+  /** Given to Dockerfiles of extensions, which may use it to be run anew. */
+  readonly buildId: string;
   readonly stepCache: 'auto' | 'on' | 'off';
   readonly buildpacks: readonly ModuleLocator[];
   readonly preBuildpacks: readonly ModuleLocator[];
@@ -47,7 +49,7 @@ export type ModuleLocator =
   /** A buildpackage in a registry or the store. */
   | { readonly type: 'image'; readonly reference: string };
 
-/** The frontend's options, by name: `builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas). Throws `CNB_OPTION_INVALID`. */
+/** The frontend's options, by name: `builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas). Throws `CNB_OPTION_INVALID`. */
 export function readOptions({ options }: FrontendRequest): BuildpackOptions {
   const publish = options['publish'] !== undefined;
   const bindings = new Map([...withPrefix(options, 'binding:')].map(([name, files]) => [name, words(files)]));
@@ -69,6 +71,7 @@ export function readOptions({ options }: FrontendRequest): BuildpackOptions {
         ? undefined
         : { to: options['cache-registry'] === undefined ? 'store' : 'registry', name: cache },
     clearCache: options['clear-cache'] !== undefined,
+    buildId: options['build-id'] ?? '',
     stepCache: oneOf('step-cache', options['step-cache'] ?? 'auto', ['auto', 'on', 'off']),
     buildpacks: locators(options['buildpacks']),
     preBuildpacks: locators(options['pre-buildpacks']),

@@ -2,11 +2,14 @@ import type { Wait } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
 import { formatPlatform } from '../../../image/index.ts';
 import type { Companion, Frontend, FrontendHost, FrontendRequest, PlannedImage } from '../../index.ts';
+import { baseVariables } from '../environment/index.ts';
 import { LABELS, parseCacheMetadata, parseLifecycleMetadata } from '../model/index.ts';
 import { appTree } from './app.ts';
 import { buildGroup } from './build-group.ts';
 import { openBuilder } from './builder.ts';
 import { detectApp } from './detect-app.ts';
+import { extendBuilder, extendRunImage } from './extend.ts';
+import { generateDockerfiles } from './generate.ts';
 import { exportApp, exportCache, type Finished } from './export-app.ts';
 import { readOptions } from './options.ts';
 import { environmentFor } from './environment.ts';
@@ -39,7 +42,7 @@ async function buildFor(
   const suffix = o.several ? `-${formatPlatform(platform).replaceAll('/', '-')}` : '';
   const options = { ...asked, cache: asked.cache && { ...asked.cache, name: `${asked.cache.name}${suffix}` } };
   const builder = await openBuilder(host, { options, platform, ...w });
-  const run = await openRunImage(host, builder, { options, platform, ...w });
+  const original = await openRunImage(host, builder, { options, platform, ...w });
   const pull = options.publish ? 'always' : 'never';
   const [before, cache] = await Promise.all([
     earlierImage(host, options.previousImage ?? options.image, { pull, platform, ...w }),
@@ -54,14 +57,22 @@ async function buildFor(
   const known = before && parseLifecycleMetadata(before.labels[LABELS.lifecycleMetadata] ?? '');
   const previous = before && known && { image: before, metadata: known };
   const kept = cache && { image: cache, metadata: parseCacheMetadata(cache.labels[LABELS.cacheMetadata] ?? '') };
-  const environment = await environmentFor(builder, { options, run, ...w });
+  const environment = await environmentFor(builder, { options, run: original, ...w });
   const setting = { builder, options, platform, platformTree: environment.tree, environment: environment.base };
   const app = appTree(builder, { folder: options.appDir, exclude: [], ...w });
-  const detected = await detectApp(host, { ...setting, app, ...w });
+  const found = await detectApp(host, { ...setting, app, ...w });
+  const generated = await generateDockerfiles(host, found, { ...setting, app, ...w });
+  const extending = { options, platform, app, ...w };
+  const [extended, run] = await Promise.all([
+    extendBuilder(host, builder, { ...extending, extensions: generated.build }),
+    extendRunImage(host, original, { ...extending, builder, extensions: generated.run }),
+  ]);
   const finished = await buildGroup(host, {
     ...setting,
+    builder: extended,
+    environment: { ...environment.base, variables: baseVariables(extended.env) },
     app,
-    detected,
+    detected: { ...found, plan: generated.plan },
     previous: previous?.metadata,
     cache: kept,
     ...w,

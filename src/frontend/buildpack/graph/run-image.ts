@@ -1,5 +1,5 @@
 import type { Wait } from '../../../base/index.ts';
-import type { Platform } from '../../../blob/index.ts';
+import type { Digest, Platform } from '../../../blob/index.ts';
 import { sourceState, type SourceOp, type State } from '../../../graph/index.ts';
 import { canonicalReference, parseConfig, parseReference, type ImageConfig } from '../../../image/index.ts';
 import type { FrontendHost, PlannedLayer } from '../../index.ts';
@@ -20,8 +20,10 @@ export interface RunBase {
   readonly image: string;
   readonly mirrors: readonly string[];
   readonly target: ImageTarget;
-  /** diffIDs, the lowest first. */
-  readonly diffIds: readonly string[];
+  /** diffIDs of its own layers, the lowest first. */
+  readonly diffIds: readonly Digest[];
+  /** Layers that extensions put on it. */
+  readonly extensions?: readonly { readonly diffId: Digest; readonly createdBy: string }[] | undefined;
 }
 
 /** The run image: the one asked for, else the builder's first, or its mirror on the registry that the result goes to (platform.md, Run Image Resolution). */

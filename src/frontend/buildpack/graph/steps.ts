@@ -97,6 +97,42 @@ export function buildStep(
   return { app: app!, own: own! };
 }
 
+/** A `bin/generate`: the tree with what it wrote into its folder. */
+export function generateStep(
+  module: ModuleDescriptor,
+  o: StepSetting & {
+    readonly app: State;
+    readonly output: State;
+    readonly folder: string;
+    readonly env: readonly string[];
+    readonly plan: string;
+  },
+): State {
+  const { builder, options, folder } = o;
+  const mounts: OpMount[] = [
+    { type: 'bind', target: '/', input: 0, readonly: false },
+    { type: 'bind', target: options.appDir, source: options.appDir, input: 1, readonly: false },
+    { type: 'bind', target: PLATFORM_FOLDER, source: PLATFORM_FOLDER, input: 2, readonly: true },
+    { type: 'bind', target: folder, source: folder, input: 3, readonly: false, output: 0 },
+    ...bindingMounts(options),
+    ...secretMounts(module.id, options),
+  ];
+  const op = execOf([`${moduleFolder(module)}/bin/generate`, folder, PLATFORM_FOLDER, PLAN_FILE], mounts, o);
+  const [made] = State.outputs(
+    { ...op, files: [{ path: PLAN_FILE, content: o.plan, mode: 0o644 }] },
+    [builder.state, o.app, o.platformTree, o.output],
+    {
+      count: 1,
+      label: {
+        name: `[generate] ${module.id}@${module.version}`,
+        group: 'generate',
+        ignoreCache: !keepsSteps(module, options),
+      },
+    },
+  );
+  return made!;
+}
+
 /** Where a buildpack's layers lie. */
 export function layersFolder(id: string): string {
   return `/layers/${escapeId(id)}`;
