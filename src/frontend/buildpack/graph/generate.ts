@@ -1,5 +1,5 @@
 import type { Wait } from '../../../base/index.ts';
-import { State } from '../../../graph/index.ts';
+import type { State } from '../../../graph/index.ts';
 import type { FrontendHost } from '../../index.ts';
 import type { Detected } from '../detect/index.ts';
 import { buildpackPlan, generateEnvironment, nextPlan, type EnvironmentBase } from '../environment/index.ts';
