@@ -47,3 +47,8 @@ test('texts lose what looks like a secret, and nothing else', () => {
   ] as const)
     assert.equal(withoutSecrets(text), expected);
 });
+
+test('a very long text is gone through in a moment', () => {
+  for (const part of ['a', 'a.', 'a-', '--a', 'ab: ', 'a=', 'http://a'])
+    assert.ok(withoutSecrets(part.repeat(20_000)).length > 0);
+});
