@@ -18,6 +18,8 @@ export const treeError = errorTable(
     NOT_A_FOLDER: 'invalid',
     NOT_A_FILE: 'invalid',
     LINK_LOOP: 'invalid',
+    ZIP_INVALID: 'invalid',
+    ZIP_UNSUPPORTED: 'unsupported',
     EXTRACT_FAILED: 'failed',
     EXTRACT_DENIED: 'denied',
     EXTRACT_FULL: 'exhausted',

@@ -34,6 +34,7 @@ export { openLayer } from './toc.ts';
 export { withoutPaths } from './without-paths.ts';
 export { changedEntries, whiteoutOf, type NodeChange } from './changes.ts';
 export { archiveTree } from './archive-tree.ts';
+export { zipTree } from './zip-tree.ts';
 export { compressLayer } from './compress-layer.ts';
 export { compressionOf, decompressed } from './decompress.ts';
 export { importLayer } from './import-layer.ts';

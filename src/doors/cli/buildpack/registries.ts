@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { runTool, type Wait } from '../../../base/index.ts';
+import { messageOf, runTool, type Wait } from '../../../base/index.ts';
 import { folderIndex, httpIndex, type RegistryIndex } from '../../../frontend/buildpack/index.ts';
 import { cliError } from '../errors.ts';
 import type { CliContext } from '../program.ts';
@@ -71,7 +71,7 @@ export async function cloned(registry: RegistryConfig, c: Pick<CliContext, 'sett
       await git('clone', '--quiet', '--depth', '1', '--', registry.url, folder);
     }
   } catch (error) {
-    throw cliError('CONFIG_INVALID', `read buildpack registry "${registry.name}" at "${registry.url}": git failed`, {
+    throw cliError('CONFIG_INVALID', `read buildpack registry "${registry.name}": ${messageOf(error)}`, {
       cause: error,
       remedy: `Look whether the repository is there: git ls-remote ${registry.url}`,
     });

@@ -257,7 +257,7 @@ test('what is no package says so', async () => {
   );
   await assert.rejects(
     packageAtPath(join(b.files('zip', { 'a.zip': 'PK\u0003\u0004....' }), 'a.zip'), b.reading),
-    /zip archives are not read/,
+    /it is no zip archive/,
   );
   const image = await makePackage(await made(b, 'acme/a'), [], { shop: b.shop, platform: PLATFORM });
   await assert.rejects(packageOfImage(image, { ...b.reading, kind: 'extension' }), /it is no extension package/);

@@ -11,7 +11,7 @@ import {
   type Image,
   type Index,
 } from '../../../image/index.ts';
-import { archiveTree, walkFolder } from '../../../tree/index.ts';
+import { archiveTree, walkFolder, zipTree } from '../../../tree/index.ts';
 import { buildpackError } from '../errors.ts';
 import { LABELS } from '../model/index.ts';
 import type { ModuleDescriptor, ModuleKind, Target } from '../model/types.ts';
@@ -35,7 +35,7 @@ export interface ReadOptions extends Wait {
 }
 
 /**
- * The modules at a path of this machine: a folder with a buildpack.toml or extension.toml, an OCI layout, an archive (tar, compressed or not) of either, a `.cnb` file, an archive that Docker saved.
+ * The modules at a path of this machine: a folder with a buildpack.toml or extension.toml, an OCI layout, an archive (tar, compressed or not; zip) of a folder, a `.cnb` file, an archive that Docker saved.
  * Throws `CNB_MODULE_INVALID`, `CNB_LABEL_INVALID`, and what the archive itself gives.
  */
 export async function packageAtPath(path: string, o: ReadOptions): Promise<ModulePackage> {
@@ -49,9 +49,7 @@ export async function packageAtPath(path: string, o: ReadOptions): Promise<Modul
   }
   const head = await headOf(path);
   if (head.subarray(0, 4).toString('latin1') === 'PK\u0003\u0004')
-    throw buildpackError('CNB_MODULE_INVALID', `open "${path}": zip archives are not read`, {
-      remedy: 'Unpack it and name the folder, or pack it as a .tgz.',
-    });
+    return alone(await moduleOfTree(await zipTree(path, o), { ...o, what: path }));
   const image = await imageInArchive(path, o);
   if (image) return packageOfImage(image, o);
   const tree = await archiveTree(path, { scratch: o.shop.scratch, signal: o.signal });
