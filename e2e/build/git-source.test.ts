@@ -15,7 +15,7 @@ import { suite, test } from 'node:test';
 import { collect, Database, systemClock, systemRandom } from '../../src/base/index.ts';
 import { DiskBlobStore } from '../../src/blob/index.ts';
 import { sourceState, type GitSource } from '../../src/graph/index.ts';
-import type { StepContext } from '../../src/solve/index.ts';
+import type { StepContext, StepProgress } from '../../src/solve/index.ts';
 import { openLayer, unionOf, type TreeView } from '../../src/tree/index.ts';
 import { GitRunner } from '../../src/worker/git/git-runner.ts';
 import { Mirrors } from '../../src/worker/git/mirrors.ts';
@@ -30,6 +30,7 @@ class World implements Disposable {
   readonly mirrors = new Mirrors(join(this.folder, 'git'), { clock: systemClock, random: systemRandom });
   readonly runner: GitRunner;
   readonly said: string[] = [];
+  readonly moved: StepProgress[] = [];
   readonly #database = Database.open(':memory:');
 
   constructor(env: Readonly<Record<string, string>> = {}) {
@@ -60,7 +61,7 @@ class World implements Disposable {
       signal: o.signal,
       log: (_stream, chunk) => void this.said.push(Buffer.from(chunk).toString()),
       unkept: () => undefined,
-      progress: () => undefined,
+      progress: (progress) => void this.moved.push(progress),
       note: (text) => void this.said.push(text),
       stopOthers: async () => false,
     };
@@ -195,6 +196,19 @@ suite('git sources', () => {
     assert.equal((await world.get({ url, ref: 'v1', checksum: tag })).key, right.key);
     assert.equal((await world.get({ url, ref: 'main', fetchByCommit: true, checksum: commit })).key, right.key);
     assert.deepEqual(readdirSync(join(world.folder, 'tmp')), []);
+  });
+
+  test('how far a fetch is, is told', async () => {
+    await using server = await GitServer.open();
+    using world = new World();
+    const repository = server.repository('big');
+    const files = Array.from({ length: 120 }, (_, at) => [`f${at}`, `${at}`] as const);
+    repository.commit(Object.fromEntries(files));
+    await world.get({ url: `${server.url}/big/.git` });
+    const received = world.moved.filter(({ item }) => item === 'receiving objects');
+    // The files, their folder and the commit.
+    assert.partialDeepStrictEqual(received.at(-1), { current: 122, total: 122, unit: 'objects', done: true });
+    assert.ok(received.length > 1);
   });
 
   test('a branch that moves, also to where it was a folder; a commit that is known asks nobody', async () => {

@@ -19,6 +19,8 @@ export interface ToolOptions extends Wait {
   readonly input?: Uint8Array | Bytes | undefined;
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly cwd?: string | undefined;
+  /** Also given what the program says on standard error, as it comes. */
+  readonly onStderr?: ((chunk: Uint8Array) => void) | undefined;
   /** Throw `TOOL_FAILED` with the end of stderr when the exit code is not 0. On by default. */
   readonly check?: boolean | undefined;
   /** Lead a process group of its own, so that what the program starts is killed with it. */
@@ -49,7 +51,10 @@ export async function runTool(
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr.push(chunk);
+    options.onStderr?.(chunk);
+  });
   const ended = Promise.withResolvers<number>();
   child.on('error', (error) =>
     ended.reject(

@@ -49,7 +49,7 @@ export interface StepProgress {
   readonly item: string;
   readonly current: number;
   readonly total?: number | undefined;
-  readonly unit: 'bytes' | 'files' | 'packages';
+  readonly unit: 'bytes' | 'files' | 'packages' | 'objects';
   readonly done?: boolean | undefined;
 }
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode, messageOf, type Wait } from '../../base/index.ts';
+import type { StepProgress } from '../../solve/index.ts';
 import { gitError } from './errors.ts';
 import type { Git } from './git-program.ts';
 import type { Mirror } from './mirrors.ts';
@@ -10,6 +11,7 @@ import type { ResolvedRef } from './resolve-ref.ts';
 interface Fetching extends Wait {
   readonly git: Git;
   readonly mirror: Mirror;
+  readonly onProgress?: ((progress: StepProgress) => void) | undefined;
 }
 
 /**
@@ -78,11 +80,13 @@ async function fetchAll(remote: Remote, o: Fetching): Promise<void> {
 }
 
 async function fetch(args: readonly string[], o: Fetching & { readonly depth: boolean }): Promise<void> {
+  const how = o.onProgress ? '--progress' : '--quiet';
+  const speaking = { ...place(o), network: true, onProgress: o.onProgress };
   try {
-    await o.git.run(['fetch', '--quiet', ...(o.depth ? ['--depth=1'] : []), ...args], { ...place(o), network: true });
+    await o.git.run(['fetch', how, ...(o.depth ? ['--depth=1'] : []), ...args], speaking);
   } catch (error) {
     if (!o.depth || !hasCode(error, 'GIT_FAILED') || !/--depth|shallow/.test(messageOf(error))) throw error;
-    await o.git.run(['fetch', '--quiet', ...args], { ...place(o), network: true });
+    await o.git.run(['fetch', how, ...args], speaking);
   }
 }
 

@@ -1,7 +1,9 @@
 import { dirname, join } from 'node:path';
 import { findTool, hasCode, messageOf, runTool, sleep, type Wait } from '../../base/index.ts';
+import type { StepProgress } from '../../solve/index.ts';
 import { NO_AUTH, type GitAuth } from './git-auth.ts';
 import { gitError } from './errors.ts';
+import { GitProgress, withoutProgress } from './git-progress.ts';
 
 export interface GitOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -17,6 +19,8 @@ export interface GitPlace {
   readonly workTree?: string | undefined;
   /** It speaks to another machine: a connection that breaks, or a server that is busy, is tried again. */
   readonly network?: boolean | undefined;
+  /** Told how far a command with `--progress` is. */
+  readonly onProgress?: ((progress: StepProgress) => void) | undefined;
 }
 
 const TRIES = 4;
@@ -75,6 +79,7 @@ export class Git {
         env: this.#env,
         cwd: o.workTree ?? o.gitDir ?? this.#o.folder,
         group: true,
+        onStderr: o.onProgress && new GitProgress(o.onProgress).see,
         signal: o.signal,
       });
       return stdout.toString();
@@ -85,7 +90,8 @@ export class Git {
   }
 
   #failed(error: unknown): Error {
-    let said = messageOf(error).replace(/^run "[^"]*": (?:exit code \d+: )?/, '');
+    const all = messageOf(error).replace(/^run "[^"]*": (?:exit code \d+: )?/, '');
+    let said = withoutProgress(all) || all;
     for (const secret of this.#o.auth?.secrets ?? []) said = said.replaceAll(secret, '***');
     const denied =
       /Authentication failed|could not read (?:Username|Password)|terminal prompts disabled|Permission denied \(|The requested URL returned error: 40[13]|Host key verification failed/.test(

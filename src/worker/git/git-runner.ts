@@ -10,7 +10,7 @@ import {
 } from '../../base/index.ts';
 import { digestOf, type DiskBlobStore } from '../../blob/index.ts';
 import type { GitSource } from '../../graph/index.ts';
-import type { CacheKey, StepContext } from '../../solve/index.ts';
+import type { CacheKey, StepContext, StepProgress } from '../../solve/index.ts';
 import { writeLayer } from '../../tree/index.ts';
 import type { LayersRef, Ref } from '../ref.ts';
 import type { Session } from '../session.ts';
@@ -29,7 +29,10 @@ const MIGRATIONS = ['CREATE TABLE git_commits (object TEXT PRIMARY KEY, time INT
 /** Changes when a commit comes to other files than before. */
 const MAKER = 1;
 
-type Asking = { readonly session: Session } & Wait;
+type Asking = {
+  readonly session: Session;
+  readonly onProgress?: ((progress: StepProgress) => void) | undefined;
+} & Wait;
 
 /** The files of git repositories, by the program git: what a reference is now is asked once in a build, the commit is the key, and what was fetched stays in a mirror. */
 export class GitRunner {
@@ -94,7 +97,8 @@ export class GitRunner {
 
   async run(source: GitSource, context: StepContext<Session>): Promise<readonly Ref[]> {
     const { signal } = context;
-    const asking = { session: context.host, signal };
+    const onProgress = (progress: StepProgress): void => context.progress(progress);
+    const asking = { session: context.host, onProgress, signal };
     const found = await this.#find(source, asking);
     context.note(`commit ${found.peeled ?? found.object}`);
     const ref = await this.#withCommit(source, found, asking, async ({ git, mirror, remote, folder }) => {
@@ -137,7 +141,7 @@ export class GitRunner {
       void folder;
       using mirror = await this.#mirror(remote, 'sha1', { git, signal: o.signal });
       const object = await told(remote, source, () =>
-        expandCommit(source.ref ?? '', remote, { git, mirror, signal: o.signal }),
+        expandCommit(source.ref ?? '', remote, { git, mirror, onProgress: o.onProgress, signal: o.signal }),
       );
       if (object === undefined || !isCommit(object)) throw refNotFound(remote, source.ref);
       return checked({ object }, source);
@@ -157,7 +161,9 @@ export class GitRunner {
       for (let again = false; ; again = true) {
         using mirror = await this.#mirror(remote, format, { git, signal: o.signal });
         try {
-          await told(remote, source, () => fetchCommit(remote, found, { git, mirror, signal: o.signal }));
+          await told(remote, source, () =>
+            fetchCommit(remote, found, { git, mirror, onProgress: o.onProgress, signal: o.signal }),
+          );
           return await work({ git, mirror, remote, folder });
         } catch (error) {
           if (again || !isDamage(error)) throw error;

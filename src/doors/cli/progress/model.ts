@@ -10,7 +10,7 @@ export interface Item {
   at: number;
   current: number;
   total: number | undefined;
-  unit: 'bytes' | 'files' | 'packages';
+  unit: 'bytes' | 'files' | 'packages' | 'objects';
   done: boolean;
 }
 
