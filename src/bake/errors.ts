@@ -7,5 +7,6 @@ export const bakeError = errorTable({
   BAKE_TARGET_NOT_FOUND: 'not_found',
   BAKE_OVERRIDE: 'invalid',
   BAKE_COMPOSE: 'invalid',
+  BAKE_DENIED: 'denied',
   BAKE_UNSUPPORTED: 'unsupported',
 });

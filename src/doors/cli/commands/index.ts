@@ -14,6 +14,12 @@ export interface CommandEntry {
 export const COMMANDS: readonly CommandEntry[] = [
   { name: 'build', group: 'Build', summary: 'build an image from a Dockerfile', load: () => import('./build.ts') },
   {
+    name: 'bake',
+    group: 'Build',
+    summary: 'build the targets of bake and compose files',
+    load: () => import('./bake.ts'),
+  },
+  {
     name: 'check',
     group: 'Build',
     summary: 'say what could be better in a Dockerfile',
