@@ -1,11 +1,14 @@
 import type { Wait } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
-import { sourceState, type FileAction, type SourceOp, type State } from '../../../graph/index.ts';
+import { sourceState, State, type FileAction, type SourceOp } from '../../../graph/index.ts';
 import { canonicalReference, parseReference } from '../../../image/index.ts';
+import { unionOf, type FileTree } from '../../../tree/index.ts';
 import type { FrontendHost } from '../../index.ts';
 import { buildpackError } from '../errors.ts';
 import { moduleKey, parseModuleDescriptor } from '../model/index.ts';
 import type { Group, GroupEntry, ModuleDescriptor, ModuleId, ModuleKind, Order } from '../model/types.ts';
+import { inlineModule } from '../project/inline-module.ts';
+import type { ProjectModule } from '../project/project.ts';
 import { moduleFolder, type Builder } from './builder.ts';
 import type { BuildpackOptions, ModuleLocator } from './options.ts';
 import { readModules } from './read-builder.ts';
@@ -72,13 +75,10 @@ class Additions {
     if (locator.type === 'order') return this.#builder.order[0] ?? [];
     if (locator.type === 'name') return this.#entries(this.#named(locator.text, kind), kind);
     if (locator.type === 'builder') return [entryOf(this.#find(locator, kind))];
-    return [
-      entryOf(
-        locator.type === 'local'
-          ? await this.#addFolder(locator.name, kind)
-          : await this.#addImage(locator.reference, kind),
-      ),
-    ];
+    if (locator.type === 'image') return [entryOf(await this.#addImage(locator.reference, kind))];
+    if (locator.type === 'inline') return [entryOf(await this.#addScript(locator.module))];
+    const from = locator.type === 'local' ? { name: locator.name, path: '/' } : { name: 'context', path: locator.path };
+    return [entryOf(await this.#addFolder(from, kind))];
   }
 
   #named(text: string, kind: ModuleKind): ModuleLocator {
@@ -109,17 +109,44 @@ class Additions {
     );
   }
 
-  async #addFolder(name: string, kind: ModuleKind): Promise<ModuleDescriptor> {
-    const folder = sourceState({ type: 'local', name }, { name: `[internal] load ${name}`, internal: true });
+  async #addFolder(
+    from: { readonly name: string; readonly path: string },
+    kind: ModuleKind,
+  ): Promise<ModuleDescriptor> {
+    const { name, path } = from;
+    const what = path === '/' ? name : path;
+    const folder = sourceState({ type: 'local', name }, { name: `[internal] load ${what}`, internal: true });
     const files = await filesOf(this.#o.host, folder, this.#o);
-    const bytes = await files.read(`/${kind}.toml`, this.#o);
+    const bytes = await files.read(joined(path, `${kind}.toml`), this.#o);
     if (!bytes)
-      throw buildpackError('CNB_MODULE_MISSING', `use ${kind} "${name}": there is no ${kind}.toml in it`, {
+      throw buildpackError('CNB_MODULE_MISSING', `use ${kind} "${what}": there is no ${kind}.toml in it`, {
         remedy: `Name the folder that holds ${kind}.toml.`,
       });
-    const module = parseModuleDescriptor(Buffer.from(bytes).toString(), { kind, file: `${kind}.toml` });
-    await this.#put([module], folder, [copyFolder('/', moduleFolder(module))]);
+    const module = parseModuleDescriptor(Buffer.from(bytes).toString(), {
+      kind,
+      file: joined(path, `${kind}.toml`).slice(1),
+    });
+    await this.#put([module], folder, [copyFolder(path, moduleFolder(module))]);
     return module;
+  }
+
+  async #addScript(script: ProjectModule): Promise<ModuleDescriptor> {
+    const made = inlineModule(script);
+    if (!made) throw new TypeError('use an inline buildpack: it has no script');
+    const folder = moduleFolder(made.descriptor);
+    const files = await collectFiles(made.tree);
+    const owner = { user: 0, group: 0 };
+    const actions = files.flatMap(({ path, mode, content }): FileAction[] => {
+      const at = joined(folder, path);
+      const above = at.slice(0, at.lastIndexOf('/'));
+      return [
+        { kind: 'mkdir', path: above, mode: 0o755, parents: true, owner, mtime: MODULE_TIME },
+        { kind: 'mkfile', path: at, mode, content, owner, mtime: MODULE_TIME },
+      ];
+    });
+    const tree = State.files({ actions }, [], { name: `[internal] the script ${made.descriptor.id}`, internal: true });
+    await this.#put([made.descriptor], tree, [copyFolder(folder, folder)]);
+    return made.descriptor;
   }
 
   /** A buildpackage: all modules it has; the one it is named after is that which no other one's order names. */
@@ -158,6 +185,22 @@ class Additions {
       modules: new Map([...this.#builder.modules, ...modules.map((module) => [moduleKey(module), module] as const)]),
     };
   }
+}
+
+function joined(folder: string, name: string): string {
+  return `${folder === '/' ? '' : folder}/${name}`;
+}
+
+async function collectFiles(
+  tree: FileTree,
+): Promise<{ readonly path: string; readonly mode: number; readonly content: string }[]> {
+  const files: { path: string; mode: number; content: string }[] = [];
+  const view = await unionOf([tree]);
+  for (const { entry, path } of view.walk('/')) {
+    if (entry.type !== 'file') continue;
+    files.push({ path, mode: entry.mode, content: Buffer.from(await view.readFile(path)).toString() });
+  }
+  return files;
 }
 
 /** As pack lays modules into a builder: root's, their times no part of what they are. */

@@ -1,17 +1,9 @@
-import type { Wait } from '../../../base/index.ts';
-import { sourceState, State } from '../../../graph/index.ts';
+import { State } from '../../../graph/index.ts';
 import type { Builder } from './builder.ts';
 import { ownerOf } from './steps.ts';
 
-/** The application as buildpacks find it: the context under `folder`, owned by the builder's user. */
-export function appTree(
-  builder: Pick<Builder, 'uid' | 'gid'>,
-  o: { folder: string; exclude: readonly string[] } & Wait,
-): State {
-  const context = sourceState(
-    { type: 'local', name: 'context' },
-    { name: '[internal] load build context', internal: true },
-  );
+/** The application as buildpacks find it: its files under `folder`, owned by the builder's user. */
+export function appTree(builder: Pick<Builder, 'uid' | 'gid'>, o: { folder: string; files: State }): State {
   const owner = ownerOf(builder);
   return State.files(
     {
@@ -27,11 +19,10 @@ export function appTree(
           unpack: false,
           followDestination: true,
           owner,
-          exclude: o.exclude.length > 0 ? o.exclude : undefined,
         },
       ],
     },
-    [context],
+    [o.files],
     { name: `[app] copy the source to ${o.folder}`, group: 'app' },
   );
 }

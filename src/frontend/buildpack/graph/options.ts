@@ -1,5 +1,6 @@
 import type { FrontendRequest } from '../../index.ts';
 import { buildpackError } from '../errors.ts';
+import type { ProjectModule } from '../project/project.ts';
 
 /** What a build by buildpacks was asked for. */
 export interface BuildpackOptions {
@@ -46,6 +47,10 @@ export type ModuleLocator =
   | { readonly type: 'order' }
   /** A folder that the asking side offers under this name. */
   | { readonly type: 'local'; readonly name: string }
+  /** A folder of the context. */
+  | { readonly type: 'context'; readonly path: string }
+  /** A script of the project descriptor. */
+  | { readonly type: 'inline'; readonly module: ProjectModule }
   /** A buildpackage in a registry or the store. */
   | { readonly type: 'image'; readonly reference: string };
 

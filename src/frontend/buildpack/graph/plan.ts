@@ -13,6 +13,7 @@ import { generateDockerfiles } from './generate.ts';
 import { exportApp, exportCache, type Finished } from './export-app.ts';
 import { readOptions } from './options.ts';
 import { environmentFor } from './environment.ts';
+import { appFiles, readProject, withProject } from './project.ts';
 import { earlierImage } from './previous.ts';
 import { openRunImage } from './run-image.ts';
 
@@ -40,7 +41,9 @@ async function buildFor(
   const asked = readOptions(request);
   // A cache is for one platform.
   const suffix = o.several ? `-${formatPlatform(platform).replaceAll('/', '-')}` : '';
-  const options = { ...asked, cache: asked.cache && { ...asked.cache, name: `${asked.cache.name}${suffix}` } };
+  const project = await readProject(host, asked, w);
+  const wanted = await withProject(host, project, { options: asked, ...w });
+  const options = { ...wanted, cache: wanted.cache && { ...wanted.cache, name: `${wanted.cache.name}${suffix}` } };
   const builder = await openBuilder(host, { options, platform, ...w });
   const original = await openRunImage(host, builder, { options, platform, ...w });
   const pull = options.publish ? 'always' : 'never';
@@ -59,7 +62,7 @@ async function buildFor(
   const kept = cache && { image: cache, metadata: parseCacheMetadata(cache.labels[LABELS.cacheMetadata] ?? '') };
   const environment = await environmentFor(builder, { options, run: original, ...w });
   const setting = { builder, options, platform, platformTree: environment.tree, environment: environment.base };
-  const app = appTree(builder, { folder: options.appDir, exclude: [], ...w });
+  const app = appTree(builder, { folder: options.appDir, files: await appFiles(host, project, w) });
   const found = await detectApp(host, { ...setting, app, ...w });
   const generated = await generateDockerfiles(host, found, { ...setting, app, ...w });
   const extending = { options, platform, app, ...w };
