@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import { emptyStore, type TestStore } from '../lib/store.ts';
 import { ok, strake, type StrakeResult } from '../lib/strake.ts';
+import { buildTestBuilder, write, writeBuildpack } from './test-builder.ts';
 import { dockerRegistry, lacking, scratchFolder, skopeo } from '../registry/world.ts';
 
 const skip = lacking('docker-registry', 'skopeo', 'git') ?? false;
@@ -199,6 +200,38 @@ image = "${host}/run"
       () => assert.fail('a dependency that is not used'),
       (error: Error) => assert.match(error.message, /buildpack "acme\/meta@2\.0\.0" is not used by it/),
     );
+  });
+
+  test('a builder from a registry builds an application elsewhere', async () => {
+    await using w = await world();
+    const { host, run, store } = w;
+    // Images of busybox to build and run in.
+    await buildTestBuilder(store, { buildpacks: [] });
+    await run('push', '-q', 'run', `${host}/run`);
+    write(join(store.work, 'busybox/Dockerfile'), `FROM ${host}/run\nENV CNB_USER_ID=1000 CNB_GROUP_ID=1000\n`);
+    await run('build', '-q', 'busybox', '-t', 'busybox');
+    for (const name of ['first', 'second'])
+      writeBuildpack(join(store.work, name), {
+        id: `acme/${name}`,
+        detect: '[ -f app.txt ]',
+        build: `mkdir -p "$CNB_LAYERS_DIR/said"\necho "${name} was here" > "$CNB_LAYERS_DIR/said/file"\nprintf '[types]\\nlaunch = true\\n' > "$CNB_LAYERS_DIR/said.toml"\nprintf '[[processes]]\\ntype = "web"\\ndefault = true\\ncommand = ["sh", "-c", "cat app.txt /layers/*/said/file"]\\n' > "$CNB_LAYERS_DIR/launch.toml"`,
+      });
+    files(join(store.work, 'both'), {
+      'buildpack.toml': META.replace('acme/a', 'acme/first').replace('acme/b', 'acme/second'),
+      'package.toml': '[[dependencies]]\nuri = "../first"\n[[dependencies]]\nuri = "../second"\n',
+    });
+    await run('buildpack', 'package', `${host}/both`, '--publish', '-q', '-c', 'both/package.toml', '--flatten');
+    files(store.work, {
+      'builder.toml': `[[buildpacks]]\nuri = "docker://${host}/both"\n[[order]]\n[[order.group]]\nid = "acme/meta"\n[build]\nimage = "busybox"\n[[run.images]]\nimage = "${host}/run"\n`,
+    });
+    await run('builder', 'create', 'mine', '-c', 'builder.toml', '-q', '--tag', `${host}/mine`);
+    await run('push', '-q', `${host}/mine`);
+    using other = emptyStore();
+    files(join(other.work, 'app'), { 'app.txt': 'an application\n' });
+    const elsewhere = { root: other.root, cwd: other.work };
+    await ok(['build', '-q', 'app', '--builder', `${host}/mine`, '-t', 'app'], elsewhere);
+    const { stdout } = await ok(['run', 'app'], elsewhere);
+    assert.equal(stdout, 'an application\nfirst was here\nsecond was here\n');
   });
 
   test('several targets: an index of packages, one of builders, each with its own files', async () => {

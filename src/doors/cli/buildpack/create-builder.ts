@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Workshop } from '../../../engine/index.ts';
 import {
   builderUser,
@@ -29,6 +29,7 @@ import {
   type Image,
 } from '../../../image/index.ts';
 import { archiveTree, walkFolder } from '../../../tree/index.ts';
+import { embeddedFolder } from '../build/embedded-folder.ts';
 import { cliError, usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
 import type { CliContext } from '../program.ts';
@@ -197,7 +198,8 @@ async function lifecycleFor(platform: Platform, c: Making): Promise<Lifecycle> {
       ),
       c,
     );
-  if (uri === undefined || uri === '') return ownLifecycle({ version: ownVersion().version });
+  if (uri === undefined || uri === '')
+    return ownLifecycle({ version: ownVersion().version, launcher: ownLauncher(platform, c) });
   const locator = parseLocator(uri, { exists: (path) => existsSync(fromFolder(path, c.folder)) });
   if (locator.kind === 'path') return lifecycleAt(fromFolder(locator.path, c.folder), c);
   if (locator.kind === 'url') return lifecycleAt(await c.sources.download(locator.url), c);
@@ -207,6 +209,15 @@ async function lifecycleFor(platform: Platform, c: Making): Promise<Lifecycle> {
     signal,
   });
   return lifecycleOfImage(image, { what: reference, shop, signal });
+}
+
+/** strake's own launcher for a platform. */
+function ownLauncher({ os, architecture }: Platform, c: Making): Uint8Array | undefined {
+  const name = `launcher-${architecture === 'amd64' ? 'x64' : architecture}`;
+  const path = join(embeddedFolder('launchers'), name);
+  if (os === 'linux' && existsSync(path)) return readFileSync(path);
+  c.warn(`strake has no launcher for ${os}/${architecture}: name a lifecycle in builder.toml`);
+  return undefined;
 }
 
 async function lifecycleAt(path: string, c: Making): Promise<Lifecycle> {

@@ -312,6 +312,24 @@ test('a lifecycle from a folder or an image: its programs and the link', async (
   await assert.rejects(lifecycleOfImage(buildImage(), { what: 'plain', shop: b.shop }), /it is no lifecycle image/);
 });
 
+test("strake's own lifecycle is a mark and a launcher", async () => {
+  using b = bench();
+  const { tree } = ownLifecycle({ version: '9.9.9', launcher: Buffer.from('program') });
+  const toml = tree.read((await tree.entries()).filter(({ path }) => path.endsWith('.toml')));
+  let text = '';
+  for await (const chunk of toml) text += Buffer.from(chunk).toString();
+  assert.match(text, /\[lifecycle\]\n {2}version = "9\.9\.9"\n/);
+  assert.equal(
+    await layerOfTree(async () => tree, b).diffId(),
+    layerDigest([
+      folder('/cnb/lifecycle'),
+      file('/cnb/lifecycle/launcher', 'program', 0, 0, 0o755),
+      file('/cnb/lifecycle/lifecycle.toml', text),
+      { name: '/lifecycle', type: 'link', mode: 0o644, uid: 0, gid: 0, target: '/cnb/lifecycle' },
+    ]),
+  );
+});
+
 test('builder.toml: read whole; what may not be said, with its line', () => {
   const warnings: string[] = [];
   const read = (text: string): ReturnType<typeof parseBuilderConfig> =>

@@ -18,18 +18,22 @@ export interface Lifecycle {
 const PROGRAMS = ['analyzer', 'builder', 'creator', 'detector', 'exporter', 'launcher', 'restorer'];
 const FOLDER = 'cnb/lifecycle';
 
-/** strake is the lifecycle itself, so a builder needs none: it is only marked whose it is, by a lifecycle.toml of strake's own. Other platforms cannot build with it. */
-export function ownLifecycle(o: { version: string }): Lifecycle {
-  const text = encodeToml({ apis: STRAKE_APIS, lifecycle: { version: o.version } });
+/**
+ * strake is the lifecycle itself, so a builder needs no programs of one: it is marked whose it is by a lifecycle.toml of strake's own, and has what goes into app images, the launcher. Other platforms cannot build with it.
+ */
+export function ownLifecycle(o: { version: string; launcher?: Uint8Array | undefined }): Lifecycle {
+  const file = (name: string, mode: number, content: Uint8Array): ComposeItem => ({
+    entry: { ...plainFile(`${FOLDER}/${name}`), mode, size: content.length },
+    from: { content },
+  });
+  const toml = encodeToml({ apis: STRAKE_APIS, lifecycle: { version: o.version } });
   return {
     version: o.version,
     apis: STRAKE_APIS,
     tree: composeTree([
       { entry: folderAt(FOLDER) },
-      {
-        entry: { ...plainFile(`${FOLDER}/lifecycle.toml`), size: Buffer.byteLength(text) },
-        from: { content: Buffer.from(text) },
-      },
+      ...(o.launcher ? [file('launcher', 0o755, o.launcher)] : []),
+      file('lifecycle.toml', 0o644, Buffer.from(toml)),
       ...composeLink(),
     ]),
   };
