@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import type { SecureContext } from 'node:tls';
 import type * as undici from 'undici';
 import type { Dispatcher } from 'undici';
@@ -188,14 +188,20 @@ const BUNDLES = [
 ];
 
 function systemBundle(named: string | undefined): string | undefined {
-  for (const path of named ? [named] : BUNDLES) {
+  const file = systemBundleFile(named);
+  return file === undefined ? undefined : readFileSync(file, 'utf8');
+}
+
+/** The file of certificates that this machine trusts: the one that SSL_CERT_FILE names (`named`), else the system's. Undefined where it cannot be read. */
+export function systemBundleFile(named: string | undefined): string | undefined {
+  return (named ? [named] : BUNDLES).find((path) => {
     try {
-      return readFileSync(path, 'utf8');
+      accessSync(path, constants.R_OK);
+      return statSync(path).isFile();
     } catch {
-      continue;
+      return false;
     }
-  }
-  return undefined;
+  });
 }
 
 function proxyAuthorization(proxy: URL): Record<string, string> {

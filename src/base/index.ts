@@ -21,7 +21,15 @@ export {
   type SourcePlace,
 } from './error.ts';
 export { Flight } from './flight.ts';
-export { HttpClient, httpError, redactUrl, type HttpOptions, type HttpRequest, type HttpResponse } from './http.ts';
+export {
+  HttpClient,
+  httpError,
+  redactUrl,
+  systemBundleFile,
+  type HttpOptions,
+  type HttpRequest,
+  type HttpResponse,
+} from './http.ts';
 export { looksSecret, withoutSecrets } from './looks-secret.ts';
 export { makeFolder } from './make-folder.ts';
 export { Lazy } from './lazy.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, isAbsolute, join, resolve } from 'node:path';
+import { readFileSync, statSync } from 'node:fs';
+import { basename, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../../base/index.ts';
 import { EMBEDDED_BUILDPACKS, EMBEDDED_LAUNCHERS, type ModuleLocator } from '../../../frontend/buildpack/index.ts';
@@ -12,6 +12,7 @@ import { csvPairs } from '../parse/csv.ts';
 import { keyValues } from '../parse/values.ts';
 import type { BuildpackFlags } from './app-folder.ts';
 import type { BuildContext } from './context.ts';
+import { bindingsOf, machineTrust } from './bindings.ts';
 import { embeddedFolder } from './embedded-folder.ts';
 import { npmRegistry } from './npm-registry.ts';
 
@@ -49,7 +50,10 @@ export function planBuildpacks(
   };
   const [tag] = flags.tag;
   const image = tag === undefined ? undefined : canonicalReference(parseReference(tag));
-  const bindings = bindingsOf(flags.binding ?? [], io.cwd);
+  const bindings = new Map([
+    ...(flags.builder === undefined ? machineTrust(io.env) : []),
+    ...bindingsOf(flags.binding ?? [], io.cwd),
+  ]);
   const options: Record<string, string | undefined> = {
     builder: flags.builder,
     'run-image': flags.runImage,
@@ -73,7 +77,7 @@ export function planBuildpacks(
     descriptor: flags.descriptor,
     secrets: flags.secret.length > 0 ? flags.secret.map(secretFor).join(',') : undefined,
     ...withRegistry(variables(flags, io), { ...o, builder: flags.builder }),
-    ...Object.fromEntries([...bindings].map(([name, { files }]) => [`binding:${name}`, files.join(',')])),
+    ...Object.fromEntries([...bindings].map(([name, files]) => [`binding:${name}`, [...files.keys()].join(',')])),
   };
   return {
     options: Object.fromEntries(
@@ -82,8 +86,8 @@ export function planBuildpacks(
     folders,
     bases: embeddedFolder('buildpacks'),
     secrets: new Map(
-      [...bindings].flatMap(([name, { folder, files }]) =>
-        files.map((file) => [`binding:${name}/${file}`, { file: join(folder, file) }] as const),
+      [...bindings].flatMap(([name, files]) =>
+        [...files].map(([file, path]) => [`binding:${name}/${file}`, { file: path }] as const),
       ),
     ),
   };
@@ -163,34 +167,4 @@ function locatorOf(text: string, o: { cwd: string; folders: Map<string, string> 
       remedy: 'Name a folder with a buildpack.toml.',
     });
   return { type: 'name', text };
-}
-
-/** `--binding DIR`: a folder with `type` and more; its name is the binding's (servicebinding.io, Workload Projection). */
-function bindingsOf(
-  texts: readonly string[],
-  cwd: string,
-): Map<string, { readonly folder: string; readonly files: readonly string[] }> {
-  return new Map(
-    texts.map((text) => {
-      const folder = resolve(cwd, text);
-      const files = filesIn(folder, text);
-      if (!files.includes('type'))
-        throw usage(
-          `read --binding "${text}": there is no file "type" in it`,
-          'Write the kind of service into it, as "postgresql".',
-        );
-      return [basename(folder), { folder, files }];
-    }),
-  );
-}
-
-function filesIn(folder: string, text: string): string[] {
-  try {
-    return readdirSync(folder).filter((name) => statSync(join(folder, name)).isFile());
-  } catch (error) {
-    throw usage(
-      `read --binding "${text}": ${messageOf(error)}`,
-      'Name a folder that has the files of a service binding.',
-    );
-  }
 }
