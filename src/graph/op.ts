@@ -132,6 +132,8 @@ export interface ExecOp {
   /** Proxy variables: given to the process, left out of the key (`keyOf` drops the field). */
   readonly proxyEnv?: readonly string[] | undefined;
   readonly platform: Platform;
+  /** Refused where nothing keeps the process from the machine and from other steps. */
+  readonly isolated?: boolean | undefined;
   /** How the process ends is a result, not a failure. */
   readonly capture?: Capture | undefined;
 }

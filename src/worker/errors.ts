@@ -5,6 +5,7 @@ export const workerError = errorTable({
   STEP_NOT_ENTITLED: 'denied',
   STEP_USER_UNKNOWN: 'invalid',
   STEP_NOT_SUPPORTED: 'unsupported',
+  STEP_NOT_ISOLATED: 'denied',
   STEP_PLATFORM: 'unsupported',
   MOUNT_SOURCE_MISSING: 'not_found',
   STEP_MOUNT_INVALID: 'invalid',

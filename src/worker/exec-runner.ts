@@ -82,6 +82,15 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     const below = root.layers;
     const user = await findUser(op.user, () => this.#layers.viewOf(root, access));
     const ground = await this.#stage.ground({ signal: context.signal });
+    if (op.isolated && ground.oneRoot)
+      throw workerError(
+        'STEP_NOT_ISOLATED',
+        `run "${op.args.join(' ')}": nothing is isolated on the ground "${ground.name}"`,
+        {
+          remedy:
+            'Build where steps have namespaces of their own ("strake doctor" says what is missing). In a plain container, use a builder whose lifecycle is strake\'s: "strake lifecycle".',
+        },
+      );
     await using active = await this.#stage.prepare(below, access);
     await using opened = await openMounts(op, inputs, {
       layers: this.#layers,

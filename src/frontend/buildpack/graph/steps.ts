@@ -174,6 +174,7 @@ function execOf(
     mounts,
     network: options.network,
     security: 'sandbox',
+    isolated: true,
     platform,
   };
 }
