@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { bytesOf } from '../base/index.ts';
 import { digestOf, parseDigest, type Digest } from '../blob/index.ts';
-import { appConfig, digestReference, type LayerPlan } from '../frontend/buildpack/index.ts';
+import { appConfig, digestReference, type LayerPlan, type Process } from '../frontend/buildpack/index.ts';
 import { descriptorOf, makeImage, MEDIA, type Image, type ImageConfig, type Layer } from '../image/index.ts';
 import { layerTar } from '../snapshot/layer-tar.suite.ts';
 
@@ -14,8 +14,8 @@ export interface CraftedRun {
 }
 
 /** A layer that holds one file. */
-function layerOf(name: string): { layer: Layer; diffId: Digest; blob: Digest } {
-  const tar = layerTar([{ name, text: name }]);
+function layerOf(name: string, path = name): { layer: Layer; diffId: Digest; blob: Digest } {
+  const tar = layerTar([{ name: path, text: name }]);
   const content = gzipSync(tar);
   const descriptor = { mediaType: MEDIA.ociLayerGzip, digest: digestOf(content), size: content.length };
   const layer: Layer = {
@@ -32,7 +32,7 @@ export function craftRun(
   names: readonly string[],
   o: { labels?: Record<string, string>; architecture?: string; mediaTypes?: 'oci' | 'docker' } = {},
 ): CraftedRun {
-  const layers = names.map(layerOf);
+  const layers = names.map((name) => layerOf(name));
   const config: ImageConfig = {
     architecture: o.architecture ?? (process.arch === 'x64' ? 'amd64' : process.arch),
     os: 'linux',
@@ -44,18 +44,30 @@ export function craftRun(
   return { image, config, blobs: layers.map(({ blob }) => blob) };
 }
 
-/** What buildpacks make of an app with two layers on a run image of that name. */
+/** What buildpacks make of an app with three layers, and one of SBOMs if it has one, on a run image of that name. */
 export async function craftApp(
   run: CraftedRun,
-  o: { runName: string; mirrors?: readonly string[]; labels?: Record<string, string>; mediaTypes?: 'oci' | 'docker' },
+  o: {
+    runName: string;
+    mirrors?: readonly string[];
+    labels?: Record<string, string>;
+    mediaTypes?: 'oci' | 'docker';
+    /** Text of the SBOM of `a/one`. */
+    sbom?: string;
+    processes?: readonly Process[];
+  },
 ): Promise<{ image: Image; blobs: readonly Digest[] }> {
-  const plans: LayerPlan[] = ['app:0', 'launcher', 'config'].map((key) => ({
+  const plans: LayerPlan[] = [...(o.sbom === undefined ? [] : ['sbom']), 'app:0', 'launcher', 'config'].map((key) => ({
     key,
     createdBy: key,
     content: [],
     dialect: 'lifecycle',
   }));
-  const layers = plans.map(({ key }) => layerOf(`of-the-app-${key.replace(':', '-')}`));
+  const layers = plans.map(({ key }) =>
+    key === 'sbom'
+      ? layerOf(o.sbom ?? '', 'layers/sbom/launch/a_one/sbom.cdx.json')
+      : layerOf(`of-the-app-${key.replace(':', '-')}`),
+  );
   const diffIds = run.config.rootfs.diff_ids;
   const config = appConfig(
     {
@@ -66,9 +78,12 @@ export async function craftApp(
       gid: 1000,
       buildpacks: [],
       metadata: {
-        buildpacks: [],
+        buildpacks: [
+          { kind: 'buildpack', id: 'a/one', version: '1.2.3', api: '0.12', homepage: 'https://one.example' },
+        ],
         extensions: [],
-        processes: [],
+        processes: o.processes ?? [],
+        defaultProcess: o.processes?.find(({ isDefault }) => isDefault)?.type,
         slices: [],
         labels: Object.entries(o.labels ?? {}).map(([key, value]) => ({ key, value })),
       },

@@ -24,6 +24,7 @@ export const cliError = errorTable({
   DOWNLOAD_FAILED: 'unavailable',
   STORE_DAMAGED: 'failed',
   BUILD_UNKNOWN: 'not_found',
+  SBOM_NONE: 'not_found',
   INTERRUPTED: 'cancelled',
 });
 

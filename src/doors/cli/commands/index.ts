@@ -43,12 +43,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "bring base images into a folder, with kaniko's command line",
     load: () => import('./warmer.ts'),
   },
-  {
-    name: 'rebase',
-    group: 'Build',
-    summary: 'put an app image of buildpacks on another run image',
-    load: () => import('./rebase.ts'),
-  },
   { name: 'run', group: 'Images', summary: 'run an image as a container', load: () => import('./run.ts') },
   { name: 'images', group: 'Images', summary: 'list the images of the local store', load: () => import('./images.ts') },
   {
@@ -94,6 +88,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     group: 'Registries',
     summary: 'make image indexes by hand',
     load: () => import('./manifest.ts'),
+  },
+  {
+    name: 'rebase',
+    group: 'Buildpacks',
+    summary: 'put an app image on another run image',
+    load: () => import('./rebase.ts'),
+  },
+  {
+    name: 'sbom',
+    group: 'Buildpacks',
+    summary: 'write the bills of materials of an app image',
+    load: () => import('./sbom.ts'),
   },
   { name: 'builder', group: 'Buildpacks', summary: 'make and show builders', load: () => import('./builder.ts') },
   {

@@ -2,22 +2,38 @@ import { Option } from 'commander';
 import { inspectJson } from '../print/image-json.ts';
 import { jsonText } from '../print/table.ts';
 import { plural, shortSize } from '../print/units.ts';
-import type { CliCommand, CliContext } from '../program.ts';
+import { OUTPUTS, type OutputFormat } from '../buildpack/output-option.ts';
+import { registryOptions, type CliCommand, type CliContext } from '../program.ts';
 import type { ImageDetails } from '../../../engine/index.ts';
 import { engineFor } from '../settings.ts';
+
+interface Flags {
+  readonly format: 'json' | 'text';
+  readonly output?: OutputFormat;
+}
 
 export const command: CliCommand = {
   about: 'Shows all that is known of images: configuration, layers, manifest.',
   examples: [
     ['strake inspect app', 'as JSON, in the shape of "docker image inspect"'],
     ['strake inspect --format text app', 'the same for reading'],
+    ['strake inspect -o human-readable app', 'what buildpacks made it of, here and in its registry'],
   ],
   define(command, run) {
-    command
+    registryOptions(command)
       .argument('<image...>', 'names, or IDs (their beginning is enough)')
       .addOption(new Option('--format <format>', 'how it is printed').choices(['json', 'text']).default('json'))
-      .action((names: readonly string[], flags: { format: 'json' | 'text' }) =>
-        run(command, async ({ settings, io, signal }) => {
+      .addOption(
+        new Option(
+          '-o, --output <format>',
+          'of app images that buildpacks built, here and in their registry: run images, buildpacks, processes',
+        ).choices([...OUTPUTS]),
+      )
+      .action((names: readonly string[], flags: Flags) =>
+        run(command, async (c) => {
+          const { settings, io, signal } = c;
+          if (flags.output !== undefined)
+            return (await import('../buildpack/inspect-app.ts')).inspectApps(names, flags.output, c);
           await using engine = await engineFor(settings);
           const images: ImageDetails[] = [];
           for (const name of names) images.push(await engine.images.inspect(name, { signal }));

@@ -13,14 +13,18 @@ interface Flags {
   readonly publish?: boolean;
   readonly runImage?: string;
   readonly previousImage?: string;
-  readonly pullPolicy: keyof typeof POLICIES;
+  readonly pullPolicy?: string;
   readonly force?: boolean;
   readonly reportOutputDir?: string;
   readonly quiet?: boolean;
   readonly progress?: string;
 }
 
-const POLICIES = { always: 'always', 'if-not-present': 'missing', never: 'never' } as const;
+const POLICIES: Readonly<Record<string, 'always' | 'missing' | 'never'>> = {
+  always: 'always',
+  'if-not-present': 'missing',
+  never: 'never',
+};
 
 export const command: CliCommand = {
   about: `Puts an app image that buildpacks built on another version of its run image, without a build: only the layers of the base change.
@@ -37,9 +41,10 @@ With --publish that is done in the registry alone, and no layer travels through 
       .option('--run-image <image>', 'the new base (default: the one that the app image names, or one of its mirrors)')
       .option('--previous-image <image>', 'the app image to put on it; it stays as it is')
       .addOption(
-        new Option('--pull-policy <policy>', 'whether its registry is asked for the run image')
-          .choices(Object.keys(POLICIES))
-          .default('always'),
+        new Option(
+          '--pull-policy <policy>',
+          'whether its registry is asked for the run image (default: what "strake config pull-policy" says, else always)',
+        ).choices(Object.keys(POLICIES)),
       )
       .option('--force', 'also on a run image that the app image does not say it fits')
       .option('--report-output-dir <folder>', 'write report.toml there: what the result is called, and its digest')
@@ -52,13 +57,14 @@ With --publish that is done in the registry alone, and no layer travels through 
 async function rebase(c: CliContext, { image, flags }: { image: string; flags: Flags }): Promise<void> {
   const { settings, io, signal } = c;
   const { hostCredentials } = await import('../local-host.ts');
+  const { readUserConfig } = await import('../buildpack/user-config.ts');
   await using engine = await engineFor(settings);
   const result = await withProgress(c, { title: 'Rebasing', name: `rebase ${image}`, ...flags }, ({ onProgress }) =>
     engine.images.rebase(image, {
       publish: flags.publish,
       runImage: flags.runImage,
       previous: flags.previousImage,
-      pull: POLICIES[flags.pullPolicy],
+      pull: POLICIES[flags.pullPolicy ?? readUserConfig(io).pullPolicy ?? 'always'],
       force: flags.force,
       host: { credentials: hostCredentials(lazyCredentials(io)) },
       onProgress,
