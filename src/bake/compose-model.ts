@@ -1,4 +1,4 @@
-import { parseYaml } from '../base/index.ts';
+import { editDistance, parseYaml } from '../base/index.ts';
 import { compareText } from '../hcl/index.ts';
 import type { ComposeOptions } from './compose.ts';
 import { isMap, mapOf, textOf, type Plain, type PlainMap } from './compose-values.ts';
@@ -61,6 +61,15 @@ export class ComposeModel {
   }
 
   services(): readonly ComposeService[] {
+    for (const [name, service] of this.#services)
+      if (
+        service['build'] === undefined &&
+        (service['image'] === undefined || service['image'] === null) &&
+        service['provider'] === undefined
+      )
+        throw bakeError('BAKE_COMPOSE', `read service "${name}": it has neither an image nor a build section`, {
+          remedy: 'Give it one: build: with the folder of its Dockerfile, or image: with a name.',
+        });
     return [...this.#services]
       .sort(([a], [b]) => compareText(a, b))
       .map(([name, service]) => ({
@@ -143,6 +152,7 @@ export class ComposeModel {
 function canonical(service: Plain, name: string, file: string): PlainMap {
   if (!isMap(service)) throw bakeError('BAKE_COMPOSE', `read service "${name}" of "${file}": it is no map`);
   const { build } = service;
+  if (isMap(build)) checkKeys(build, name, file);
   if (build === undefined || build === null) {
     const { build: _, ...rest } = service;
     return rest;
@@ -157,6 +167,22 @@ function canonical(service: Plain, name: string, file: string): PlainMap {
       ] as const,
   );
   return { ...service, build: { ...build, ...Object.fromEntries(maps) } };
+}
+
+const BUILD_KEYS =
+  `additional_contexts args cache_from cache_to context dockerfile dockerfile_inline entitlements extra_hosts isolation labels network no_cache no_cache_filter platforms privileged provenance pull sbom secrets
+shm_size ssh tags target ulimits`.split(/\s+/);
+
+function checkKeys(build: PlainMap, name: string, file: string): void {
+  const unknown = Object.keys(build).find((key) => !BUILD_KEYS.includes(key) && !key.startsWith('x-'));
+  if (unknown === undefined) return;
+  const near = BUILD_KEYS.find((key) => editDistance(key, unknown.replaceAll('-', '_')) <= 2);
+  throw bakeError('BAKE_COMPOSE', `read service "${name}" of "${file}": there is no "${unknown}" in a build section`, {
+    remedy:
+      near === undefined
+        ? `There are: ${BUILD_KEYS.join(', ')}; and names that begin with "x-".`
+        : `Did you mean "${near}"?`,
+  });
 }
 
 /** Maps are merged, lists follow each other, anything else is replaced (Compose specification, merge). */

@@ -52,19 +52,24 @@ class Resolution {
         if (known) groups.set(group, known);
       }
     }
-    const asked = wanted.filter((name) => name !== 'default' || !groups.has('default'));
-    const known = groups.get('default');
-    if (asked.length > 0 || known)
-      groups.set('default', {
-        ...known,
-        name: 'default',
-        targets: [...new Set([...(known?.targets ?? []), ...asked])].sort(compareText),
-      });
+    this.#addDefault(wanted, groups);
     const chosen = Array.from(targets);
     for (const [name, target] of chosen) this.#link(name, target, { targets, visited: [] });
     const sorted = <T>(map: Map<string, T>): ReadonlyMap<string, T> =>
       new Map([...map].sort(([a], [b]) => compareText(a, b)));
     return { groups: sorted(groups), targets: sorted(targets) };
+  }
+
+  /** The group `default` also holds what was asked for by other names. */
+  #addDefault(wanted: readonly string[], groups: Map<string, Group>): void {
+    for (const name of wanted) {
+      const known = groups.get('default');
+      // buildx takes the name for the group's from then on that there is one.
+      if (known && name === 'default') continue;
+      groups.set('default', { ...known, name: 'default', targets: [...(known?.targets ?? []), name] });
+    }
+    const group = groups.get('default');
+    if (group) groups.set('default', { ...group, targets: [...new Set(group.targets)].sort(compareText) });
   }
 
   #matching(pattern: string): readonly string[] {

@@ -77,6 +77,8 @@ const CASES: readonly (readonly [string, unknown])[] = [
   ['{ a = 1, "b-c": 2\n (name) = 3, true = 4 }', { a: 1, app: 3, 'b-c': 2, true: 4 }],
   ['{ for = 1 }', { for: 1 }],
   ['[\n1,\n2, # two\n]', [1, 2]],
+  ['[\n  { a = 1 },\n\n  {\n    b = [\n      {}\n    ]\n  }\n]', [{ a: 1 }, { b: [{}] }]],
+  ['max(\n  1,\n  2\n)', 2],
   ['with-dash', 'dashed'],
   ['max(list...)', 'error'],
   ['max([1, 5, 3]...)', 5],

@@ -200,8 +200,9 @@ function object(cursor: Cursor): Expression {
   const items: ObjectItem[] = [];
   let end = 0;
   let loop: Expression | undefined;
+  // Taken before newlines count again: one may stand before it.
+  cursor.take();
   cursor.within({ newlines: true }, () => {
-    cursor.take();
     cursor.skipNewlines();
     if (cursor.isWord('for') && !isKey(cursor)) {
       loop = cursor.within({ newlines: false }, () => {
