@@ -244,7 +244,9 @@ class Build {
     if (this.#started.size > 0) this.#tellGround();
     const epoch = this.#epoch;
     const shaped = await this.#shape(image, solved, w);
-    const clamps = epoch !== undefined && this.#request.rewriteTimestamp !== false;
+    // Layers of the lifecycle have one time, and the image's labels name their digests.
+    const own = image.layers.some((layer) => layer.kind === 'step' && layer.dialect !== 'oci');
+    const clamps = epoch !== undefined && this.#request.rewriteTimestamp !== false && !own;
     const layers = clamps ? await this.#clamp(shaped, epoch, w) : shaped;
     const told = this.#request.squash ? oneStep(image) : image;
     const config = finishConfig(told, {
