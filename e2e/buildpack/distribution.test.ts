@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
-import { emptyStore, type TestStore } from '../lib/store.ts';
+import { BASE, emptyStore, storeWithBase, type TestStore } from '../lib/store.ts';
 import { ok, strake, type StrakeResult } from '../lib/strake.ts';
 import { buildTestBuilder, write, writeBuildpack } from './test-builder.ts';
 import { dockerRegistry, lacking, scratchFolder, skopeo } from '../registry/world.ts';
@@ -234,6 +234,22 @@ image = "${host}/run"
     assert.equal(stdout, 'an application\nfirst was here\nsecond was here\n');
   });
 
+  test('a build image made of Debian packages gets the user that builds', async () => {
+    using store = await storeWithBase();
+    const o = { root: store.root, cwd: store.work };
+    files(store.work, buildpack('acme/a'));
+    files(store.work, {
+      'builder.toml': `[[buildpacks]]\nuri = "."\n[[order]]\n[[order.group]]\nid = "acme/a"\n[build]\nimage = "${BASE}"\n[[run.images]]\nimage = "${BASE}"\n`,
+    });
+    await ok(['builder', 'create', 'of-packages', '-c', 'builder.toml', '-q'], o);
+    const { stdout } = await ok(['inspect', 'of-packages'], o);
+    const [image] = JSON.parse(stdout) as { Config: { User: string; Env: string[] } }[];
+    assert.equal(image?.Config.User, '1000:1000');
+    assert.ok(image?.Config.Env.includes('CNB_USER_ID=1000'));
+    const { stdout: said } = await ok(['run', 'of-packages', 'sh', '-c', 'id; ls -ld ~cnb; cat /cnb/order.toml'], o);
+    assert.match(said, /^uid=1000\(cnb\) gid=1000\(cnb\)[^\n]*\ndrwxr-xr-x 2 cnb cnb .* \/home\/cnb\n\[\[order\]\]/);
+  });
+
   test('several targets: an index of packages, one of builders, each with its own files', async () => {
     await using w = await world();
     const { host, run, store } = w;
@@ -287,6 +303,18 @@ image = "${host}/run"
     const { stdout } = await run('manifest', 'push', '-q', '--purge', `${host}/by-hand`);
     assert.deepEqual((await indexOf('by-hand')).manifests, manifests);
     assert.match(stdout, /by-hand@sha256:/);
+    // Entries are added, changed, taken out.
+    await run('manifest', 'create', 'list', `${host}/builder`);
+    await run('manifest', 'add', 'list', `${host}/multi`);
+    const arm = manifests[1]?.digest ?? '';
+    await run('manifest', 'annotate', 'list', `${host}/builder@${arm}`, '--variant', 'v8', '--annotations', 'a=b');
+    await run('manifest', 'rm', 'list', `${host}/multi`);
+    const kept = JSON.parse((await run('manifest', 'inspect', 'list')).stdout) as Index;
+    assert.deepEqual(kept.manifests, [
+      manifests[0],
+      { ...manifests[1], annotations: { a: 'b' }, platform: { architecture: 'arm64', os: 'linux', variant: 'v8' } },
+    ]);
+    await run('manifest', 'remove', 'list');
   });
 
   test('a registry of buildpacks, as a folder and as a git repository: registered, used, yanked', async () => {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { Workshop } from '../../../engine/index.ts';
+import type { Engine, Workshop } from '../../../engine/index.ts';
 import {
   builderUser,
   findModules,
@@ -13,6 +13,7 @@ import {
   parseLocator,
   platformFor,
   splitVersion,
+  withBuildUser,
   type BuilderConfig,
   type Lifecycle,
   type Module,
@@ -47,6 +48,8 @@ export interface CreateFlags extends MakeFlags {
 }
 
 interface Making extends CliContext {
+  readonly engine: Engine;
+  readonly onLog: (line: string) => void;
   readonly shop: Workshop;
   readonly sources: Sources;
   readonly config: BuilderConfig;
@@ -69,37 +72,62 @@ export async function createBuilder(name: string, flags: CreateFlags, c: CliCont
   const own: Target = { os: host.os, arch: host.architecture, variant: '', distros: [] };
   const targets = asked.length > 0 ? asked : config.targets.length > 0 ? config.targets : [own];
   const policy = pullPolicyOf(flags.pullPolicy, c);
-  await using engine = await engineFor(mirroredSettings(c));
-  await withProgress(c, { title: 'Creating', name: `create builder ${name}`, ...flags }, async ({ onProgress }) => {
-    await using shop = await engine.workshop({
-      host: { credentials: hostCredentials(lazyCredentials(io)) },
-      onProgress,
-    });
-    using opened = new DisposableStack();
-    const sources = openSources(c, { shop, policy, registry: flags.buildpackRegistry, remote: flags.publish });
-    const making: Making = {
-      ...c,
-      shop,
-      sources,
-      config,
-      folder: dirname(file),
-      warn,
-      keep: (resource) => void opened.use(resource),
-    };
-    const made: MadeImage[] = [];
-    for (const target of targets) made.push({ target, image: await builderFor(target, flags, making) });
-    await writeImages(name, made, { shop, flags, io, signal });
-  });
+  // What bases are made of may stand beside builder.toml.
+  const project = existsSync(join(dirname(file), 'strake.toml')) ? dirname(file) : c.settings.project;
+  await using engine = await engineFor({ ...mirroredSettings(c), project });
+  await withProgress(
+    c,
+    { title: 'Creating', name: `create builder ${name}`, ...flags },
+    async ({ onProgress, onLog }) => {
+      await using shop = await engine.workshop({
+        host: { credentials: hostCredentials(lazyCredentials(io)) },
+        onProgress,
+      });
+      using opened = new DisposableStack();
+      const sources = openSources(c, { shop, policy, registry: flags.buildpackRegistry, remote: flags.publish });
+      const making: Making = {
+        ...c,
+        engine,
+        onLog,
+        shop,
+        sources,
+        config,
+        folder: dirname(file),
+        warn,
+        keep: (resource) => void opened.use(resource),
+      };
+      const made: MadeImage[] = [];
+      for (const target of targets) made.push({ target, image: await builderFor(target, flags, making) });
+      await writeImages(name, made, { shop, flags, io, signal });
+    },
+  );
+}
+
+/** The build image for a platform. A base of Debian packages is made where it is named, and gets the user that builds. */
+async function buildImage(platform: Platform, c: Making): Promise<Image> {
+  const { config, engine, io, signal, shop } = c;
+  const name = config.buildImage;
+  if (!name.startsWith('packages.local/'))
+    return (await chooseImage(await c.sources.image(name), platform, { what: name, signal })).image;
+  if (!platformRuns(hostPlatform(process), platform))
+    throw cliError(
+      'CONFIG_INVALID',
+      `make build image "${name}" for ${formatPlatform(platform)}: bases of packages are made for this machine's platform here`,
+      {
+        remedy: `Name that target alone: --target ${formatPlatform(hostPlatform(process))}`,
+      },
+    );
+  const host = { credentials: hostCredentials(lazyCredentials(io)) };
+  const { id } = await engine.bases.create(name, { host, onLog: c.onLog, signal });
+  const made = await shop.open(`store:${id}`, { signal });
+  return withBuildUser((await chooseImage(made, platform, { what: name, signal })).image, { shop, signal });
 }
 
 async function builderFor(target: Target, flags: CreateFlags, c: Making): Promise<Image> {
   const { config, signal } = c;
   const host = hostPlatform(process);
   const platform = platformFor(target, host);
-  const { image: base } = await chooseImage(await c.sources.image(config.buildImage), platform, {
-    what: config.buildImage,
-    signal,
-  });
+  const base = await buildImage(platform, c);
   const { architecture, os, variant } = await configOf(base, { signal });
   builderUser(await configOf(base, { signal }), config.buildImage);
   const actual: Target = { ...target, os, arch: architecture, variant: variant ?? target.variant };

@@ -1,3 +1,4 @@
+export { withBuildUser } from './build-user.ts';
 export { parseBuilderConfig, type BuilderConfig, type BuilderModule } from './builder-config.ts';
 export { targetOfImage } from './check-on-builder.ts';
 export { findModules, type ModuleSources } from './find-modules.ts';
