@@ -1,5 +1,6 @@
 import { snapshotError } from './errors.ts';
 import { below, nameOf, parentOf } from './files.ts';
+import { makeIfFree } from './unpack-root.ts';
 import type { Entry, EntryType } from '../tree/index.ts';
 
 /** A file of a tree in memory; several paths may lead to the same one. */
@@ -97,6 +98,7 @@ export class MemoryTree {
     if (entry.type === 'whiteout') {
       const folder = this.#resolve(parentOf(entry.path), { make: false });
       if (folder !== undefined) this.#hide(below(folder, nameOf(entry.path)), own);
+      else makeIfFree(() => this.#resolve(parentOf(entry.path), { make: true }));
       return;
     }
     if (entry.type === 'opaque') {

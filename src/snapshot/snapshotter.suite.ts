@@ -117,10 +117,12 @@ export function snapshotterSuite(
       '.': 'folder 0755 0:0',
       ...rest,
       tmp: 'file 0644 0:0 now a file',
+      // As containerd and Docker unpack it.
+      nowhere: 'folder 0755 0:0',
     });
     assert.deepEqual(
       await use.changesOf('next'),
-      ['- etc/passwd', '. etc', '. tmp', '- usr/lib', '. usr'].sort(byPath),
+      ['- etc/passwd', '. etc', '. nowhere', '. tmp', '- usr/lib', '. usr'].sort(byPath),
     );
   });
 

@@ -1,5 +1,5 @@
 import { lchownSync, mkdirSync, rmSync, unlinkSync } from 'node:fs';
-import { sys } from '../base/index.ts';
+import { hasCode, sys } from '../base/index.ts';
 import { snapshotError } from './errors.ts';
 import {
   below,
@@ -135,10 +135,14 @@ export class UnpackRoot {
     folder.cut = true;
   }
 
-  /** Hides what was at `path` before this layer. */
+  /** Hides what was at `path` before this layer. A folder that is missing on the way is made, as containerd does. */
   whiteOut(path: string): void {
-    const parent = path === '' ? undefined : this.#existing(parentOf(path));
-    if (parent === undefined) return;
+    if (path === '') return;
+    const parent = this.#existing(parentOf(path));
+    if (parent === undefined) {
+      makeIfFree(() => this.folder(parentOf(path)));
+      return;
+    }
     const real = below(parent, nameOf(path));
     if (this.#folders.has(real)) {
       if (this.#prune(real) || this.#placed.has(real)) return this.makeOpaque(real);
@@ -267,6 +271,15 @@ export class UnpackRoot {
     this.#followed.clear();
     this.#resolved.clear();
     this.#resolved.set('', '');
+  }
+}
+
+/** What makes folders, unless something that is none is in the way. */
+export function makeIfFree(make: () => void): void {
+  try {
+    make();
+  } catch (error) {
+    if (!hasCode(error, 'LAYER_INVALID')) throw error;
   }
 }
 

@@ -174,8 +174,14 @@ function unpacked(layers: readonly (readonly [string, MemoryFile])[][]): string[
         root.delete(path);
         removeBelow(path);
       } else if (file === opaque) removeBelow(path);
-    for (const [path, file] of layer) {
-      // Unpackers make the folder of a whiteout too (containerd's applyNaive).
+    // What a layer has comes before the folders of what it takes away.
+    for (const [path, file] of layer.toSorted(([, a], [, b]) => Number(a === whiteout) - Number(b === whiteout))) {
+      // Unpackers make the folder of a whiteout too (containerd's applyNaive), where nothing else is in its place.
+      if (
+        file === whiteout &&
+        path.split('/').some((_, at, all) => (root.get(all.slice(0, at).join('/')) ?? '/') !== '/')
+      )
+        continue;
       const parts = file === whiteout ? [...path.split('/').slice(0, -1), ''] : path.split('/');
       for (let i = 1; i <= parts.length; i++) {
         const at = parts.slice(0, i).join('/');

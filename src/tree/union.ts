@@ -194,7 +194,9 @@ class UnionView implements TreeView {
       }
       const to = endBelow(entries, i, range.to, path);
       const below: Range = { layer, from: i, to };
-      const isFolder = own < 0 ? opaque || to > i : entries[own]!.type === 'directory';
+      // Where nothing but whiteouts lies below what is no folder, it stays.
+      const stays = own < 0 && !opaque && isOther(kids.get(name)) && onlyWhiteouts(below);
+      const isFolder = own < 0 ? !stays && (opaque || to > i) : entries[own]!.type === 'directory';
       if (isFolder) kids.set(name, this.#folderOver(kids.get(name), below, { path, own, opaque }));
       else if (own >= 0) kids.set(name, this.#leaf(layer, own));
       i = to;
@@ -243,6 +245,15 @@ class UnionView implements TreeView {
 }
 
 const NONE: readonly Range[] = [];
+
+function isOther(node: Node | undefined): boolean {
+  return node !== undefined && node.entry.type !== 'directory';
+}
+
+function onlyWhiteouts({ layer, from, to }: Range): boolean {
+  for (let at = from; at < to; at++) if (layer.entries[at]!.type !== 'whiteout') return false;
+  return true;
+}
 
 function sourceOf(layer: UnionLayer, at: number): ContentPlace {
   return { tree: layer.tree, entry: layer.sources[at]! };
