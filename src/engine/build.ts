@@ -2,9 +2,8 @@ import { kindOf, messageOf, throwIfCancelled, type Clock, type Random, type Wait
 import type { Digest } from '../blob/index.ts';
 import type { Companion, Frontend, FrontendRequest, Plan, PlannedImage } from '../frontend/index.ts';
 import type { Op, State } from '../graph/index.ts';
-import { hostPlatform, parseReference } from '../image/index.ts';
+import { hostPlatform } from '../image/index.ts';
 import { BuildTrace, type BuildHistory, type BuildOutcome, type SolveEvent } from '../solve/index.ts';
-import type { Codec } from '../tree/index.ts';
 import {
   chainId,
   explainFull,
@@ -16,14 +15,17 @@ import {
   type Worker,
 } from '../worker/index.ts';
 import type { BuildEvent, BuildInput, BuildRequest, BuildResult, ExportRequest, ImageMetadata } from './builder.ts';
+import { toBuildEvent } from './build-event.ts';
 import { BuildCaches } from './cache/index.ts';
 import { checkIndex, checkRequest } from './check-request.ts';
 import { engineError } from './errors.ts';
 import { EventQueue } from './event-queue.ts';
-import { codecFor, codecOf, exportAll } from './export/index.ts';
+import { codecOf, exportAll } from './export/index.ts';
 import { finishConfig } from './finish-config.ts';
 import { EngineFrontendHost } from './frontend-host.ts';
+import { isChain, oneStep } from './planned-image.ts';
 import { RegistryNotices } from './registry-notices.ts';
+import { cacheCodecOf, insecureOf } from './request-targets.ts';
 
 /** An image whose tree is solved: what exporters write. */
 export interface BuiltImage {
@@ -382,30 +384,6 @@ async function allOf<T>(work: readonly Promise<T>[]): Promise<T[]> {
   return done;
 }
 
-/** The image with a history in which only the last of the new entries that had a layer has one. */
-function oneStep(image: PlannedImage): PlannedImage {
-  const { history = [] } = image.config;
-  const last = history.findLastIndex((entry, at) => at >= image.baseHistory && !entry.empty_layer);
-  const told = history.map((entry, at) =>
-    at >= image.baseHistory && at !== last && !entry.empty_layer ? { ...entry, empty_layer: true } : entry,
-  );
-  return { ...image, config: { ...image.config, history: told } };
-}
-
-/** The registries that the request says may be spoken to without TLS. */
-function insecureOf({ exports, cacheFrom = [], cacheTo = [] }: BuildRequest): readonly string[] {
-  const names = exports.flatMap((e) => (e.type === 'registry' && e.insecure ? e.names : []));
-  const caches = [...cacheFrom, ...cacheTo].flatMap((e) => (e.type === 'registry' && e.insecure ? [e.ref] : []));
-  return [...names, ...caches].map((name) => parseReference(name).registry);
-}
-
-/** How a cache of all steps wants their layers compressed. */
-function cacheCodecOf({ cacheTo = [] }: BuildRequest): Codec | undefined {
-  for (const e of cacheTo)
-    if (e.type !== 'inline' && e.mode === 'max' && e.compression?.name !== 'none') return codecFor(e.compression);
-  return undefined;
-}
-
 function isScratch(op: Op): boolean {
   return op.kind === 'source' && op.source.type === 'scratch';
 }
@@ -414,56 +392,9 @@ function needsGround(op: Op): boolean {
   return op.kind === 'exec' || (op.kind === 'source' && op.source.type === 'packages');
 }
 
-/** True when each layer is what a step has put on top of all before, and the root is what the last one left. */
-function isChain({ layers, root }: PlannedImage): boolean {
-  let top: State | undefined;
-  for (const layer of layers) {
-    if (layer.kind === 'base' ? top !== undefined : !isSame(layer.before, top)) return false;
-    top = layer.kind === 'base' ? layer.image : layer.after;
-  }
-  return isSame(root, top);
-}
-
-function isSame(a: State | undefined, b: State | undefined): boolean {
-  const [one, other] = [a?.edge, b?.edge];
-  return one?.vertex.digest === other?.vertex.digest && one?.output === other?.output;
-}
-
 /** The epoch that the frontend read in what it was given to build. */
 function epochOf(plan: Plan): number | undefined {
   const text = plan.metadata.get('source.date.epoch');
   const epoch = text === undefined ? Number.NaN : Number(Buffer.from(text).toString());
   return Number.isSafeInteger(epoch) ? epoch : undefined;
-}
-
-function toBuildEvent(event: SolveEvent): BuildEvent {
-  switch (event.kind) {
-    case 'vertex': {
-      const { digest, inputs, label } = event.vertex;
-      return {
-        kind: 'vertex',
-        id: digest,
-        name: label.name,
-        inputs: inputs.map((edge) => edge.vertex.digest),
-        group: label.group,
-        internal: label.internal,
-        place: label.place,
-      };
-    }
-    case 'started':
-      return { kind: 'started', id: event.digest, at: event.at, ...(event.miss && { miss: event.miss }) };
-    case 'cached':
-      return { kind: 'cached', id: event.digest, at: event.at, verdict: event.verdict };
-    case 'log':
-      return { kind: 'log', id: event.digest, at: event.at, stream: event.stream, chunk: event.chunk };
-    case 'progress':
-      return { kind: 'progress', id: event.digest, at: event.at, progress: event.progress };
-    case 'note':
-      return { kind: 'note', id: event.digest, at: event.at, text: event.text };
-    default: {
-      const { digest: id, at, error } = event;
-      if (error === undefined) return { kind: 'completed', id, at };
-      return { kind: 'completed', id, at, error: messageOf(error), cancelled: kindOf(error) === 'cancelled' };
-    }
-  }
 }

@@ -16,7 +16,8 @@ import type { Dialect } from './layer.ts';
 import { writeLayer } from './layer-writer.ts';
 import { randomTrees, treeOf, type RandomTree } from './random-tree.suite.ts';
 import { longHeader, writeShortHeader } from './tar-encoder.ts';
-import { TarParser, type TarMember } from './tar-reader.ts';
+import type { TarMember } from './tar-member.ts';
+import { TarParser } from './tar-reader.ts';
 import { tarFileTree } from './tar-tree.ts';
 import { openLayer } from './toc.ts';
 

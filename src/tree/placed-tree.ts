@@ -7,7 +7,7 @@ import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
 import type { FileRegion, FileTree } from './file-tree.ts';
 import type { Place, TarIndex } from './tar-index.ts';
-import type { Extent } from './tar-reader.ts';
+import type { Extent } from './tar-member.ts';
 
 /** Digests of files that are kept somewhere, by the path of the entry. */
 export interface DigestMemory {

@@ -1,7 +1,7 @@
 import { comparePaths, inOrder } from './compare-entries.ts';
 import type { Entry } from './entry.ts';
 import { treeError } from './errors.ts';
-import type { Extent, TarMember } from './tar-reader.ts';
+import type { Extent, TarMember } from './tar-member.ts';
 
 /** Where the content of a file lies in an archive: its offset, or for a sparse file also its extents. */
 export type Place = number | { readonly at: number; readonly extents: readonly Extent[] };

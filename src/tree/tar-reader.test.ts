@@ -21,7 +21,9 @@ import { bytesOf, collect } from '../base/index.ts';
 import { digestOf } from '../blob/index.ts';
 import { fsPath } from './path-text.ts';
 import { block, header, octal, pax } from './tar-blocks.suite.ts';
-import { readTar, TarParser, type TarMember } from './tar-reader.ts';
+import { readTar } from './scan-tar.ts';
+import type { TarMember } from './tar-member.ts';
+import { TarParser } from './tar-reader.ts';
 import { tarFileTree } from './tar-tree.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'strake-tar-'));

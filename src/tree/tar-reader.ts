@@ -1,39 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
-import { throwIfCancelled, type Bytes, type Wait } from '../base/index.ts';
-import type { EntryType } from './entry.ts';
 import { treeError } from './errors.ts';
 import { decodePath } from './path-text.ts';
 import { decimal, readPax, type PaxValues } from './pax.ts';
 import { BLOCK, checksumHolds, isZeroBlock, numberField, pathField, TarFault, textField } from './tar-header.ts';
-
-/** Data of a sparse file: `length` bytes at `offset` of the file; between extents there are zeros. */
-export interface Extent {
-  readonly offset: number;
-  readonly length: number;
-}
-
-/** One member of an archive, names as written there. */
-export interface TarMember {
-  path: string;
-  type: Exclude<EntryType, 'whiteout' | 'opaque'>;
-  /** 0..0o7777. */
-  mode: number;
-  uid: number;
-  gid: number;
-  /** Bytes of the file, holes included. */
-  size: number;
-  mtime: number;
-  mtimeNs: number;
-  link: string;
-  major: number;
-  minor: number;
-  xattrs: ReadonlyMap<string, Uint8Array> | undefined;
-  /** Where its content begins in the archive, and how many bytes lie there: `size`, or for a sparse file those of the extents, back to back. */
-  at: number;
-  stored: number;
-  sparse: readonly Extent[] | undefined;
-}
+import type { Extent, TarMember } from './tar-member.ts';
 
 /** Largest extended header or long name; archive/tar has the same limit. */
 const META_LIMIT = 1 << 20;
@@ -385,34 +354,6 @@ export class TarParser {
     if (payload < 0) throw new TarFault('its size is negative');
     this.#padding = padded(payload) - payload;
     this.#skip = padded(payload);
-  }
-}
-
-/** Reads an archive that comes as a stream. */
-export async function readTar(bytes: Bytes, parser: TarParser): Promise<void> {
-  for await (const chunk of bytes) parser.feed(chunk);
-  parser.end();
-}
-
-/** Reads an uncompressed archive on disk; large contents are not read. Returns its size. */
-export async function scanTar(path: string, parser: TarParser, w?: Wait): Promise<number> {
-  const fd = openSync(path, 'r');
-  try {
-    const { size } = fstatSync(fd);
-    const buffer = Buffer.allocUnsafeSlow(Math.min(size, 256 << 10));
-    for (let turn = 1; parser.position < size; turn++) {
-      throwIfCancelled(w);
-      const n = readSync(fd, buffer, 0, buffer.length, parser.position);
-      if (n === 0) break;
-      parser.feed(n === buffer.length ? buffer : buffer.subarray(0, n));
-      const skip = Math.min(parser.skippable, size - parser.position);
-      if (skip > 16 << 10) parser.skip(skip);
-      if (turn % 128 === 0) await setImmediate();
-    }
-    parser.end();
-    return size;
-  } finally {
-    closeSync(fd);
   }
 }
 

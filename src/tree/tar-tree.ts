@@ -3,7 +3,8 @@ import { throwIfCancelled, type Wait } from '../base/index.ts';
 import type { FileTree } from './file-tree.ts';
 import { PlacedTree } from './placed-tree.ts';
 import { TarIndexer, type TarIndex } from './tar-index.ts';
-import { scanTar, TarParser } from './tar-reader.ts';
+import { scanTar } from './scan-tar.ts';
+import { TarParser } from './tar-reader.ts';
 
 /**
  * The tree of an uncompressed layer on disk, by one scan of its headers; contents are read from the tar when asked for. The file must stay as it is. Throws what `TarParser` and `TarIndexer` throw.

@@ -1,5 +1,7 @@
 import type { Flag } from './flag.ts';
-import { EXECUTOR_FLAGS, LOGIN_FLAGS, PUSH_FLAGS, REGISTRY_FLAGS, WARMER_FLAGS } from './flags.ts';
+import { REGISTRY_FLAGS } from './common-flags.ts';
+import { EXECUTOR_FLAGS, LOGIN_FLAGS, PUSH_FLAGS } from './flags.ts';
+import { WARMER_FLAGS } from './warmer-flags.ts';
 
 const BEGIN = '<!-- flags: written by scripts/docs.ts -->';
 const END = '<!-- end of flags -->';

@@ -6,7 +6,7 @@ import type { Io } from '../cli/index.ts';
 import { basesOf } from './bases-of.ts';
 import { executorError } from './errors.ts';
 import { findDockerfile } from './find-dockerfile.ts';
-import { WARMER_FLAGS } from './flags.ts';
+import { WARMER_FLAGS } from './warmer-flags.ts';
 import type { Log } from './log.ts';
 import { logins } from './logins/logins.ts';
 import type { ParsedFlags } from './parse-flags.ts';

@@ -1,4 +1,4 @@
-import { WARMER_FLAGS } from './flags.ts';
+import { WARMER_FLAGS } from './warmer-flags.ts';
 import { runProgram, type Program } from './run-program.ts';
 import { during } from './stage.ts';
 import type { Io } from '../cli/index.ts';
