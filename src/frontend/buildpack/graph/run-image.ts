@@ -4,6 +4,7 @@ import { sourceState, type SourceOp, type State } from '../../../graph/index.ts'
 import { canonicalReference, parseConfig, parseReference, type ImageConfig } from '../../../image/index.ts';
 import type { FrontendHost, PlannedLayer } from '../../index.ts';
 import { buildpackError } from '../errors.ts';
+import { digestReference } from '../export/run-image.ts';
 import type { ImageTarget } from '../model/types.ts';
 import type { Builder } from './builder.ts';
 import { packagesRunImage } from './embedded.ts';
@@ -45,12 +46,14 @@ export async function openRunImage(
   const source: SourceOp = { kind: 'source', source: { type: 'image', reference, platform, pull: options.pull } };
   const resolved = await host.resolve(source, o);
   const config = parseConfig(resolved.config ?? Buffer.from('{}'));
-  const state = sourceState(resolved.source.source, { name: `[run image] ${name}`, group: 'export' });
+  const found = resolved.source.source;
+  const pinned = found.type === 'image' ? parseReference(found.reference).digest : undefined;
+  const state = sourceState(found, { name: `[run image] ${name}`, group: 'export' });
   return {
     state,
     layers: [{ kind: 'base', image: state }],
     config,
-    reference: 'reference' in resolved.source.source ? resolved.source.source.reference : reference,
+    reference: pinned === undefined ? reference : digestReference(reference, pinned),
     image: known?.image ?? name,
     mirrors: known?.mirrors ?? [],
     target: targetOf(config),
