@@ -5,6 +5,7 @@ import { after, before, suite, test } from 'node:test';
 import { CHECKOUT, ok, strake, type StrakeResult } from '../lib/strake.ts';
 import { leftovers } from '../lib/leftovers.ts';
 import { storeWithBuilder, type TestStore } from '../lib/store.ts';
+import { testUser, userLacking } from '../lib/user.ts';
 import { startRun } from '../machine/running.ts';
 import { NpmStandIn, noNpm } from './npm-stand-in.ts';
 
@@ -128,4 +129,21 @@ suite('an application becomes an image that runs, without a Dockerfile (must sho
     assert.match(failed.stderr, /No buildpack groups passed detection/);
     assert.deepEqual(leftovers(store.root), []);
   });
+});
+
+test('as an ordinary user', { skip: userLacking() ?? false }, async () => {
+  using user = testUser();
+  using store = await storeWithBuilder(user);
+  const app = join(store.work, 'static-site');
+  cpSync(join(CHECKOUT, 'examples/static-site'), app, { recursive: true });
+  await ok(['build', '--progress=plain', '-t', 'site', app], { root: store.root, user });
+  const running = startRun(['site'], { root: store.root, prefix: user.prefix, home: user.home });
+  try {
+    const url = await running.says(/http:\/\/127\.0\.0\.1:\d+/);
+    assert.match(await (await fetch(url, { headers: { connection: 'close' } })).text(), /Hello from files/);
+  } finally {
+    process.kill(running.pid, 'SIGTERM');
+    await running.ended;
+  }
+  assert.deepEqual(leftovers(store.root), []);
 });
