@@ -16,6 +16,7 @@ LIB = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../nodejs/lib")
 sys.path.insert(0, LIB)
 
 import cnb  # noqa: E402
+import install  # noqa: E402
 import registry  # noqa: E402
 import sbom  # noqa: E402
 import semver  # noqa: E402
@@ -63,6 +64,24 @@ class Ranges(unittest.TestCase):
     def test_what_is_no_range(self):
         with self.assertRaises(ValueError):
             semver.satisfies("1.0.0", "one")
+
+
+class Managers(unittest.TestCase):
+    def test_which_version(self):
+        versions = {version: {"name": "npm", "version": version, "engines": {"node": engine}} for version, engine in [("10.9.0", ">=18"), ("11.1.0", ">=20"), ("12.0.0", ">=24")]}
+
+        class Registry:
+            def package(self, name):
+                return {"versions": versions}
+
+            def version(self, name, version):
+                return versions["12.0.0"] if version == "latest" else versions[version]
+
+        for wanted, node, expected in [("", "22.1.0", "10.9.0"), ("", "26.1.0", "11.1.0"), ("", "99.0.0", "12.0.0"), ("latest", "22.0.0", "11.1.0"), ("^10", "26.0.0", "10.9.0"), ("11.1.0", "18.0.0", "11.1.0")]:
+            with self.subTest(f"{wanted} on {node}"):
+                self.assertEqual(install.manifest_for(Registry(), "npm", wanted, node)["version"], expected)
+        with self.assertRaisesRegex(cnb.Failure, "none runs"):
+            install.manifest_for(Registry(), "npm", "latest", "16.0.0")
 
 
 class WhatTheProjectSays(unittest.TestCase):

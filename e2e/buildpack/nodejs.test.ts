@@ -24,7 +24,13 @@ suite('strake/nodejs in the build image', { skip: noNpm ?? false }, () => {
   let first: PhaseResult;
 
   const build = (more: { restored?: string; execEnv?: string; env?: Record<string, string> } = {}) =>
-    runPhases(store, { ...more, buildpack: 'nodejs', app, env: { NPM_CONFIG_REGISTRY: registry.url, ...more.env } });
+    runPhases(store, {
+      ...more,
+      buildpack: 'nodejs',
+      app,
+      // Of npm there is the machine's own, whichever that is.
+      env: { NPM_CONFIG_REGISTRY: registry.url, BP_NPM_VERSION: 'latest', ...more.env },
+    });
 
   before(async () => {
     store = await storeWithBuilder();

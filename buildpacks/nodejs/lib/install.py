@@ -17,9 +17,15 @@ PROGRAMS = {
 }
 
 
+# The line of npm that comes with a line of Node.js: what lock files and install scripts were written for.
+NPM_OF_NODE = {"14": "^6", "16": "^8", "18": "^10", "20": "^10", "22": "^10", "24": "^11", "26": "^11"}
+
+
 def manifest_for(registry, name, wanted, node):
-    """The manager's version: the wanted one, or the newest that runs on this Node."""
+    """The manager's version: the wanted one, or the newest that runs on this Node; npm's of the line that comes with it."""
     package = PACKAGES[name]
+    if wanted == "":
+        wanted = NPM_OF_NODE.get(node.split(".")[0], "latest")
     found = npm.choose(registry, package, wanted)
     engine = (found.get("engines") or {}).get("node")
     if wanted != "latest" or not engine or _fits(node, engine):

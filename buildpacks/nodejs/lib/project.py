@@ -69,7 +69,7 @@ class Project:
         return text
 
     def manager(self):
-        """(npm | pnpm | yarn | berry, wanted version, hash of packageManager or None)."""
+        """(npm | pnpm | yarn | berry, wanted version, hash of packageManager or None). An empty version: the one that goes with Node.js."""
         said = self.json.get("packageManager")
         if isinstance(said, str) and said:
             match = re.fullmatch(r"(npm|pnpm|yarn)@(\d+\.\d+\.\d+[^+]*)(?:\+([\w-]+)\.([0-9a-fA-F]+))?", said)
@@ -85,7 +85,7 @@ class Project:
         if self.has("yarn.lock"):
             berry = re.search(r"^__metadata:", self.text("yarn.lock") or "", re.M)
             return ("berry", engines.get("yarn") or "latest", None) if berry else ("yarn", "^1.22", None)
-        return "npm", os.environ.get("BP_NPM_VERSION") or engines.get("npm") or "latest", None
+        return "npm", os.environ.get("BP_NPM_VERSION") or engines.get("npm") or "", None
 
     def lock(self, manager):
         """Name of the lock file, or None."""
