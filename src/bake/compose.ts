@@ -32,13 +32,27 @@ export async function readCompose(
   o: ComposeOptions,
 ): Promise<{ readonly groups: readonly Group[]; readonly targets: readonly Target[] }> {
   const model = new ComposeModel(o);
-  for (const { name, text } of files) await model.add(await parseYaml(text, name), name);
+  for (const { name, text } of files) {
+    const content = await parseYaml(text, name);
+    await told(name, () => model.add(content, name));
+  }
   if (model.isEmpty)
     throw bakeError('BAKE_COMPOSE', `read "${files.map(({ name }) => name).join('", "')}": there are no services`, {
       remedy: 'Write services: with a name and its build section.',
     });
-  const targets = model.services().flatMap((service) => targetsOf(service, model, o));
+  const services = await told(files.at(-1)?.name ?? '', async () => model.services());
+  const targets = services.flatMap((service) => targetsOf(service, model, o));
   return { groups: [{ name: 'default', targets: targets.map(({ name }) => name) }], targets };
+}
+
+/** A value that cannot be meant, as an error that names the file. */
+async function told<T>(file: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof ValueError)) throw error;
+    throw bakeError('BAKE_COMPOSE', `read compose file "${file}": ${error.message}`, { cause: error });
+  }
 }
 
 /** True for a text that is a compose file by its content, where its name does not say. */
