@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { findTool } from '../../src/base/index.ts';
@@ -90,6 +90,13 @@ suite('--on-error=shell', { skip: missing ?? false }, () => {
     assert.match(said, /\nleft\nkept\nbound\n7\n8\n\/work\n30 90\n<of the step xterm>\ndirectory\n21 .*\n19\n/, said);
     assert.match(said, /256 SHA256:.* the-key \(ED25519\)\nend:0\n/, said);
     await typed(it, 'echo made-in-the-shell >made-there; touch /bound/made; echo said-in-the-shell; stat /proc/self');
+    // Keys go to what runs in the shell, Ctrl-C too, and sizes are passed on.
+    it.type('echo now; sleep 1000\n');
+    await it.says(/\nnow\r/);
+    it.type('\x03');
+    assert.match(await typed(it, 'echo alive'), /\nalive\n/);
+    execFileSync('stty', ['-F', readlinkSync(`/proc/${await it.pid()}/fd/0`), 'cols', '70']);
+    await typed(it, 'while [ "$(stty size)" != "30 70" ]; do sleep 0.1; done');
     it.type('exit 3\n');
     assert.equal(await it.ended, 1);
     const end = it.said().slice(it.said().lastIndexOf('exit 3')).replaceAll('\r', '');
