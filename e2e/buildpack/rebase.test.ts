@@ -8,6 +8,7 @@ import { clientOf, registryOf } from '../../src/registry/testing/world.ts';
 import { failsWith } from '../lib/failure.ts';
 import { emptyStore } from '../lib/store.ts';
 import { ok } from '../lib/strake.ts';
+import { buildTestBuilder, write } from './test-builder.ts';
 
 suite('strake rebase', () => {
   test('in a registry, and in the store: the digest that a build on the new base has, and a report', async () => {
@@ -44,6 +45,30 @@ suite('strake rebase', () => {
       `[image]\n  tags = ["mine:1"]\n  image-id = "${id}"\n`,
     );
     assert.match((await ok(['inspect', 'mine:1'], store)).stdout, new RegExp(id));
+  });
+
+  test('of what strake built: the image that a build on the new run image gives', async () => {
+    using store = emptyStore();
+    const launch = '[[processes]]\\ntype = "web"\\ncommand = ["cat", "/etc/which"]\\ndefault = true\\n';
+    await buildTestBuilder(store, {
+      buildpacks: [{ id: 'test/one', build: `printf '${launch}' > "$CNB_LAYERS_DIR/launch.toml"` }],
+    });
+    const app = join(store.work, 'app');
+    write(join(app, 'file'), 'the app\n');
+    const run = join(store.work, 'run');
+    const runImage = async (which: string): Promise<void> => {
+      write(join(run, 'which'), which);
+      write(join(run, 'Dockerfile'), 'FROM run:first\nCOPY which /etc/which\n');
+      await ok(['build', '-q', '-t', 'run', run], store);
+    };
+    const build = (name: string) => ok(['build', '-q', '-B', 'builder', '-t', name, app], store);
+    await ok(['tag', 'run', 'run:first'], store);
+    await runImage('the old one\n');
+    await build('app');
+    await runImage('the new one\n');
+    const { stdout } = await ok(['rebase', '--pull-policy', 'never', 'app'], store);
+    assert.equal(stdout, (await build('fresh')).stdout);
+    assert.match((await ok(['run', '--rm', 'app'], store)).stdout, /the new one/);
   });
 
   test('says why not, and what was forced', async () => {
