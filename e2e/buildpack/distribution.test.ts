@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import { BASE, emptyStore, storeWithBase, type TestStore } from '../lib/store.ts';
@@ -40,6 +42,19 @@ id = "acme/b"
 version = "1.0.0"
 optional = true
 `;
+
+/** The files of a folder on loopback. */
+async function serve(folder: string): Promise<{ readonly url: string } & AsyncDisposable> {
+  const server = createServer((request, response) => response.end(readFileSync(join(folder, request.url ?? ''))));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
 
 interface World extends AsyncDisposable {
   readonly store: TestStore;
@@ -232,6 +247,26 @@ image = "${host}/run"
     await ok(['build', '-q', 'app', '--builder', `${host}/mine`, '-t', 'app'], elsewhere);
     const { stdout } = await ok(['run', 'app'], elsewhere);
     assert.equal(stdout, 'an application\nfirst was here\nsecond was here\n');
+    // Buildpacks beside the builder's: a .cnb file, an archive at an address, an entry of a registry.
+    writeBuildpack(join(other.work, 'third'), {
+      id: 'acme/third',
+      build:
+        'mkdir -p "$CNB_LAYERS_DIR/said"\necho "third was here" > "$CNB_LAYERS_DIR/said/file"\nprintf "[types]\\nlaunch = true\\n" > "$CNB_LAYERS_DIR/said.toml"',
+    });
+    await ok(['buildpack', 'package', 'third.cnb', '-f', 'file', '-q', '--path', 'third'], elsewhere);
+    await ok(['buildpack', 'package', `${host}/third`, '--publish', '-q', '--path', 'third'], elsewhere);
+    execFileSync('tar', ['-czf', 'third.tgz', '-C', 'third', '.'], { cwd: other.work });
+    mkdirSync(join(other.work, 'index'));
+    const own = { ...elsewhere, env: { PACK_HOME: join(other.work, 'pack') } };
+    await ok(['config', 'registries', 'add', 'own', './index', '--type', 'folder'], own);
+    await ok(['buildpack', 'register', `${host}/third`, '-r', 'own'], own);
+    await using web = await serve(other.work);
+    for (const place of ['third.cnb', `${web.url}/third.tgz`, 'urn:cnb:registry:acme/third', 'acme/third@1.0.0']) {
+      const args = ['-b', 'acme/meta', '-b', place, '-r', 'own', '--builder', `${host}/mine`, '-t', 'app'];
+      await ok(['build', '-q', 'app', ...args], own);
+      const { stdout: says } = await ok(['run', 'app'], own);
+      assert.equal(says, 'an application\nfirst was here\nsecond was here\nthird was here\n', place);
+    }
   });
 
   test('a build image made of Debian packages gets the user that builds', async () => {

@@ -21,6 +21,7 @@ export interface BuildpackFlags {
   readonly workspace?: string | undefined;
   readonly descriptor?: string | undefined;
   readonly binding?: readonly string[] | undefined;
+  readonly buildpackRegistry?: string | undefined;
 }
 
 /** Files by which the embedded buildpacks, or a project, are known. */

@@ -139,21 +139,13 @@ function variables(flags: BuildpackFlags, io: Pick<Io, 'cwd' | 'env'>): Record<s
   return Object.fromEntries([...found].map(([name, value]) => [`env:${name}`, value]));
 }
 
-/** Where a buildpack comes from (pack's locators, in the order that it tries them). */
+/** Where a buildpack comes from (pack's locators, in the order that it tries them). What has to be brought first is an image by now (`bring-modules.ts`). */
 function locatorOf(text: string, o: { cwd: string; folders: Map<string, string> }): ModuleLocator {
   if (text === 'from=builder') return { type: 'order' };
   const inBuilder = /^(?:from=builder:|urn:cnb:builder:)([^@]+)(?:@(.+))?$/.exec(text);
   if (inBuilder?.[1] !== undefined) return { type: 'builder', id: inBuilder[1], version: inBuilder[2] };
   if (text.startsWith('docker://'))
     return { type: 'image', reference: text.slice('docker://'.length).replace(/^\//, '') };
-  if (text.startsWith('urn:cnb:registry:') || /^https?:/.test(text))
-    throw cliError(
-      'BUILDPACK_UNSUPPORTED',
-      `use buildpack "${text}": buildpacks of a registry of buildpacks and of addresses are not supported yet here`,
-      {
-        remedy: 'Pull it first, and name its image, file or folder.',
-      },
-    );
   const path = text.startsWith('file://') ? fileURLToPath(text) : text;
   const folder = isAbsolute(path) ? path : resolve(o.cwd, path);
   const stat = statSync(folder, { throwIfNoEntry: false });

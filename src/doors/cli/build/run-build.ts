@@ -46,7 +46,10 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     using context = await openContext(place, { io, scratch, signal, file: flags.file, withoutDockerfile: isApp });
     const publish = planned.request.exports.some(({ type }) => type === 'registry');
     const app = isApp
-      ? (await import('./buildpacks.ts')).planBuildpacks(flags, { io, context, publish, buildId: io.random.hex(16) })
+      ? (await import('./buildpacks.ts')).planBuildpacks(
+          await (await import('../buildpack/bring-modules.ts')).bringModules(flags, c),
+          { io, context, publish, buildId: io.random.hex(16) },
+        )
       : undefined;
     const contexts = await namedContexts(flags, (text) => namedFolder(text, io));
     const caches = offeredCaches(planned.caches.from, { emit: renderer.event, now: () => io.clock.now() });

@@ -84,10 +84,16 @@ export const command: CliCommand = {
       .option('--keyring <file>', 'the keys that sign them')
       .optionsGroup(GROUPS.app)
       .option('-B, --builder <image>', 'the builder, instead of the one that strake comes with')
-      .option('-b, --buildpack <place>', 'a buildpack: id[@version] of the builder, a folder, an image', list, [])
+      .option(
+        '-b, --buildpack <place>',
+        'a buildpack: id[@version] of the builder, a folder, an archive or .cnb file, an image, an address, urn:cnb:registry:…',
+        list,
+        [],
+      )
       .option('--pre-buildpack <place>', 'a buildpack before those of each group', list, [])
       .option('--post-buildpack <place>', 'a buildpack after them', list, [])
       .option('--extension <place>', 'an image extension', list, [])
+      .option('-r, --buildpack-registry <name>', 'where buildpacks are looked up by their name')
       .option('-e, --env <name=value>', 'a variable for buildpacks; a name alone takes its value from here', list, [])
       .option('--env-file <file>', 'variables for buildpacks, one a line', list, [])
       .option('-D, --default-process <type>', 'what the image runs by default')

@@ -18,6 +18,8 @@ export interface PackageOptions extends Wait {
   readonly platform: Platform;
   /** More labels. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Members of an order may be missing, and others be there: for a builder that has them. */
+  readonly unchecked?: boolean | undefined;
   /** All modules but `except` (`id@version`) in one layer. */
   readonly flatten?: { readonly except: readonly string[] } | undefined;
 }
@@ -35,7 +37,7 @@ export async function makePackage(main: Module, others: readonly Module[], o: Pa
     );
   const members = distinct(others);
   const stacks =
-    kind === 'extension'
+    kind === 'extension' || o.unchecked
       ? undefined
       : checkTogether(
           main.descriptor,
