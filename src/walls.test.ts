@@ -40,6 +40,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   machine: ['base', 'blob', 'tree', 'image', 'snapshot', 'exec'],
   'doors/cli': ['*'],
   'doors/executor': ['*'],
+  'doors/lifecycle': ['*'],
 };
 
 /** The one room that may import each external package, and Node's experimental modules; the others use that room's wrapper. */

@@ -4,8 +4,11 @@ import { join } from 'node:path';
 /** The program: what each first word starts. The bundle runs it by `start.ts`. */
 async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
-  // A link of kaniko's name to the program is called with kaniko's flags.
+  // A link of kaniko's name to the program is called with kaniko's flags, one of a lifecycle's program with that one's.
   const called = /(?:^|\/)(executor|warmer)$/.exec(process.argv0)?.[1];
+  const phase = /(?:^|\/)(analyzer|detector|restorer|extender|builder|exporter|creator|rebaser)$/.exec(
+    process.argv0,
+  )?.[1];
   if (first === '__keeper') {
     const { keeperMain } = await import('../../worker/index.ts');
     await keeperMain(rest);
@@ -15,6 +18,10 @@ async function main(): Promise<void> {
   } else if (first === '__probe') {
     const { probeMain } = await import('./doctor/probe.ts');
     await probeMain(rest);
+  } else if (phase !== undefined) {
+    await lifecycle([phase, ...process.argv.slice(2)]);
+  } else if (first === 'lifecycle') {
+    await lifecycle(rest);
   } else if (called !== undefined) {
     await kaniko(called, process.argv.slice(2));
   } else if (first === 'executor' || first === 'warmer') {
@@ -30,6 +37,13 @@ async function kaniko(name: string, argv: readonly string[]): Promise<never> {
   const { runProcess } = await import('./run-process.ts');
   const { runExecutor, runWarmer } = await import('../executor/index.ts');
   process.exit(await runProcess(argv, name === 'executor' ? runExecutor : runWarmer));
+}
+
+/** The programs of a buildpacks lifecycle. */
+async function lifecycle(argv: readonly string[]): Promise<never> {
+  const { runProcess } = await import('./run-process.ts');
+  const { runLifecycle } = await import('../lifecycle/index.ts');
+  process.exit(await runProcess(argv, runLifecycle));
 }
 
 // From the sources: what has been compiled is kept by Node.

@@ -40,3 +40,4 @@ export {
   type ProjectScript,
   type ProjectVariable,
 } from './project/project.ts';
+export { targetOf as imageTarget } from './graph/run-image.ts';

@@ -120,6 +120,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'what is set for building with buildpacks',
     load: () => import('./config.ts'),
   },
+  {
+    name: 'lifecycle',
+    group: 'Buildpacks',
+    summary: "run a phase of a buildpacks build on this container's own folders",
+    load: () => import('./lifecycle.ts'),
+  },
   { name: 'base', group: 'Bases', summary: 'make base images from Debian packages', load: () => import('./base.ts') },
   {
     name: 'prune',

@@ -1,0 +1,92 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { Lazy, tempFolder, type Wait } from '../../base/index.ts';
+import { DiskBlobStore, type Platform } from '../../blob/index.ts';
+import type { ApiVersion } from '../../frontend/buildpack/index.ts';
+import { hostPlatform, parseReference } from '../../image/index.ts';
+import { RegistryClient, type CredentialLookup } from '../../registry/index.ts';
+import type { Io } from '../cli/index.ts';
+import type { Inputs } from './inputs.ts';
+import { phaseLogins } from './logins.ts';
+import type { PhaseLog } from './phase-log.ts';
+
+/** What a phase works with. */
+export interface PhaseContext extends Wait {
+  readonly inputs: Inputs;
+  readonly api: ApiVersion;
+  readonly log: PhaseLog;
+  readonly registry: RegistryClient;
+  readonly platform: Platform;
+  /** The process's environment, as buildpacks are to see it. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** A store for layers on their way; gone at the end. */
+  readonly store: () => Promise<DiskBlobStore>;
+}
+
+/** The context of one run of a program; what it holds is given back at its end. */
+export class PhaseWorld implements AsyncDisposable {
+  readonly context: PhaseContext;
+  readonly #stack = new AsyncDisposableStack();
+  readonly #logins: CredentialLookup;
+
+  constructor(o: { io: Io; inputs: Inputs; log: PhaseLog; env: PhaseContext['env'] } & Wait) {
+    const { io, inputs, log } = o;
+    this.#logins = phaseLogins({
+      env: inputs.env,
+      home: io.home,
+      random: io.random,
+      warn: (message) => log.warn(message),
+    });
+    const insecure = inputs.list('insecure-registry');
+    const registry = this.#stack.use(
+      new RegistryClient({
+        clock: io.clock,
+        random: io.random,
+        env: inputs.env,
+        credentials: this.#logins,
+        insecure,
+        skipVerify: insecure,
+        notice: (notice) => log.debug(JSON.stringify(notice)),
+      }),
+    );
+    const store = new Lazy(async () => {
+      const folder = this.#stack.use(tempFolder(inputs.env['TMPDIR'] || tmpdir(), io.random));
+      return new DiskBlobStore(join(folder.path, 'blobs'), io);
+    });
+    this.context = {
+      inputs,
+      api: inputs.api,
+      log,
+      registry,
+      platform: hostPlatform(process),
+      env: o.env,
+      store: () => store.get(),
+      signal: o.signal,
+    };
+  }
+
+  /** Asks for the logins of these images now, while root's files can be read. */
+  async readLogins(names: readonly string[], w: Wait): Promise<void> {
+    for (const name of new Set(names)) {
+      let target;
+      try {
+        target = parseReference(name);
+      } catch {
+        // Told by who uses it.
+        continue;
+      }
+      await this.#logins({ registry: target.registry, repository: target.repository }, w);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack[Symbol.asyncDispose]();
+  }
+}
+
+/** Writes a file of the platform's, and the folder that it is in. */
+export function writeText(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}

@@ -1,0 +1,27 @@
+import {
+  baseVariables,
+  completeTarget,
+  readEnvFolder,
+  type EnvironmentBase,
+  type ImageTarget,
+} from '../../frontend/buildpack/index.ts';
+import type { PhaseContext } from './context.ts';
+import { diskFiles, readText } from './disk-files.ts';
+
+/** What every program of a buildpack finds in its environment, from this container's own and the platform's files (platform.md, Environment). */
+export async function phaseEnvironment(target: ImageTarget | undefined, c: PhaseContext): Promise<EnvironmentBase> {
+  const { inputs } = c;
+  const platformDir = inputs.path('platform');
+  const lines = Object.entries(c.env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
+  return {
+    variables: baseVariables(lines),
+    platformEnv: await readEnvFolder(diskFiles, `${platformDir}/env`, c),
+    operatorEnv: inputs.since('0.11') ? await readEnvFolder(diskFiles, `${inputs.path('build-config')}/env`, c) : [],
+    target: completeTarget(target ?? { os: '', arch: '', variant: '' }, {
+      osRelease: readText('/etc/os-release'),
+      arch: c.platform.architecture,
+    }),
+    execEnv: inputs.execEnv,
+    platformDir,
+  };
+}

@@ -1,0 +1,1 @@
+export { runLifecycle } from './lifecycle-program.ts';

@@ -1,0 +1,269 @@
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { kindOf, messageOf } from '../../../base/index.ts';
+import type { Digest, DiskBlobStore } from '../../../blob/index.ts';
+import {
+  appConfig,
+  cacheLog,
+  cacheMetadata,
+  digestReference,
+  EMPTY_CACHE_LAYER,
+  encodeReport,
+  exportLog,
+  parseBuildMetadata,
+  parseProjectMetadata,
+  planCacheLayers,
+  planLayers,
+  readBuilt,
+  type Analyzed,
+  type Built,
+  type BuildMetadata,
+  type BuiltBuildpack,
+  type CacheMetadata,
+  type Files,
+  type GroupElement,
+  type LayerPlan,
+} from '../../../frontend/buildpack/index.ts';
+import {
+  descriptorOf,
+  familyOf,
+  makeImage,
+  manifestOf,
+  parseReference,
+  type Image,
+  type ImageConfig,
+  type Layer,
+} from '../../../image/index.ts';
+import type { WrittenLayer } from '../../../tree/index.ts';
+import type { BuildCache } from '../cache/build-cache.ts';
+import { writeText, type PhaseContext } from '../context.ts';
+import { diskFiles, needText, readText } from '../disk-files.ts';
+import { lifecycleError } from '../errors.ts';
+import { openImage, type RemoteImage } from '../images.ts';
+import { runImageEntry } from '../names.ts';
+import { layerOfStore, writeLayers } from '../write-layers.ts';
+
+export interface ExportInput {
+  readonly names: readonly string[];
+  readonly analyzed: Analyzed;
+  readonly group: readonly GroupElement[];
+  readonly cache: BuildCache | undefined;
+  /** The image of the build before, where it is of use. */
+  readonly previous: RemoteImage | undefined;
+}
+
+/** Makes the app image of what the buildpacks left, pushes it under every name, and keeps the cache (platform.md, exporter). */
+export async function exportImage(c: PhaseContext, o: ExportInput): Promise<void> {
+  const { inputs, log } = c;
+  const layersDir = inputs.path('layers');
+  const metadataPath = `${layersDir}/config/metadata.toml`;
+  const metadata = parseBuildMetadata(needText(metadataPath, 'what was built'), metadataPath);
+  const files = withoutSbomAndPlan(layersDir);
+  const buildpacks: BuiltBuildpack[] = [];
+  for (const element of o.group)
+    buildpacks.push(await readBuilt(files, { layersDir, element, sbomFormats: [], plan: [], signal: c.signal }));
+  copyLauncherSbom(c);
+  const built: Built = { platformApi: inputs.api, appDir: inputs.path('app'), layersDir, ...inputs.ids(), buildpacks };
+  const store = await c.store();
+  const run = await openRun(c, o);
+  const plans = await planLayers(
+    { ...built, metadata, previous: o.analyzed.metadata },
+    { files: diskFiles, signal: c.signal },
+  );
+  const launcher = inputs.path('launcher');
+  const written = await writeLayers(plans, { store, launcher, signal: c.signal });
+  const digests = digestsOf(plans, written);
+  const said = {
+    plans,
+    metadata,
+    processType: inputs.text('process-type'),
+    platformApi: inputs.api,
+    execEnv: inputs.execEnv,
+  };
+  for (const line of exportLog({ ...said, previous: o.analyzed.metadata }, digests)) log.info(line);
+  const name = o.analyzed.runImage?.image ?? run.reference;
+  const config = appConfig(
+    {
+      ...built,
+      ...said,
+      runImage: {
+        ...runImageEntry(name, inputs),
+        reference: run.reference,
+        config: run.base.config,
+        diffIds: run.base.config.rootfs.diff_ids,
+      },
+      epoch: epochOf(inputs.env['SOURCE_DATE_EPOCH']),
+      project: projectOf(c),
+      launcher: { version: '', repository: '', commit: '' },
+    },
+    digests,
+  );
+  const image = await imageOf(config, { ...o, plans, written, store, run: run.base, c });
+  const keep = (): Promise<void> => keepCache(c, { ...o, built, store, launcher, known: written });
+  const save = (): Promise<void> => saveImage(image, { c, names: o.names, metadata });
+  if (inputs.bool('parallel')) {
+    const [saved, kept] = await Promise.allSettled([save(), keep()]);
+    for (const one of [saved, kept]) if (one.status === 'rejected') throw one.reason;
+  } else {
+    await save();
+    await keep();
+  }
+}
+
+/** What a builder left is checked there: SBOM files were copied, and no plan is known here. */
+function withoutSbomAndPlan(layersDir: string): Files {
+  return {
+    ...diskFiles,
+    list: async (path, w) =>
+      (await diskFiles.list(path, w)).filter(
+        ({ path: at }) => !(at.startsWith(`${layersDir.slice(1)}/`) && /\.sbom\.[^/]*json$/.test(at)),
+      ),
+    read: async (path, w) => (path.endsWith('/build.toml') ? undefined : diskFiles.read(path, w)),
+  };
+}
+
+async function openRun(c: PhaseContext, { analyzed }: ExportInput): Promise<{ reference: string; base: RemoteImage }> {
+  const reference = analyzed.runImage?.reference || c.inputs.text('run-image') || c.inputs.text('image');
+  if (reference === '')
+    throw lifecycleError('LIFECYCLE_IMAGE_MISSING', 'find the run image: analyzed.toml names none', {
+      remedy: 'Run the analyzer first.',
+    });
+  if (analyzed.runImage?.extend === true)
+    throw lifecycleError(
+      'LIFECYCLE_UNSUPPORTED',
+      'export: the run image was extended, which this lifecycle cannot read',
+      {
+        remedy: 'Use a builder without extensions, or "strake build".',
+      },
+    );
+  const base = await openImage(reference, c);
+  return { reference: digestReference(reference, base.digest), base };
+}
+
+function digestsOf(
+  plans: readonly LayerPlan[],
+  written: ReadonlyMap<string, WrittenLayer>,
+): ReadonlyMap<string, Digest> {
+  return new Map(
+    plans.flatMap(({ key, reuse }) => {
+      const digest = written.get(key)?.diffId ?? reuse;
+      return digest === undefined ? [] : [[key, digest] as const];
+    }),
+  );
+}
+
+/** Layers of the run image and of the image before stay where they are. */
+async function imageOf(
+  config: ImageConfig,
+  o: {
+    plans: readonly LayerPlan[];
+    written: ReadonlyMap<string, WrittenLayer>;
+    store: DiskBlobStore;
+    run: RemoteImage;
+    previous: RemoteImage | undefined;
+    c: PhaseContext;
+  },
+): Promise<Image> {
+  const layers: Layer[] = [...(await o.run.image.layers(o.c))];
+  for (const { key, reuse } of o.plans) {
+    const made = o.written.get(key);
+    const known = await o.previous?.layer(made?.diffId ?? reuse ?? '', o.c);
+    if (known) layers.push(known);
+    else if (made) layers.push(layerOfStore(o.store, made));
+    else
+      throw lifecycleError(
+        'LIFECYCLE_IMAGE_MISSING',
+        `export layer "${key}": the previous image, which has it, cannot be read any more`,
+        {
+          remedy: 'Run the build again.',
+        },
+      );
+  }
+  const { mediaType } = await manifestOf(o.run.image, o.c);
+  return makeImage({ config, layers, mediaTypes: familyOf(mediaType) ?? 'oci' });
+}
+
+async function saveImage(
+  image: Image,
+  { c, names, metadata }: { c: PhaseContext; names: readonly string[]; metadata: BuildMetadata },
+): Promise<void> {
+  const { inputs, log, registry } = c;
+  const failures: { readonly name: string; readonly error: unknown }[] = [];
+  const { digest, size } = await descriptorOf(image, c);
+  const [first = ''] = names;
+  for (const name of names)
+    try {
+      await registry.push(image, parseReference(name), { mountFrom: [parseReference(first)], signal: c.signal });
+    } catch (error) {
+      if (kindOf(error) === 'cancelled') throw error;
+      failures.push({ name, error });
+    }
+  log.info(`*** Images (${digest.slice(0, 19)}):`);
+  for (const name of names) {
+    const failed = failures.find((one) => one.name === name);
+    log.info(`      ${name}${failed ? ` - ${messageOf(failed.error)}` : ''}`);
+  }
+  if (failures.length > 0)
+    throw lifecycleError(
+      'LIFECYCLE_SAVE_FAILED',
+      `save image: ${failures.map(({ name, error }) => `"${name}": ${messageOf(error)}`).join('; ')}`,
+      { cause: failures[0]!.error, remedy: 'Check the names, the login and the registry.' },
+    );
+  const bom = inputs.since('0.9') ? undefined : metadata.bom;
+  writeText(inputs.path('report'), encodeReport({ tags: names, digest, manifestSize: size, bom }));
+}
+
+/** What fails here is no failure of the build. */
+async function keepCache(
+  c: PhaseContext,
+  o: ExportInput & { built: Built; store: DiskBlobStore; launcher: string; known: ReadonlyMap<string, WrittenLayer> },
+): Promise<void> {
+  const { cache } = o;
+  if (!cache) return;
+  try {
+    const { layers, warnings } = await planCacheLayers(o.built, { files: diskFiles, signal: c.signal });
+    for (const warning of warnings) c.log.warn(warning);
+    const written = await writeLayers(layers, { ...o, signal: c.signal });
+    const digests = digestsOf(layers, written);
+    const before: CacheMetadata = await cache.metadata(c);
+    for (const line of cacheLog(layers, { digests, previous: before })) c.log.info(line);
+    const metadata = cacheMetadata(o.built, { layers, digests });
+    const kept =
+      layers.length > 0 || cache.name === c.inputs.path('cache-dir')
+        ? written
+        : await writeLayers([EMPTY_CACHE_LAYER], o);
+    await cache.replace(metadata, {
+      layers: [...kept.values()].map(({ diffId, size }) => ({ diffId, size, tar: o.store.pathOf(diffId) })),
+      signal: c.signal,
+    });
+  } catch (error) {
+    if (kindOf(error) === 'cancelled') throw error;
+    c.log.warn(`Failed to export cache: ${messageOf(error)}`);
+  }
+}
+
+/** The launcher's SBOM files, from where the builder has them, to those of the image. */
+function copyLauncherSbom({ inputs }: PhaseContext): void {
+  if (!inputs.since('0.11')) return;
+  const folder = inputs.path('launcher-sbom');
+  for (const extension of ['cdx', 'spdx', 'syft']) {
+    const from = `${folder}/launcher.sbom.${extension}.json`;
+    if (readText(from) === undefined) continue;
+    const to = `${inputs.path('layers')}/sbom/launch/buildpacksio_lifecycle/launcher`;
+    mkdirSync(to, { recursive: true });
+    copyFileSync(from, `${to}/sbom.${extension}.json`);
+  }
+}
+
+function projectOf({ inputs }: PhaseContext): ReturnType<typeof parseProjectMetadata> | undefined {
+  const path = inputs.path('project-metadata');
+  const text = readText(path);
+  return text === undefined ? undefined : parseProjectMetadata(text, path);
+}
+
+function epochOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (/^\d{1,11}$/.test(text)) return Number(text);
+  throw lifecycleError('LIFECYCLE_FLAG_INVALID', `read SOURCE_DATE_EPOCH "${text}": it is no number of seconds`, {
+    remedy: 'Set it to seconds since 1970, or to nothing.',
+  });
+}

@@ -1,0 +1,209 @@
+import {
+  parseGroup,
+  parsePlan,
+  type Analyzed,
+  type DetectedGroup,
+  type Phase,
+} from '../../frontend/buildpack/index.ts';
+import { openCache } from './cache/open-cache.ts';
+import type { PhaseContext } from './context.ts';
+import { needText } from './disk-files.ts';
+import { lifecycleError } from './errors.ts';
+import type { PhaseName } from './flag.ts';
+import { findImage } from './images.ts';
+import type { Inputs } from './inputs.ts';
+import { builderRunImages, outputNames } from './names.ts';
+
+/** What a program does in which phase, for its exit code. */
+export type During = <T>(phase: Phase, work: () => Promise<T>) => Promise<T>;
+
+export interface Program {
+  readonly phase: Phase;
+  /** What stands after the flags in its usage line. */
+  readonly usage: string;
+  /** Runs programs of buildpacks: never as root. */
+  readonly runsBuildpacks: boolean;
+  /** Root becomes the user of the build before it does anything. */
+  readonly dropsRoot: boolean;
+  /** Names of images that it will ask registries for. */
+  images(inputs: Inputs): readonly string[];
+  /** Folders that the user of the build is given. */
+  folders(inputs: Inputs): readonly string[];
+  run(c: PhaseContext, o: { readonly scratch: string; readonly during: During }): Promise<void>;
+}
+
+const none = (): readonly string[] => [];
+const said = (inputs: Inputs, ...names: readonly string[]): readonly string[] =>
+  names.map((name) => inputs.text(name)).filter((text) => text !== '');
+const runImages = (inputs: Inputs): readonly string[] =>
+  builderRunImages(inputs).flatMap(({ image, mirrors }) => [image, ...mirrors]);
+
+const analyzer: Program = {
+  phase: 'analyze',
+  usage: '<image>',
+  runsBuildpacks: false,
+  dropsRoot: true,
+  images: (inputs) => [
+    ...inputs.words,
+    ...inputs.list('tag'),
+    ...said(inputs, 'previous-image', 'run-image', 'cache-image'),
+    ...runImages(inputs),
+  ],
+  folders: (inputs) => [inputs.path('layers')],
+  async run(c) {
+    const names = namesOf(c.inputs);
+    const { analyze } = await import('./phases/analyze.ts');
+    await analyze(names, { ...c, restoreSbom: !(c.inputs.since('0.9') && c.inputs.bool('skip-layers')) });
+  },
+};
+
+const detector: Program = {
+  phase: 'detect',
+  usage: '',
+  runsBuildpacks: true,
+  dropsRoot: false,
+  images: none,
+  folders: none,
+  async run(c, o) {
+    noWords(c.inputs);
+    const { detect } = await import('./phases/detect.ts');
+    await detect(c, o);
+  },
+};
+
+const restorer: Program = {
+  phase: 'restore',
+  usage: '',
+  runsBuildpacks: false,
+  dropsRoot: true,
+  images: (inputs) => said(inputs, 'cache-image', 'build-image'),
+  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir')],
+  async run(c) {
+    noWords(c.inputs);
+    const { restore } = await import('./phases/restore.ts');
+    await restore(c, {
+      analyzed: await analyzedOf(c),
+      group: groupOf(c.inputs).group,
+      cache: await openCache(c),
+      skipLayers: c.inputs.bool('skip-layers'),
+    });
+  },
+};
+
+const builder: Program = {
+  phase: 'build',
+  usage: '',
+  runsBuildpacks: true,
+  dropsRoot: false,
+  images: none,
+  folders: none,
+  async run(c, o) {
+    noWords(c.inputs);
+    const { build } = await import('./phases/build.ts');
+    const { readAnalyzed } = await import('./phases/detect.ts');
+    const path = c.inputs.path('plan');
+    const plan = parsePlan(needText(path, 'the plan of the build'), path);
+    await build(c, {
+      ...o,
+      detected: { ...groupOf(c.inputs), plan },
+      target: readAnalyzed(c)?.runImage?.target,
+    });
+  },
+};
+
+const exporter: Program = {
+  phase: 'export',
+  usage: '<image> [<image>...]',
+  runsBuildpacks: false,
+  dropsRoot: true,
+  images: (inputs) => [...inputs.words, ...said(inputs, 'cache-image', 'run-image', 'image'), ...runImages(inputs)],
+  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir')],
+  async run(c) {
+    const names = outputNames(c.inputs.words, { most: Infinity });
+    const { exportImage } = await import('./phases/export.ts');
+    const analyzed = await analyzedOf(c);
+    await exportImage(c, {
+      names,
+      analyzed,
+      group: groupOf(c.inputs).group,
+      cache: await openCache(c),
+      previous: await findImage(analyzed.previousImage ?? '', c),
+    });
+  },
+};
+
+const creator: Program = {
+  phase: 'export',
+  usage: '<image>',
+  runsBuildpacks: true,
+  dropsRoot: true,
+  images: (inputs) => analyzer.images(inputs),
+  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir')],
+  async run(c, o) {
+    const { create } = await import('./phases/create.ts');
+    await create(namesOf(c.inputs), c, o);
+  },
+};
+
+const rebaser: Program = {
+  phase: 'rebase',
+  usage: '<image> [<image>...]',
+  runsBuildpacks: false,
+  dropsRoot: true,
+  images: (inputs) => [...inputs.words, ...said(inputs, 'previous-image', 'run-image', 'image')],
+  folders: none,
+  async run(c) {
+    const names = outputNames(c.inputs.words, { most: Infinity });
+    const { rebase } = await import('./phases/rebase.ts');
+    await rebase(names, c);
+  },
+};
+
+const extender: Program = {
+  ...rebaser,
+  phase: 'extend',
+  usage: '',
+  images: none,
+  async run() {
+    throw lifecycleError('LIFECYCLE_UNSUPPORTED', 'extend: this lifecycle runs no extensions as a phase', {
+      remedy: 'Use a builder without extensions, or "strake build".',
+    });
+  },
+};
+
+export const PROGRAMS: Readonly<Record<PhaseName, Program>> = {
+  analyzer,
+  detector,
+  restorer,
+  extender,
+  builder,
+  exporter,
+  creator,
+  rebaser,
+};
+
+/** The image, and its other names. */
+function namesOf(inputs: Inputs): readonly string[] {
+  const [image = ''] = outputNames(inputs.words, { most: 1 });
+  return outputNames([image, ...inputs.list('tag')], { most: Infinity });
+}
+
+function noWords({ words }: Inputs): void {
+  if (words.length === 0) return;
+  throw lifecycleError(
+    'LIFECYCLE_FLAG_INVALID',
+    `parse arguments: received unexpected arguments: ${words.map((word) => `"${word}"`).join(' ')}`,
+    { remedy: 'It takes flags only.' },
+  );
+}
+
+function groupOf(inputs: Inputs): DetectedGroup {
+  const path = inputs.path('group');
+  return parseGroup(needText(path, 'the group of buildpacks'), path);
+}
+
+async function analyzedOf(c: PhaseContext): Promise<Analyzed> {
+  const { readAnalyzed } = await import('./phases/detect.ts');
+  const { EMPTY_LIFECYCLE_METADATA } = await import('../../frontend/buildpack/index.ts');
+  return readAnalyzed(c) ?? { metadata: EMPTY_LIFECYCLE_METADATA };
+}
