@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { CHECKOUT, ok, strake, type StrakeResult } from '../lib/strake.ts';
 import { leftovers } from '../lib/leftovers.ts';
@@ -8,6 +8,7 @@ import { storeWithBuilder, type TestStore } from '../lib/store.ts';
 import { testUser, userLacking } from '../lib/user.ts';
 import { startRun } from '../machine/running.ts';
 import { NpmStandIn, noNpm } from './npm-stand-in.ts';
+import { pythonProject } from './python-project.ts';
 
 suite('an application becomes an image that runs, without a Dockerfile (must show 1)', () => {
   let store: TestStore;
@@ -95,6 +96,19 @@ suite('an application becomes an image that runs, without a Dockerfile (must sho
     const again = await build(app, 'python');
     assert.equal(again.stdout, changed.stdout);
     assert.equal(said(again, 'python'), '');
+  });
+
+  test('Python with what pip installs: its module and its program are found', async () => {
+    const app = join(store.work, 'mine');
+    for (const [name, content] of Object.entries(pythonProject())) {
+      mkdirSync(dirname(join(app, name)), { recursive: true });
+      writeFileSync(join(app, name), content);
+    }
+    await build(app, 'mine');
+    for (const command of [[], ['mine']]) {
+      const run = await ok(['run', 'mine', ...command], { root: store.root });
+      assert.equal(run.stdout, 'a word of mine\n');
+    }
   });
 
   test('static files', async () => {

@@ -7,6 +7,7 @@ import { after, before, suite, test } from 'node:test';
 import { FileServer } from '../lib/file-server.ts';
 import { storeWithBuilder, type TestStore } from '../lib/store.ts';
 import { runPhases, type PhaseResult } from './phases.ts';
+import { pythonProject } from './python-project.ts';
 
 const WHEEL = 'greets-1.0.0-py3-none-any.whl';
 const INFO = 'greets-1.0.0.dist-info';
@@ -17,23 +18,6 @@ const GREETS = {
   [`${INFO}/WHEEL`]: 'Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
   [`${INFO}/RECORD`]: '',
 };
-/** A project with a build backend of its own, which needs nothing from an index (PEP 517). */
-const PROJECT = {
-  'pyproject.toml':
-    '[project]\nname = "mine"\nversion = "2.0"\n[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["tools"]\n',
-  'main.py': 'import mine\n',
-  'tools/backend.py': `import os, zipfile
-def build_wheel(folder, config_settings=None, metadata_directory=None):
-    name = "mine-2.0-py3-none-any.whl"
-    with zipfile.ZipFile(os.path.join(folder, name), "w") as wheel:
-        wheel.writestr("mine.py", "word = 1\\n")
-        wheel.writestr("mine-2.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: mine\\nVersion: 2.0\\nRequires-Dist: greets\\n")
-        wheel.writestr("mine-2.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nGenerator: hand\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
-        wheel.writestr("mine-2.0.dist-info/RECORD", "")
-    return name
-`,
-};
-
 const python = '/usr/bin/python3';
 suite('strake/python in the build image', { skip: existsSync(python) ? false : `there is no ${python}` }, () => {
   let store: TestStore;
@@ -78,23 +62,23 @@ suite('strake/python in the build image', { skip: existsSync(python) ? false : `
       first.read('launch.toml'),
       '[[processes]]\ntype = "web"\ncommand = ["python3", "app.py"]\ndefault = true\n',
     );
-    const [version] = readdirSync(join(first.layers, 'packages/lib'));
-    const installed = `packages/lib/${version}/site-packages`;
+    const [version] = readdirSync(join(first.layers, 'venv/lib'));
+    const installed = `venv/lib/${version}/site-packages`;
     assert.equal(first.read(`${installed}/greets.py`), GREETS['greets.py']);
     assert.ok(readdirSync(join(first.layers, `${installed}/__pycache__`)).length === 1, 'compiled');
     assert.equal(
-      readlinkSync(join(first.layers, 'packages/bin/python3')),
+      readlinkSync(join(first.layers, 'venv/bin/python3')),
       '/layers/strake_python/python/bin/python3',
       'run by the Python of the layer',
     );
     assert.ok(existsSync(join(first.layers, `python/lib/${version}/os.py`)));
     assert.ok(readdirSync(join(first.layers, 'python/lib')).some((name) => name.startsWith('libssl.so')));
-    for (const layer of ['python', 'packages'])
+    for (const layer of ['python', 'venv'])
       assert.match(first.read(`${layer}.toml`), /^launch = true\nbuild = true\ncache = true$/m);
   });
 
   test('says what is in it', () => {
-    const bill = JSON.parse(first.read('packages.sbom.cdx.json')) as { components: { purl: string }[] };
+    const bill = JSON.parse(first.read('venv.sbom.cdx.json')) as { components: { purl: string }[] };
     assert.deepEqual(
       bill.components.map(({ purl }) => purl),
       ['pkg:pypi/greets@1.0.0'],
@@ -111,26 +95,26 @@ suite('strake/python in the build image', { skip: existsSync(python) ? false : `
     assert.equal(second.code, 0, second.log);
     assert.deepEqual(index.requests, []);
     assert.match(second.log, /Packages of requirements\.txt: unchanged, from the cache/);
-    for (const name of ['python.toml', 'packages.toml', 'packages.sbom.cdx.json', 'launch.toml'])
+    for (const name of ['python.toml', 'venv.toml', 'venv.sbom.cdx.json', 'launch.toml'])
       assert.equal(second.read(name), first.read(name));
   });
 
   test('made anew, its layers are the same bytes', async () => {
     const again = await build({ ...app, 'app.py': '# another\n' });
     assert.equal(again.code, 0, again.log);
-    for (const layer of ['python', 'packages'])
+    for (const layer of ['python', 'venv'])
       assert.deepEqual(digests(join(again.layers, layer)), digests(join(first.layers, layer)));
   });
 
   test('installs a project by its own build backend (PEP 517), from cached wheels', async () => {
-    const made = await build(PROJECT, { restored: first.layers });
+    const made = await build(pythonProject({ requires: 'greets' }), { restored: first.layers });
     assert.equal(made.code, 0, made.log);
-    const bill = JSON.parse(made.read('packages.sbom.cdx.json')) as { components: { purl: string }[] };
+    const bill = JSON.parse(made.read('venv.sbom.cdx.json')) as { components: { purl: string }[] };
     assert.deepEqual(
       bill.components.map(({ purl }) => purl),
       ['pkg:pypi/greets@1.0.0', 'pkg:pypi/mine@2.0'],
     );
-    assert.match(made.read('packages.toml'), /^cache = false$/m, 'any file may have another part in it');
+    assert.match(made.read('venv.toml'), /^cache = false$/m, 'any file may have another part in it');
     assert.ok(!index.requests.includes(`GET /${WHEEL}`), `the wheel was there: ${index.requests.join(', ')}`);
   });
 

@@ -232,10 +232,13 @@ class Build:
         web = self.project.start_command()
         test = self.project.script_command("test") if cnb.exec_env() == "test" and "test" in self.project.scripts else None
         launch = self.project.wants_manager(web) or self.project.wants_manager(test)
-        if self.project.dependencies() or self.project.lock("npm") or self.project.json.get("workspaces") or self.scripts() or launch:
+        installs = self.project.installs()
+        if installs or self.scripts() or launch:
             manager = self.manager(node, launch)
             why = self.project.in_place(manager.name)
-            if why is None:
+            if not installs:
+                self.run_scripts(manager)
+            elif why is None:
                 self.in_layers(manager, node)
             else:
                 cnb.say(f"node_modules is made anew, among the source: {why}")

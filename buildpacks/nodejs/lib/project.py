@@ -95,6 +95,11 @@ class Project:
     def dependencies(self, *kinds):
         return {name: text for kind in kinds or DEPENDENCIES[:3] for name, text in self.table(kind).items()}
 
+    def installs(self):
+        """Whether an installation would do anything."""
+        own = any(name in self.scripts for name in OWN_SCRIPTS)
+        return bool(self.dependencies() or self.json.get("workspaces") or self.has("pnpm-workspace.yaml") or own)
+
     def in_place(self, manager):
         """Why node_modules cannot be made apart from the source, and be kept while the lock file is the same; None where it can."""
         if self.json.get("workspaces") or self.has("pnpm-workspace.yaml") and self._packages():

@@ -81,7 +81,8 @@ class Packages:
         self.app = app
         self.python = python
         self.version = version
-        self.layer = cnb.Layer("packages")
+        # By name after `python`: its programs are found before that one's (buildpack.md, Layer Paths, in the order of names).
+        self.layer = cnb.Layer("venv")
         self.downloads = cnb.Layer("downloads")
 
     def install(self, name, words, scratch):
@@ -166,7 +167,7 @@ def main():
         used, installed = ["python"], set()
         if name:
             installed = Packages(app, python, version).install(name, words, scratch)
-            used += ["packages", "downloads"]
+            used += ["venv", "downloads"]
         web = requirements.web_command(app)
         processes = [cnb.process("web", web, default=True)] if web else []
         test = requirements.test_command(app, installed) if cnb.exec_env() == "test" else None
