@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, test } from 'node:test';
+import { GitServer } from '../lib/git-server.ts';
 import { leftovers } from '../lib/leftovers.ts';
 import { BASE, emptyStore, storeWithBase, type TestStore } from '../lib/store.ts';
 import { ok, strake } from '../lib/strake.ts';
@@ -174,6 +175,49 @@ services:
     );
     assert.match(shown, /VERSION=7/);
     assert.match(shown, /stage/);
+  });
+
+  test('the files of a repository: its folders are contexts there, this machine is cwd://', async () => {
+    using store = emptyStore();
+    await using server = await GitServer.open();
+    const repository = server.repository('app.git');
+    repository.commit({
+      'docker-bake.hcl': `
+group "default" { targets = ["root", "sub"] }
+target "root" { output = ["type=local,dest=out/root"] }
+target "sub" {
+  context = "parts/sub"
+  contexts = { here = BAKE_CMD_CONTEXT }
+  output = ["type=local,dest=out/sub"]
+}
+target "inline" {
+  dockerfile-inline = "FROM scratch\\nCOPY top /inline\\n"
+  output = ["type=local,dest=out/inline"]
+}
+`,
+      Dockerfile: 'FROM scratch\nCOPY top /top\n',
+      top: 'top',
+      'parts/sub/Dockerfile': 'FROM scratch\nCOPY file /file\nCOPY --from=here mine /mine\n',
+      'parts/sub/file': 'sub',
+    });
+    repository.git('tag', 'v1');
+    write(store.work, { mine: 'mine', 'docker-bake.hcl': 'target "default" { context = "/nowhere" }\n' });
+    const o = { root: store.root, cwd: store.work };
+    const url = `${server.url}/app.git#v1`;
+    const { stdout } = await ok(['bake', url, '--print', 'default'], o);
+    const { target } = JSON.parse(stdout) as { target: Record<string, { context: string }> };
+    assert.equal(target['root']?.context, url);
+    assert.equal(target['sub']?.context, `${url}:parts/sub`);
+    await ok(['bake', url, 'default', 'inline'], o);
+    assert.equal(read(store, 'out/root/top'), 'top');
+    assert.equal(read(store, 'out/sub/file'), 'sub');
+    assert.equal(read(store, 'out/sub/mine'), 'mine');
+    assert.equal(read(store, 'out/inline/inline'), 'top');
+    assert.match(
+      (await strake(['bake', url, '-f', 'no.hcl'], o)).stderr,
+      /read bake file "no.hcl" of ".*": it is not there/,
+    );
+    assert.deepEqual(leftovers(store.root), []);
   });
 
   test('--print: the examples of the reference of bake files come to what it says', async () => {

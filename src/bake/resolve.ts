@@ -23,21 +23,24 @@ export function resolveTargets(
     readonly wanted: readonly string[];
     readonly overrides: readonly string[];
     readonly env: Readonly<Record<string, string | undefined>>;
+    /** The definition is from elsewhere: `cwd://` stands for this machine and is kept. */
+    readonly remote?: boolean | undefined;
   },
 ): Resolved {
-  return new Resolution(
-    config,
-    readOverrides(o.overrides, { names: config.targets.map(({ name }) => name), env: o.env }),
-  ).of(o.wanted);
+  const names = config.targets.map(({ name }) => name);
+  const overrides = readOverrides(o.overrides, { names, env: o.env });
+  return new Resolution(config, overrides, o.remote === true).of(o.wanted);
 }
 
 class Resolution {
   readonly #config: Pick<Config, 'groups' | 'targets'>;
   readonly #overrides: Overrides;
+  readonly #remote: boolean;
 
-  constructor(config: Pick<Config, 'groups' | 'targets'>, overrides: Overrides) {
+  constructor(config: Pick<Config, 'groups' | 'targets'>, overrides: Overrides, remote: boolean) {
     this.#config = config;
     this.#overrides = overrides;
+    this.#remote = remote;
   }
 
   of(words: readonly string[]): Resolved {
@@ -109,7 +112,7 @@ class Resolution {
   #resolved(name: string): Target {
     const target = { ...this.#target(name, new Map()), name };
     delete target.inherits;
-    target.context = cleaned(target.context ?? '.');
+    target.context = this.#remote ? (target.context ?? '.') : cleaned(target.context ?? '.');
     if (target.dockerfile === undefined || target.dockerfile === '') target.dockerfile = 'Dockerfile';
     return target;
   }

@@ -19,6 +19,7 @@ import type { CliContext } from '../program.ts';
 import { readAll } from '../prompt.ts';
 import type { Call } from '../check/call.ts';
 import type { BakeFlags } from './flags.ts';
+import { inRemote, remoteFiles } from './remote-definition.ts';
 
 /** What the files of a `strake bake` say. */
 export interface Definition {
@@ -30,16 +31,8 @@ export interface Definition {
 /** Reads the files that flags, environment or the folder name. Throws `BAKE_NO_FILE` and the errors of `bake` and `hcl`; their lines can be quoted. */
 export async function findDefinition(words: readonly string[], flags: BakeFlags, c: CliContext): Promise<Definition> {
   const { io } = c;
-  const [first] = words;
-  if (first !== undefined && isRemote(first))
-    throw bakeError(
-      'BAKE_UNSUPPORTED',
-      `read bake files from "${first}": definitions from elsewhere are not supported yet`,
-      {
-        remedy: 'Clone the repository and bake in it; a target may name a repository as its context.',
-      },
-    );
-  const files = await filesOf(flags, c);
+  const { url, context, wanted } = placesOf(words);
+  const files = await filesOf(flags, c, url);
   const texts = new Map(files.map(({ name, text }) => [name, text] as const));
   const native = formatPlatform(hostPlatform(process));
   try {
@@ -47,7 +40,7 @@ export async function findDefinition(words: readonly string[], flags: BakeFlags,
       env: io.env,
       vars: variablesOf(flags.var),
       builtins: new Map([
-        ['BAKE_CMD_CONTEXT', 'cwd://'],
+        ['BAKE_CMD_CONTEXT', context],
         ['BAKE_LOCAL_PLATFORM', native],
       ]),
       world: { clock: io.clock, random: io.random, home: io.home },
@@ -59,12 +52,16 @@ export async function findDefinition(words: readonly string[], flags: BakeFlags,
       );
     return {
       config,
-      resolve: ({ call }) =>
-        resolveTargets(config, {
-          wanted: words.length > 0 ? words : ['default'],
-          overrides: [...flags.set, ...overridesOf(flags, call)],
+      resolve: ({ call }) => {
+        const overrides = [...flags.set, ...overridesOf(flags, call)];
+        const resolved = resolveTargets(config, {
+          wanted: wanted.length > 0 ? wanted : ['default'],
+          overrides,
           env: io.env,
-        }),
+          remote: url !== undefined,
+        });
+        return url === undefined ? resolved : inRemote(resolved, url);
+      },
     };
   } catch (error) {
     markFailure(error, { source: (file) => texts.get(file) });
@@ -99,8 +96,30 @@ function variablesOf(texts: readonly string[]): ReadonlyMap<string, string> {
   return found;
 }
 
-async function filesOf(flags: BakeFlags, { io, signal }: CliContext): Promise<readonly BakeFile[]> {
+/** A repository or address first: the definition is there. Another one after it is what BAKE_CMD_CONTEXT says. */
+function placesOf(words: readonly string[]): {
+  readonly url: string | undefined;
+  readonly context: string;
+  readonly wanted: readonly string[];
+} {
+  const [url, context, ...rest] = words;
+  if (url === undefined || !isRemote(url)) return { url: undefined, context: 'cwd://', wanted: words };
+  if (context === undefined || !isRemote(context)) return { url, context: 'cwd://', wanted: words.slice(1) };
+  return { url, context, wanted: rest };
+}
+
+async function filesOf(flags: BakeFlags, c: CliContext, url: string | undefined): Promise<readonly BakeFile[]> {
+  const { io, signal } = c;
   const named = flags.file.length > 0 ? flags.file : namedByEnvironment(io.env);
+  if (url !== undefined) {
+    const local = named.filter((name) => name.startsWith('cwd://'));
+    const there = await remoteFiles(
+      url,
+      named.filter((name) => !name.startsWith('cwd://')),
+      c,
+    );
+    return [...there, ...local.map((name) => ({ name, text: readNamed(name.slice('cwd://'.length), io.cwd) }))];
+  }
   if (named.length === 0)
     return DEFAULT_FILES.flatMap((name) => {
       const text = readOptional(join(io.cwd, name));

@@ -1,8 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { tempFolder } from '../../../base/index.ts';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
+import { reasonOf, tempFolder } from '../../../base/index.ts';
 import type { BlobReader } from '../../../blob/index.ts';
-import type { Target } from '../../../bake/index.ts';
+import { isRemote, type Target } from '../../../bake/index.ts';
 import type { BuildEvent, BuildInput, BuildRequest, ImageMetadata } from '../../../engine/index.ts';
 import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
@@ -11,6 +11,7 @@ import { planBuild, type BuildFlags, type Planned } from '../build/flags.ts';
 import { offeredCaches } from '../build/local-caches.ts';
 import { namedContexts } from '../build/named-contexts.ts';
 import { projectOf } from '../build/project.ts';
+import { cliError } from '../errors.ts';
 import { localHost } from '../local-host.ts';
 import type { SinkPlace } from '../parse/output.ts';
 import { agentOf, checkSecret, secretOf, type AgentSource, type SecretSource } from '../parse/secret.ts';
@@ -71,16 +72,17 @@ export class TargetBuild implements Disposable {
   ): Promise<TargetBuild> {
     const { io, settings, signal } = o.c;
     const scratch = join(settings.root, 'tmp');
-    const inline = target['dockerfile-inline']
-      ? inlineDockerfile(target['dockerfile-inline'], scratch, o.c)
-      : undefined;
+    const text = ownDockerfile(target, io.cwd);
+    const inline = text === undefined ? undefined : inlineDockerfile(text, scratch, o.c);
     try {
-      const { place, flags, linked } = flagsOf(target, { inline: inline?.file, quiet: o.quiet });
+      const { place, flags, linked } = flagsOf(target, { inline: inline?.file, quiet: o.quiet, env: io.env });
       const planned = planBuild(flags, { ...io, stdoutIsTerminal: io.stdout.isTerminal, insecure: settings.insecure });
       const secrets = new Map(flags.secret.map((text) => secretOf(text, io)).map(({ id, source }) => [id, source]));
       for (const [id, source] of secrets) checkSecret(id, source);
       const agents = new Map(flags.ssh.map((text) => agentOf(text, io)).map(({ id, source }) => [id, source]));
-      const context = await openContext(place, { io, scratch, signal, file: flags.file });
+      const elsewhere = inline !== undefined && isRemote(place);
+      const opened = await openContext(place, { io, scratch, signal, file: elsewhere ? undefined : flags.file });
+      const context = elsewhere ? withDockerfile(opened, inline.file) : opened;
       try {
         const contexts = await namedContexts(flags, (text) => namedFolder(text, io));
         const options = offer({ context, contexts, name: target.name }, o);
@@ -185,6 +187,26 @@ export class TargetBuild implements Disposable {
       yield* build.#below(builds);
     }
   }
+}
+
+/** A Dockerfile that does not lie in the context: inline, or of this machine where the context is elsewhere. */
+function ownDockerfile(target: Target, cwd: string): string | undefined {
+  const { 'dockerfile-inline': inline, dockerfile = '', context = '.' } = target;
+  if (inline) return inline;
+  if (!dockerfile.startsWith('cwd://') || !isRemote(context)) return undefined;
+  const path = dockerfile.slice('cwd://'.length);
+  try {
+    return readFileSync(resolve(cwd, path), 'utf8');
+  } catch (error) {
+    throw cliError('DOCKERFILE_MISSING', `read Dockerfile "${path}" of target "${target.name}": ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function withDockerfile(context: BuildContext, path: string): BuildContext {
+  const dockerfile = { folder: dirname(path), name: basename(path) };
+  return { ...context, dockerfile, options: { ...context.options, filename: dockerfile.name } };
 }
 
 function inlineDockerfile(text: string, scratch: string, { io }: CliContext): { readonly file: string } & Disposable {

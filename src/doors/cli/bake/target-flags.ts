@@ -1,11 +1,16 @@
 import { isAbsolute, join } from 'node:path';
 import { entryText, isRemote, secretText, sshText, type Target } from '../../../bake/index.ts';
 import type { BuildFlags } from '../build/flags.ts';
+import { gitSecrets } from './remote-definition.ts';
 
 /** A target as `strake build PLACE` with flags would build it; contexts that are targets are left out. `inline` is the path of its inline Dockerfile. */
 export function flagsOf(
   target: Target,
-  o: { readonly inline: string | undefined; readonly quiet: boolean },
+  o: {
+    readonly inline: string | undefined;
+    readonly quiet: boolean;
+    readonly env: Readonly<Record<string, string | undefined>>;
+  },
 ): { readonly place: string; readonly flags: BuildFlags; readonly linked: ReadonlyMap<string, string> } {
   const place = target.context ?? '.';
   const pairs = (map: ReadonlyMap<string, string> | undefined): string[] =>
@@ -36,7 +41,7 @@ export function flagsOf(
     pull: target.pull,
     label: pairs(target.labels),
     annotation: target.annotations ?? [],
-    secret: (target.secret ?? []).map(secretText),
+    secret: [...(target.secret ?? []), ...(isRemote(place) ? gitSecrets(place, o.env) : [])].map(secretText),
     ssh: (target.ssh ?? []).map(sshText),
     network: target.network || 'default',
     addHost: pairs(target['extra-hosts']),

@@ -21,12 +21,16 @@ export const command: CliCommand = {
     ['strake bake -f docker-bake.hcl -f local.hcl --print', 'what two files come to, as JSON'],
     ['strake bake --set "*.platform=linux/arm64" --push', 'all for another platform, to their registries'],
     ['strake bake --var TAG=1.2 release', 'with another value of a variable'],
+    ['strake bake https://git.example/app.git#v1.2 web', 'the files of a repository, built there'],
     ['strake bake --list targets', 'what there is to build'],
     ['strake bake --check', 'what could be better in the Dockerfiles'],
   ],
   define(command, run) {
     command
-      .argument('[target...]', 'targets, groups or patterns; the one named "default" without any')
+      .argument(
+        '[target...]',
+        'targets, groups or patterns; the one named "default" without any. A repository first: its files',
+      )
       .optionsGroup(GROUPS.what)
       .option(
         '-f, --file <path>',
