@@ -30,7 +30,12 @@ export interface Sources extends ModuleSources {
 /** Images come from the local store and registries as the policy says, from registries alone where `remote`; an OCI layout is named `oci:FOLDER`. */
 export function openSources(
   c: CliContext,
-  o: { shop: Workshop; policy: PullPolicy; registry?: string | undefined; remote?: boolean | undefined },
+  o: {
+    shop: Pick<Workshop, 'has' | 'open' | 'scratch'>;
+    policy: PullPolicy;
+    registry?: string | undefined;
+    remote?: boolean | undefined;
+  },
 ): Sources {
   const { shop, policy } = o;
   const wait: Wait = { signal: c.signal };
