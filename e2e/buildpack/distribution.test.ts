@@ -267,6 +267,14 @@ image = "${host}/run"
       const { stdout: says } = await ok(['run', 'app'], own);
       assert.equal(says, 'an application\nfirst was here\nsecond was here\nthird was here\n', place);
     }
+    // The same by the application's own descriptor; paths are relative to it.
+    files(join(other.work, 'app'), {
+      'project.toml':
+        '[_]\nschema-version = "0.2"\n[[io.buildpacks.group]]\nid = "acme/meta"\n[[io.buildpacks.group]]\nuri = "../third.cnb"\n',
+    });
+    await ok(['build', '-q', 'app', '--builder', `${host}/mine`, '-t', 'described'], own);
+    const { stdout: described } = await ok(['run', 'described'], own);
+    assert.equal(described, 'an application\nfirst was here\nsecond was here\nthird was here\n');
   });
 
   test('a build image made of Debian packages gets the user that builds', async () => {

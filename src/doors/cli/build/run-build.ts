@@ -26,6 +26,18 @@ import { nextSteps } from './next-steps.ts';
 import { projectOf } from './project.ts';
 import { ownName, reproduceLine } from './reproduce.ts';
 
+/** What a build of an application by buildpacks asks for and is offered. */
+async function planApp(
+  flags: BuildFlags,
+  c: CliContext & { readonly context: BuildContext; readonly publish: boolean },
+): Promise<BuildpackPlan> {
+  const { planBuildpacks } = await import('./buildpacks.ts');
+  const { bringModules } = await import('../buildpack/bring-modules.ts');
+  const brought = await bringModules(flags, { ...c, folder: c.context.isLocal ? c.context.folder : undefined });
+  const plan = planBuildpacks(brought.flags, { ...c, buildId: c.io.random.hex(16) });
+  return { ...plan, options: { ...plan.options, ...brought.options } };
+}
+
 /** `strake build`: the request, what this side offers to it, its story on standard error, its result on standard output and in files. */
 export async function runBuild(place: string, flags: BuildFlags, c: CliContext): Promise<void> {
   const { io, settings, signal } = c;
@@ -45,12 +57,7 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     const isApp = isForBuildpacks(place, flags, io);
     using context = await openContext(place, { io, scratch, signal, file: flags.file, withoutDockerfile: isApp });
     const publish = planned.request.exports.some(({ type }) => type === 'registry');
-    const app = isApp
-      ? (await import('./buildpacks.ts')).planBuildpacks(
-          await (await import('../buildpack/bring-modules.ts')).bringModules(flags, c),
-          { io, context, publish, buildId: io.random.hex(16) },
-        )
-      : undefined;
+    const app = isApp ? await planApp(flags, { ...c, context, publish }) : undefined;
     const contexts = await namedContexts(flags, (text) => namedFolder(text, io));
     const caches = offeredCaches(planned.caches.from, { emit: renderer.event, now: () => io.clock.now() });
     const shell = flags.onError === 'shell' ? await shellFor(io, renderer) : undefined;

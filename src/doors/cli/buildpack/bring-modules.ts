@@ -1,11 +1,13 @@
-import { existsSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { hasCode } from '../../../base/index.ts';
 import type { Workshop } from '../../../engine/index.ts';
 import {
   findModules,
   makePackage,
   parseLocator,
+  parseProject,
+  projectFor,
   type Locator,
   type ModuleKind,
 } from '../../../frontend/buildpack/index.ts';
@@ -23,13 +25,32 @@ interface Flags extends BuildpackFlags {
 
 const LISTS = ['buildpack', 'preBuildpack', 'postBuildpack', 'extension'] as const;
 
+/** What a build of an application is told of the buildpacks that are not where it looks. */
+export interface Brought<F> {
+  readonly flags: F;
+  /** `module:URI` for each that the project descriptor names. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
 /**
- * The flags of a build with those buildpacks brought to where a build finds them that are archives, `.cnb` files, OCI layouts, addresses or entries of a registry of buildpacks: as images of the local store, or of the registry that has
- * them. All others stay as they are. The store is opened only where there is one.
+ * Brings those buildpacks to where a build finds them that are archives, `.cnb` files, OCI layouts, addresses or entries of a registry of buildpacks: as images of the local store, or of the registry that has them. All others stay as they
+ * are, and the store is not opened where there are none.
  */
-export async function bringModules<F extends Flags>(flags: F, c: CliContext): Promise<F> {
-  const isFar = (text: string): boolean => farLocator(text, { ...c, registry: flags.buildpackRegistry }) !== undefined;
-  if (!LISTS.some((list) => flags[list]?.some((texts) => texts.split(',').some(isFar)))) return flags;
+export async function bringModules<F extends Flags>(
+  flags: F,
+  c: CliContext & {
+    /** Of the application, where it is on this machine. */
+    readonly folder?: string | undefined;
+  },
+): Promise<Brought<F>> {
+  const { cwd } = c.io;
+  const far = { folder: cwd, registry: flags.buildpackRegistry };
+  const file = c.folder === undefined ? undefined : join(c.folder, flags.descriptor ?? 'project.toml');
+  const named =
+    file === undefined ? [] : urisOf(file, flags).filter((uri) => farLocator(uri, { folder: dirname(file) }));
+  const isFar = (text: string): boolean => farLocator(text, far) !== undefined;
+  if (named.length === 0 && !LISTS.some((list) => flags[list]?.some((texts) => texts.split(',').some(isFar))))
+    return { flags, options: {} };
   await using engine = await engineFor(mirroredSettings(c));
   await using shop = await engine.workshop({ host: { credentials: hostCredentials(lazyCredentials(c.io)) } });
   using opened = new DisposableStack();
@@ -41,10 +62,26 @@ export async function bringModules<F extends Flags>(flags: F, c: CliContext): Pr
     if (!texts) continue;
     const brought: string[] = [];
     for (const text of texts)
-      brought.push(await bring(text, { ...bringing, kind: list === 'extension' ? 'extension' : 'buildpack' }));
+      brought.push(await bring(text, { ...bringing, ...far, kind: list === 'extension' ? 'extension' : 'buildpack' }));
     changed[list] = brought;
   }
-  return { ...flags, ...changed };
+  const options: Record<string, string> = {};
+  for (const uri of named) {
+    const place = await bring(uri, { ...bringing, folder: dirname(file ?? cwd), kind: 'buildpack' });
+    if (place.startsWith('docker://')) options[`module:${uri}`] = place.slice('docker://'.length);
+  }
+  return { flags: { ...flags, ...changed }, options };
+}
+
+/** What a project descriptor names by its place. One that cannot be read is left to the build, which says what is wrong with it. */
+function urisOf(file: string, flags: Flags): readonly string[] {
+  try {
+    const { project } = parseProject(readFileSync(file, 'utf8'), file);
+    const { group, pre, post } = projectFor(project, flags.execEnv ?? 'production');
+    return [...new Set([...group, ...pre, ...post].flatMap(({ uri }) => uri ?? []))];
+  } catch {
+    return [];
+  }
 }
 
 interface Bringing extends CliContext {
@@ -54,9 +91,12 @@ interface Bringing extends CliContext {
   readonly keep: (resource: Disposable) => void;
 }
 
-async function bring(text: string, c: Bringing & { readonly kind: ModuleKind }): Promise<string> {
+async function bring(
+  text: string,
+  c: Bringing & { readonly kind: ModuleKind; readonly folder: string; readonly registry?: string | undefined },
+): Promise<string> {
   const { io, shop, signal } = c;
-  const locator = farLocator(text, { ...c, registry: c.flags.buildpackRegistry });
+  const locator = farLocator(text, c);
   if (locator === undefined) return text;
   if (locator.kind === 'registry') {
     try {
@@ -76,7 +116,7 @@ async function bring(text: string, c: Bringing & { readonly kind: ModuleKind }):
     kind: c.kind,
     target: { os: platform.os, arch: platform.architecture, variant: platform.variant ?? '', distros: [] },
     host,
-    folder: io.cwd,
+    folder: c.folder,
     sources: c.sources,
     signal,
     keep: c.keep,
@@ -90,10 +130,10 @@ async function bring(text: string, c: Bringing & { readonly kind: ModuleKind }):
 /** What a locator names that a build does not find by itself; undefined for all others. */
 function farLocator(
   text: string,
-  c: Pick<CliContext, 'io'> & { readonly registry?: string | undefined },
+  o: { readonly folder: string; readonly registry?: string | undefined },
 ): Extract<Locator, { kind: 'path' | 'url' | 'registry' }> | undefined {
   if (/^(?:from=builder|urn:cnb:builder)/.test(text)) return undefined;
-  const at = (path: string): string => resolve(c.io.cwd, path);
+  const at = (path: string): string => resolve(o.folder, path);
   let locator: Locator;
   try {
     locator = parseLocator(text, { exists: (path) => existsSync(at(path)) });
@@ -101,7 +141,7 @@ function farLocator(
     return undefined;
   }
   if (locator.kind === 'url') return locator;
-  if (locator.kind === 'registry') return text.startsWith('urn:') || c.registry !== undefined ? locator : undefined;
+  if (locator.kind === 'registry') return text.startsWith('urn:') || o.registry !== undefined ? locator : undefined;
   if (locator.kind !== 'path') return undefined;
   const stat = statSync(at(locator.path), { throwIfNoEntry: false });
   if (!stat || (stat.isDirectory() && !existsSync(at(`${locator.path}/oci-layout`)))) return undefined;

@@ -29,6 +29,8 @@ export interface BuildpackOptions {
   readonly preBuildpacks: readonly ModuleLocator[];
   readonly postBuildpacks: readonly ModuleLocator[];
   readonly extensions: readonly ModuleLocator[];
+  /** Images of what the descriptor names and a build does not find by itself, by the uri that it writes. */
+  readonly brought: ReadonlyMap<string, string>;
   /** Where the context's descriptor is. */
   readonly descriptor: string;
   /** Secrets, each for one buildpack or for all. */
@@ -54,12 +56,13 @@ export type ModuleLocator =
   /** A buildpackage in a registry or the store. */
   | { readonly type: 'image'; readonly reference: string };
 
-/** The frontend's options, by name: `builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas). Throws `CNB_OPTION_INVALID`. */
+/** The frontend's options, by name: `builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas), `module:URI` (the image of what the descriptor names so). Throws `CNB_OPTION_INVALID`. */
 export function readOptions({ options }: FrontendRequest): BuildpackOptions {
   const publish = options['publish'] !== undefined;
   const bindings = new Map([...withPrefix(options, 'binding:')].map(([name, files]) => [name, words(files)]));
   const cache = options['cache-registry'] ?? options['cache-store'];
   return {
+    brought: withPrefix(options, 'module:'),
     builder: options['builder'],
     runImage: options['run-image'],
     image: options['image'],

@@ -42,7 +42,7 @@ export async function withProject(
     : '';
   const there = await pathsThere(host, [...project.group, ...project.pre, ...project.post], { folder, ...w });
   const locate = (modules: readonly ProjectModule[]): readonly ModuleLocator[] =>
-    modules.map((module) => locatorOf(module, { folder, file: options.descriptor, there }));
+    modules.map((module) => locatorOf(module, { folder, file: options.descriptor, there, brought: options.brought }));
   const or = (own: readonly ModuleLocator[], modules: readonly ProjectModule[]): readonly ModuleLocator[] =>
     own.length > 0 ? own : locate(modules);
   return {
@@ -71,7 +71,7 @@ async function pathsThere(
 
 function locatorOf(
   module: ProjectModule,
-  o: { folder: string; file: string; there: ReadonlySet<string> },
+  o: { folder: string; file: string; there: ReadonlySet<string>; brought: ReadonlyMap<string, string> },
 ): ModuleLocator {
   const { id, version, uri, script } = module;
   if (script !== undefined) return { type: 'inline', module };
@@ -81,6 +81,8 @@ function locatorOf(
     const { id: name, version: wanted } = splitVersion(own);
     return { type: 'builder', id: name, version: wanted || undefined };
   }
+  const reference = o.brought.get(uri);
+  if (reference !== undefined) return { type: 'image', reference };
   const locator = parseLocator(uri, { exists: (path) => o.there.has(path) });
   switch (locator.kind) {
     case 'builder-order':
@@ -90,13 +92,9 @@ function locatorOf(
     case 'image':
       return { type: 'image', reference: locator.reference };
     default:
-      throw buildpackError(
-        'CNB_OPTION_INVALID',
-        `use buildpack "${uri}" of ${o.file}: registries of buildpacks and addresses are not supported yet here`,
-        {
-          remedy: 'Pull it first, and name its image or folder.',
-        },
-      );
+      throw buildpackError('CNB_OPTION_INVALID', `use buildpack "${uri}" of ${o.file}: nobody has brought it here`, {
+        remedy: 'Name its image or folder.',
+      });
   }
 }
 
