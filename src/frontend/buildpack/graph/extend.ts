@@ -113,6 +113,8 @@ async function apply(
       {
         options: {
           filename: file.slice(1),
+          // What is checked of an extension's file is checked where it is read.
+          'build-arg:BUILDKIT_DOCKERFILE_CHECK': 'skip=all',
           'build-arg:base_image': BASE,
           'build-arg:build_id': options.buildId,
           'build-arg:user_id': String(builder.uid),
