@@ -6,8 +6,8 @@ import { craftApp, craftRun } from '../../src/engine/app-images.suite.ts';
 import { descriptorOf, imageId, parseReference } from '../../src/image/index.ts';
 import { clientOf, registryOf } from '../../src/registry/testing/world.ts';
 import { failsWith } from '../lib/failure.ts';
-import { emptyStore } from '../lib/store.ts';
-import { ok } from '../lib/strake.ts';
+import { emptyStore, storeWithBuilder } from '../lib/store.ts';
+import { CHECKOUT, ok } from '../lib/strake.ts';
 import { buildTestBuilder, write } from './test-builder.ts';
 
 suite('strake rebase', () => {
@@ -69,6 +69,13 @@ suite('strake rebase', () => {
     const { stdout } = await ok(['rebase', '--pull-policy', 'never', 'app'], store);
     assert.equal(stdout, (await build('fresh')).stdout);
     assert.match((await ok(['run', '--rm', 'app'], store)).stdout, /the new one/);
+  });
+
+  test('of what the embedded builder built: its run image is made again, and is the same', async () => {
+    using store = await storeWithBuilder();
+    const app = join(CHECKOUT, 'examples/procfile-app');
+    const built = await ok(['build', '-q', '-t', 'app', app], store);
+    assert.equal((await ok(['rebase', 'app'], store)).stdout, built.stdout);
   });
 
   test('says why not, and what was forced', async () => {

@@ -138,7 +138,19 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
       insecure,
       codecFor: () => undefined,
     });
-  const operations = new ImageOperations({ worker, sessionFor, random, scratch });
+  const operations = new ImageOperations({
+    worker,
+    sessionFor,
+    random,
+    scratch,
+    solve: (frontend, request, { host, ...w }) =>
+      runBuild(
+        { ...parts, frontends: { [request.frontend]: frontend } },
+        request,
+        { ...NO_HOST, credentials: host.credentials.bind(host) },
+        w,
+      ),
+  });
   const scope = opened.move();
   return {
     build: (request, host, w) => runBuild(parts, request, host, w),

@@ -16,8 +16,9 @@ import {
   type ImageRecord,
   type Index,
 } from '../image/index.ts';
+import type { Frontend } from '../frontend/index.ts';
 import { blobsOfImage, type BuildHost, type ByteSink, type Session, type Worker } from '../worker/index.ts';
-import type { Compression } from './builder.ts';
+import type { BuildEvent, BuildRequest, Compression, ImageMetadata } from './builder.ts';
 import type {
   ImageDetails,
   ImageService,
@@ -33,14 +34,23 @@ import { pushProgress } from './push-progress.ts';
 
 export type SessionFor = (host: Pick<BuildHost, 'credentials'>, insecure?: readonly string[]) => Session;
 
+/** A build of what a frontend of the engine's own plans. */
+export type SolvePlan = (
+  frontend: Frontend,
+  request: BuildRequest & ImageMetadata,
+  o: { host: Pick<BuildHost, 'credentials'> } & Wait,
+) => AsyncIterable<BuildEvent>;
+
 /** What is done to images of the local store, and from and to it. */
 export class ImageOperations implements ImageService {
   readonly #worker: Worker;
   readonly #sessionFor: SessionFor;
   readonly #random: Random;
   readonly #scratch: string;
+  readonly #solve: SolvePlan;
 
-  constructor(o: { worker: Worker; sessionFor: SessionFor; random: Random; scratch: string }) {
+  constructor(o: { worker: Worker; sessionFor: SessionFor; random: Random; scratch: string; solve: SolvePlan }) {
+    this.#solve = o.solve;
     this.#worker = o.worker;
     this.#sessionFor = o.sessionFor;
     this.#random = o.random;
@@ -190,7 +200,7 @@ export class ImageOperations implements ImageService {
   async rebase(target: string, o: RebaseOptions): Promise<RebaseResult> {
     const { rebaseInRegistry, rebaseInStore } = await import('./rebase-operation.ts');
     await using session = this.#sessionFor(o.host);
-    const context = { ...o, worker: this.#worker, session };
+    const context = { ...o, worker: this.#worker, session, solve: this.#solve };
     return await (o.publish ? rebaseInRegistry(target, context) : rebaseInStore(target, context));
   }
 

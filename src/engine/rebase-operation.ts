@@ -4,6 +4,7 @@ import {
   canonicalReference,
   configOf,
   descriptorOf,
+  formatPlatform,
   imageId,
   indexManifestOf,
   isAttestation,
@@ -12,19 +13,35 @@ import {
   parseImageManifest,
   parseReference,
   platformOf,
+  type BuiltLayer,
   type Image,
+  type ImageConfig,
   type ImageRecord,
   type Index,
 } from '../image/index.ts';
 import type { RegistryClient } from '../registry/index.ts';
-import type { FoundImage, Session, Worker } from '../worker/index.ts';
+import type { Frontend } from '../frontend/index.ts';
+import type { PlannedRunImage } from '../frontend/buildpack/index.ts';
+import { GZIP } from '../tree/index.ts';
+import { blobsOfImage, type Session, type Worker } from '../worker/index.ts';
 import type { RebaseOptions, RebaseResult } from './engine.ts';
 import { engineError } from './errors.ts';
+import type { SolvePlan } from './image-operations.ts';
 import { pushProgress } from './push-progress.ts';
 
 interface Context extends RebaseOptions {
   readonly worker: Worker;
   readonly session: Session;
+  readonly solve: SolvePlan;
+}
+
+/** A run image that was found. */
+interface Base<T> {
+  readonly found: T;
+  readonly config: ImageConfig;
+  /** What the label calls it. */
+  readonly reference: string;
+  readonly warning?: string | undefined;
 }
 
 /** Loaded when somebody rebases. */
@@ -42,18 +59,14 @@ export async function rebaseInStore(target: string, c: Context): Promise<RebaseR
     const config = parseConfig(await collect(await store.open(record.config)));
     const app = { name: source, config };
     const base = await tried.first(app, (candidate) => findBase(candidate, { ...c, platform: platformOf(config) }));
-    const rebased = rebaseConfig(
-      app,
-      { name: base.name, reference: base.reference, config: parseConfig(base.found.config) },
-      c,
-    );
+    const rebased = rebaseConfig(app, base, c);
     tried.warn(rebased.warnings);
     const above = record.layers
       .slice(rebased.replaced)
       .map(({ diffId, compressed, source }) => ({ diffId, compressed, source: source?.reference }));
     const id = await images.add({
       config: rebased.config,
-      layers: [...base.found.layers, ...above],
+      layers: [...base.found, ...above],
       names: [],
       annotations: await annotationsOf(record, c),
       signal: c.signal,
@@ -77,13 +90,9 @@ export async function rebaseInRegistry(target: string, c: Context): Promise<Reba
     const config = await configOf(image, { signal });
     const platform = platformOf(config);
     const base = await tried.first({ name: source, config }, (candidate) =>
-      openBase(candidate, { client, platform, signal }),
+      openBase(candidate, { ...c, client, platform }),
     );
-    const made = await rebaseImage(
-      { name: source, image },
-      { name: base.name, reference: base.reference, image: base.found },
-      { force: c.force, signal },
-    );
+    const made = await rebaseImage({ name: source, image }, { ...base, image: base.found }, { force: c.force, signal });
     tried.warn(made.warnings);
     return made.image;
   };
@@ -117,17 +126,17 @@ class Runs {
   /** The first run image that can be had: the one asked for, else those that the app's label names, the nearest first. */
   async first<T>(
     app: Parameters<Awaited<ReturnType<typeof buildpacks>>['appMetadata']>[0],
-    open: (name: string) => Promise<{ found: T; digest: Digest; warning?: string | undefined }>,
-  ): Promise<{ name: string; reference: string; found: T }> {
-    const { appMetadata, digestReference, nearestFirst, runImageNames } = await buildpacks();
+    open: (name: string) => Promise<Base<T>>,
+  ): Promise<Base<T> & { readonly name: string }> {
+    const { appMetadata, nearestFirst, runImageNames } = await buildpacks();
     const known = this.#wanted === undefined ? runImageNames(appMetadata(app)) : [this.#wanted];
     const failures: unknown[] = [];
     for (const name of nearestFirst(known, this.#o.registry))
       try {
-        const { found, digest, warning } = await open(name);
-        if (warning !== undefined) this.warn([warning]);
+        const base = await open(name);
+        if (base.warning !== undefined) this.warn([base.warning]);
         this.used = name;
-        return { name, reference: digestReference(name, digest), found };
+        return { ...base, name };
       } catch (error) {
         if (kindOf(error) === 'cancelled' || known.length === 1) throw error;
         failures.push(error);
@@ -144,19 +153,25 @@ class Runs {
   }
 }
 
-/** A run image by the policy for pulling; where its registry cannot be asked, or has none, the store's. */
+/** A run image by the policy for pulling; where its registry cannot be asked, or has none, the store's. One of packages is made. */
 async function findBase(
   name: string,
   c: Context & { readonly platform: Platform },
-): Promise<{ found: FoundImage; digest: Digest; warning?: string | undefined }> {
+): Promise<Base<readonly BuiltLayer[]>> {
+  const { digestReference, isPackages } = await buildpacks();
   const { worker, session, platform, signal } = c;
+  if (isPackages(name)) {
+    const { record, ...base } = await makeBase(name, c);
+    return { ...base, found: record.layers.map(({ source, ...layer }) => ({ ...layer, source: source?.reference })) };
+  }
   const source = { type: 'image', reference: canonicalReference(parseReference(name)), platform } as const;
-  const find = async (pull: 'always' | 'missing' | 'never') => {
+  const find = async (pull: 'always' | 'missing' | 'never'): Promise<Base<readonly BuiltLayer[]>> => {
     const found = await worker.finder.find(
       { ...source, pull },
       { session, registry: () => worker.registry(session), signal },
     );
-    return { found, digest: parseReference(found.pinned).digest! };
+    const reference = digestReference(name, parseReference(found.pinned).digest ?? '');
+    return { found: found.layers, config: parseConfig(found.config), reference };
   };
   const pull = c.pull ?? 'always';
   try {
@@ -170,10 +185,48 @@ async function findBase(
 
 async function openBase(
   name: string,
-  o: { client: RegistryClient; platform: Platform } & Wait,
-): Promise<{ found: Image; digest: Digest }> {
-  const found = await o.client.image(parseReference(name), o);
-  return { found, digest: (await descriptorOf(found, o)).digest };
+  c: Context & { readonly client: RegistryClient; readonly platform: Platform },
+): Promise<Base<Image>> {
+  const { digestReference, isPackages } = await buildpacks();
+  const { client, platform, signal } = c;
+  if (isPackages(name)) {
+    const { record, ...base } = await makeBase(name, c);
+    return { ...base, found: c.worker.imagesFor(c.session).open(record, { codec: GZIP }) };
+  }
+  const found = await client.image(parseReference(name), { platform, signal });
+  const { digest } = await descriptorOf(found, { signal });
+  return { found, config: await configOf(found, { signal }), reference: digestReference(name, digest) };
+}
+
+/** A run image of packages, made as a build of an app makes it. The store keeps it, without a name, until it is pruned. */
+async function makeBase(
+  name: string,
+  c: Context & { readonly platform: Platform },
+): Promise<Omit<Base<never>, 'found'> & { readonly record: ImageRecord }> {
+  const { planRunImage } = await buildpacks();
+  const { platform, signal, host } = c;
+  let planned: PlannedRunImage | undefined;
+  const frontend: Frontend = async (_, at, w) => {
+    planned = await planRunImage(at, name, { platform, ...w });
+    return { results: new Map([[formatPlatform(platform), planned.image]]), metadata: new Map() };
+  };
+  let id: Digest | undefined;
+  const request = {
+    frontend: 'run-image',
+    options: {},
+    platforms: [platform],
+    exports: [{ type: 'store', names: [] }],
+    allow: [],
+    annotations: [],
+  } as const;
+  for await (const event of c.solve(frontend, request, { host, signal }))
+    if (event.kind === 'result') id = event.result.images[0]?.imageId;
+  if (id === undefined || planned === undefined) throw new TypeError(`make run image "${name}": it came to nothing`);
+  const record = c.worker.images.resolve(id);
+  c.session.spare(...blobsOfImage(record));
+  const diffIds = record.layers.map(({ diffId }) => diffId);
+  const config = { ...planned.config, rootfs: { type: 'layers' as const, diff_ids: diffIds } };
+  return { record, config, reference: `${name}@${planned.digest}` };
 }
 
 /** Every image of an index; what is said of them is left behind, as it is about others. */

@@ -28,6 +28,7 @@ export { planLayers, type Built, type PlanLayersInput } from './export/plan-laye
 export { EMBEDDED_BUILDPACKS, EMBEDDED_LAUNCHERS } from './graph/embedded.ts';
 export type { ModuleLocator } from './graph/options.ts';
 export { buildpackFrontend } from './graph/plan.ts';
+export { isPackages, planRunImage, type PlannedRunImage } from './graph/plan-run-image.ts';
 export { appFilter, filteredSource, selectAppFiles, type AppFilter, type Selection } from './project/app-files.ts';
 export { GitIgnore } from './project/git-ignore.ts';
 export { inlineModule } from './project/inline-module.ts';

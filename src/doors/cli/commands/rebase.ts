@@ -58,7 +58,8 @@ async function rebase(c: CliContext, { image, flags }: { image: string; flags: F
   const { settings, io, signal } = c;
   const { hostCredentials } = await import('../local-host.ts');
   const { readUserConfig } = await import('../buildpack/user-config.ts');
-  await using engine = await engineFor(settings);
+  const { embeddedFolder } = await import('../build/embedded-folder.ts');
+  await using engine = await engineFor({ ...settings, ownBases: embeddedFolder('buildpacks') });
   const result = await withProgress(c, { title: 'Rebasing', name: `rebase ${image}`, ...flags }, ({ onProgress }) =>
     engine.images.rebase(image, {
       publish: flags.publish,

@@ -59,12 +59,12 @@ export function rebaseConfig(app: RebaseApp, base: RebaseBase, o: { force?: bool
 /** `rebaseConfig` for images: no layer is read. The family of media types is the new base's, as in a build on it. */
 export async function rebaseImage(
   app: { readonly name: string; readonly image: Image },
-  base: Omit<RebaseBase, 'config'> & { readonly image: Image },
+  base: Omit<RebaseBase, 'config'> & { readonly image: Image; readonly config?: ImageConfig | undefined },
   o: { force?: boolean | undefined } & Wait = {},
 ): Promise<{ image: Image; warnings: readonly string[] }> {
   const { config, replaced, warnings } = rebaseConfig(
     { name: app.name, config: await configOf(app.image, o) },
-    { name: base.name, reference: base.reference, config: await configOf(base.image, o) },
+    { name: base.name, reference: base.reference, config: base.config ?? (await configOf(base.image, o)) },
     o,
   );
   const above = (await app.image.layers(o)).slice(replaced);
