@@ -19,6 +19,12 @@ export interface FailureNote {
   readonly text: string;
 }
 
+/** A line of an excerpt with its number; `marked` where the place is. */
+export interface ExcerptLine {
+  readonly text: string;
+  readonly marked: boolean;
+}
+
 /** Lines shown before and after the place. */
 const AROUND = 2;
 
@@ -59,12 +65,12 @@ export function exitCodeOf(error: unknown): number {
   return EXIT_CODES[kindOf(error)];
 }
 
-function placeText({ file, line, column }: SourcePlace): string {
+export function placeText({ file, line, column }: SourcePlace): string {
   return column === undefined ? `${file}:${line}` : `${file}:${line}:${column}`;
 }
 
 /** The place's lines marked with `>>>`, with what stands around them where the file can be looked up. */
-function excerpt(place: SourcePlace, source: SourceLookup | undefined): { text: string; marked: boolean }[] {
+export function excerpt(place: SourcePlace, source: SourceLookup | undefined): ExcerptLine[] {
   const own = place.text?.split('\n');
   const whole = source?.(place.file)?.split('\n');
   const last = place.endLine ?? place.line + (own ? own.length - 1 : 0);

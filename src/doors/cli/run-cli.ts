@@ -51,8 +51,12 @@ export function markFailure(error: unknown, more: FailureMarks): void {
   marks.set(error, { ...marks.get(error), ...more });
 }
 
+export function marksOf(error: unknown): FailureMarks {
+  return (typeof error === 'object' && error !== null ? marks.get(error) : undefined) ?? {};
+}
+
 function isTold(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && marks.get(error)?.told === true;
+  return marksOf(error).told === true;
 }
 
 function interrupted(reason: unknown, io: Io): number {

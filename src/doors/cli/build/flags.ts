@@ -34,6 +34,7 @@ export interface BuildFlags extends BuildpackFlags {
   readonly load?: boolean | undefined;
   readonly iidfile?: string | undefined;
   readonly metadataFile?: string | undefined;
+  readonly report?: string | undefined;
   readonly allow: readonly string[];
   readonly shmSize?: string | undefined;
   readonly ulimit: readonly string[];

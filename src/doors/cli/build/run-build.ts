@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { CodedError, hasCode, hasErrno, reasonOf } from '../../../base/index.ts';
+import { basename, join, resolve } from 'node:path';
+import { CodedError, hasCode, hasErrno, messageOf, reasonOf, withoutSecrets } from '../../../base/index.ts';
 import type { BuildEvent, BuildResult, GroundReport } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
 import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
@@ -14,6 +14,7 @@ import { agentOf, checkSecret, secretOf } from '../parse/secret.ts';
 import type { CliContext } from '../program.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
 import type { Renderer } from '../progress/renderer.ts';
+import type { BuildReport } from '../report/build-report.ts';
 import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { isForBuildpacks } from './app-folder.ts';
@@ -53,13 +54,18 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     title: 'Building',
   });
   const scratch = join(settings.root, 'tmp');
+  const report = flags.report === undefined ? undefined : await reportFor(flags.report, { place, flags, c });
+  const emit = (event: BuildEvent): void => {
+    renderer.event(event);
+    report?.event(event);
+  };
   try {
     const isApp = isForBuildpacks(place, flags, io);
     using context = await openContext(place, { io, scratch, signal, file: flags.file, withoutDockerfile: isApp });
     const publish = planned.request.exports.some(({ type }) => type === 'registry');
     const app = isApp ? await planApp(flags, { ...c, context, publish }) : undefined;
     const contexts = await namedContexts(flags, (text) => namedFolder(text, io));
-    const caches = offeredCaches(planned.caches.from, { emit: renderer.event, now: () => io.clock.now() });
+    const caches = offeredCaches(planned.caches.from, { emit, now: () => io.clock.now() });
     const shell = flags.onError === 'shell' ? await shellFor(io, renderer) : undefined;
     const host = localHost({
       files: new Map([...filesOf(context, contexts.folders, c), ...offered(app)]),
@@ -89,7 +95,7 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     const failed = new FailedStage();
     try {
       for await (const event of engine.build(request, host, { signal })) {
-        renderer.event(event);
+        emit(event);
         failed.see(event);
         if (event.kind === 'result') ({ result } = event);
         if (event.kind === 'ground') ({ ground } = event);
@@ -100,14 +106,28 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
       throw error;
     }
     if (result) writeFiles(result, ground, { flags, cwd: io.cwd });
+    if (result) await report?.built(result, { engine, host, signal });
     renderer.finish();
     if (result)
       printResult(result, planned, { quiet: mode === 'quiet', talk: mode !== 'json' && mode !== 'rawjson', c });
   } catch (error) {
     renderer.finish(error);
     markFailure(error, { told: renderer.tellsFailure });
+    const problem = report?.failed(error);
+    if (problem !== undefined) io.stderr.write(`${io.errStyle.yellow('warning')}: ${messageOf(problem)}\n`);
     throw error;
   }
+}
+
+async function reportFor(
+  path: string,
+  { place, flags, c }: { readonly place: string; readonly flags: BuildFlags; readonly c: CliContext },
+): Promise<BuildReport> {
+  const { BuildReport } = await import('../report/build-report.ts');
+  const [name] = flags.tag;
+  const isFolder = !/^-$|^[a-z]+:\/\/|^git@/.test(place);
+  const title = name ?? (isFolder ? basename(resolve(c.io.cwd, place)) : withoutSecrets(place));
+  return new BuildReport(path, { io: c.io, title });
 }
 
 /** The stage of the first step that failed by itself. */

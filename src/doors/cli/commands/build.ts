@@ -25,6 +25,7 @@ export const command: CliCommand = {
     ['strake build . -o type=oci,dest=app.tar', 'as an archive that other tools read'],
     ['strake build . -o ./out', 'only its files, as a folder'],
     ['strake build https://git.example/app.git#v1.2:docker', 'the folder "docker" of a repository, at a tag'],
+    ['strake build . -t app --report build.html', 'with a page to read about it'],
     ['strake build --call outline .', 'the arguments, secrets and agents that it takes'],
     ['SOURCE_DATE_EPOCH=0 strake build . -q', 'the same sources give the same ID, anywhere'],
   ],
@@ -115,6 +116,7 @@ export const command: CliCommand = {
       .option('--check', 'the same as --call check')
       .option('--iidfile <file>', 'write the image ID to a file')
       .option('--metadata-file <file>', 'write what is known of the result to a file, as JSON')
+      .option('--report <file>', 'write a page about the build, as HTML, however it ends')
       .option('-q, --quiet', 'print the image ID only')
       .addOption(new Option('--progress <mode>', 'how progress is shown').choices(PROGRESS_MODES));
     command.action((place: string, flags: BuildFlags) =>
