@@ -20,7 +20,7 @@ const totals = { pass: 0, fail: 0, skipped: 0 };
 const failures: string[] = [];
 
 process.chdir(root);
-const missing = unitOnly ? [] : installPackages();
+const missing = unitOnly ? [] : installPackages({ full });
 try {
   if (only.length === 0 && (await run('check', 'node', ['scripts/check.ts'])) !== 0) fail('types, lint and format');
   await Promise.all([unit(1), unit(2)]);

@@ -118,7 +118,7 @@ function processesOf(build: unknown, entrypoint: readonly string[]): ReportProce
   const [, byDefault] = /^\/cnb\/process\/(.+)$/.exec(entrypoint[0] ?? '') ?? [];
   return listOf(objectOf(build)['processes']).map((entry) => {
     const list = (value: unknown): string[] =>
-      Array.isArray(value) ? value.map(textOf) : value === undefined ? [] : [textOf(value)];
+      Array.isArray(value) ? value.map(textOf) : value === undefined || value === null ? [] : [textOf(value)];
     const type = textOf(entry['type']);
     return {
       type,

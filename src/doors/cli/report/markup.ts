@@ -8,9 +8,10 @@ export class Markup {
 
 type Part = string | number | undefined | false | Markup | readonly Part[];
 
-/** Markup with its values escaped, wherever they stand: as text or in a quoted attribute. Undefined and false are nothing. */
+/** Markup with its values escaped, wherever they stand: as text or in a quoted attribute. Undefined and false are nothing, and lines of the template are not indented. */
 export function markup(strings: TemplateStringsArray, ...values: readonly Part[]): Markup {
-  return new Markup(strings.reduce((text, piece, at) => text + flat(values[at - 1]) + piece));
+  const pieces = strings.map((piece) => piece.replaceAll(/\n +/g, '\n'));
+  return new Markup(pieces.reduce((text, piece, at) => text + flat(values[at - 1]) + piece));
 }
 
 function flat(part: Part): string {

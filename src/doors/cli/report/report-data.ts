@@ -1,7 +1,7 @@
 import type { GroundReport } from '../../../engine/index.ts';
-import type { FailureNote } from '../failure.ts';
-import type { ExcerptLine } from '../failure.ts';
-import type { Warning } from '../progress/model.ts';
+
+import type { ExcerptLine, FailureNote } from '../failure.ts';
+import type { Item, Warning } from '../progress/model.ts';
 
 /** What a report tells of a build. Times are milliseconds since the epoch, sizes bytes. No secrets, but for what steps print. */
 export interface ReportData {
@@ -42,7 +42,7 @@ export interface ReportStep {
   readonly items: readonly {
     readonly name: string;
     readonly current: number;
-    readonly unit: 'bytes' | 'files' | 'packages';
+    readonly unit: Item['unit'];
     readonly took: number;
   }[];
   readonly log: ReportLog;

@@ -106,7 +106,7 @@ const FOUND = {
 
 function logOf({ log, number }: ReportStep): Markup {
   return markup`<pre class="log" tabindex="0" aria-label="Log of step ${number}">
-${log.head.map(logLine)}${log.left > 0 && markup`<em>… ${log.left} lines left out …</em> `}${log.tail.map(logLine)}</pre>`;
+${log.head.map(logLine)}${log.left > 0 && markup`<em>… ${log.left} lines left out …</em>\n`}${log.tail.map(logLine)}</pre>`;
 }
 
 /** A line of a log; those of standard error are marked. */
