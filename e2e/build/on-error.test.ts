@@ -106,9 +106,11 @@ suite('--on-error=shell', { skip: missing ?? false }, () => {
     assert.match(said, /256 SHA256:.* the-key \(ED25519\)\nend:0\n/, said);
     await typed(it, 'echo made-in-the-shell >made-there; touch /bound/made; echo said-in-the-shell; stat /proc/self');
     // Keys go to what runs in the shell, Ctrl-C too, and sizes are passed on.
-    it.type('echo now; sleep 1000\n');
+    it.type('sh -c "echo now; exec sleep 1000"\n');
     await it.says(/\nnow\r/);
     it.type('\x03');
+    // What is typed before the shell asks again is lost.
+    await it.says(/\nnow\r[^]*\^C[^]*\n\/work \$ /);
     assert.match(await typed(it, 'echo alive'), /\nalive\n/);
     execFileSync('stty', ['-F', readlinkSync(`/proc/${await it.pid()}/fd/0`), 'cols', '70']);
     await typed(it, 'while [ "$(stty size)" != "30 70" ]; do sleep 0.1; done');

@@ -22,7 +22,7 @@ export interface OnTerminal {
   readonly ended: Promise<number>;
 }
 
-const LONGEST_MS = 120_000;
+const LONGEST_MS = 60_000;
 
 /** `command` is one that a shell may be replaced by. 90 columns, 30 rows. */
 export function onTerminal(
