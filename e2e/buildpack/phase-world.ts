@@ -99,6 +99,11 @@ export class PhaseWorld implements Disposable {
     chownSync(path, ID, ID);
   }
 
+  /** Gives a folder with all in it to the builder's user. */
+  own(name: string): void {
+    spawnSync('chown', ['-R', `${ID}:${ID}`, this.at(name)]);
+  }
+
   /** A file or folder of the container, here. */
   at(path: string): string {
     return join(this.#own, path);

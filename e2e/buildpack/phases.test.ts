@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { parseReport } from '../../src/frontend/buildpack/index.ts';
@@ -49,7 +49,7 @@ interface Shown {
 
 suite(
   'the programs of the lifecycle',
-  { skip: phasesLacking() ?? lacking('docker-registry', 'skopeo', 'htpasswd') },
+  { concurrency: 2, skip: phasesLacking() ?? lacking('docker-registry', 'skopeo', 'htpasswd') },
   () => {
     const stack = new AsyncDisposableStack();
     let store: TestStore;
@@ -71,8 +71,8 @@ suite(
 
     const strakeOk = (...args: readonly string[]): ReturnType<typeof ok> =>
       ok(args, { root: store.root, env: { DOCKER_CONFIG: join(folder, 'docker') } });
-    const world = (buildpacks: readonly TestBuildpack[] = BUILDPACK_APIS.map(buildpackOf)): PhaseWorld =>
-      new PhaseWorld({ buildpacks, runImage: `${host}/run`, app: { 'app.txt': 'the app\n' } });
+    const world = (buildpacks: readonly TestBuildpack[] = BUILDPACK_APIS.map(buildpackOf), run = 'run'): PhaseWorld =>
+      new PhaseWorld({ buildpacks, runImage: `${host}/${run}`, app: { 'app.txt': 'the app\n' } });
     const shown = async (name: string): Promise<Shown> =>
       JSON.parse(
         await skopeo(
@@ -251,13 +251,17 @@ suite(
     });
 
     test('rebaser: the base alone is another one', async () => {
-      using w = world([{ id: 'test/one', build: 'printf "[types]\\nlaunch = true\\n" > "$1/x.toml"; mkdir "$1/x"' }]);
+      using w = world(
+        [{ id: 'test/one', build: 'printf "[types]\\nlaunch = true\\n" > "$1/x.toml"; mkdir "$1/x"' }],
+        'moving',
+      );
+      await strakeOk('copy', 'run', `docker://${host}/moving`);
       await phase(w, 'creator', { api: '0.12', args: [`${host}/app`], env: auth });
       const context = join(folder, 'newer');
       write(join(context, 'Dockerfile'), 'FROM run\nCOPY new /new\nLABEL io.buildpacks.base.id=newer\n');
       write(join(context, 'new'), 'new');
       await strakeOk('build', '-q', '-t', 'newer', context);
-      await strakeOk('copy', 'newer', `docker://${host}/run`);
+      await strakeOk('copy', 'newer', `docker://${host}/moving`);
       await phase(w, 'rebaser', {
         api: '0.12',
         asRoot: true,
@@ -265,10 +269,44 @@ suite(
         env: auth,
       });
       const { rootfs, config } = await shown('app');
-      const base = (await shown('run')).rootfs.diff_ids;
+      const base = (await shown('moving')).rootfs.diff_ids;
       assert.deepEqual(rootfs.diff_ids.slice(0, base.length), base);
       assert.equal(config.Labels['io.buildpacks.base.id'], 'newer');
       assert.match(w.read('layers/rebased.toml'), /digest = "sha256:/);
+    });
+
+    test('OCI layouts instead of a registry', async () => {
+      using w = new PhaseWorld({
+        buildpacks: [buildpackOf(12)].map((one) => ({ ...one, build: one.build?.replace('|| exit 3', '|| true') })),
+        runImage: 'run',
+        app: { 'app.txt': 'the app\n' },
+      });
+      mkdirSync(w.at('cache/index.docker.io/library/run/latest'), { recursive: true });
+      await skopeo(
+        folder,
+        'copy',
+        '--src-tls-verify=false',
+        '--src-creds=ann:word',
+        `docker://${host}/run`,
+        `oci:${w.at('cache/index.docker.io/library/run/latest')}:latest`,
+      );
+      w.own('cache');
+      const o = { api: '0.13', args: ['-layout', '-layout-dir=/cache', 'app'], env: { CNB_EXPERIMENTAL_MODE: 'warn' } };
+      const first = await phase(w, 'creator', o);
+      assert.match(first.stderr, /Warning: Platform requested experimental feature/);
+      assert.match(
+        w.read('layers/analyzed.toml'),
+        /reference = "\/cache\/index.docker.io\/library\/run\/latest@sha256:/,
+      );
+      const layout = w.at('cache/index.docker.io/library/app/latest');
+      const made = JSON.parse(await skopeo(folder, 'inspect', '--config', `oci:${layout}:latest`)) as Shown;
+      assert.deepEqual(made.config.Entrypoint, ['/cnb/lifecycle/launcher']);
+      again(w);
+      const second = await phase(w, 'creator', o);
+      assert.match(second.stdout, /Reusing layer 'test\/api-12:tool'/);
+      assert.doesNotMatch(second.stdout, /Adding layer/);
+      const refused = await w.run('creator', o.args, { env: { CNB_PLATFORM_API: '0.13' } });
+      assert.equal(refused.code, 3);
     });
 
     /** Another container with the same source. */

@@ -1,2 +1,3 @@
 export { runExecutor } from './executor-program.ts';
+export { loginFromHelper } from './logins/logins.ts';
 export { runWarmer } from './warmer-program.ts';

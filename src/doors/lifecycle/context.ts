@@ -1,13 +1,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { tmpdir } from 'node:os';
-import { Lazy, tempFolder, type Wait } from '../../base/index.ts';
+import { HttpClient, Lazy, tempFolder, type Wait } from '../../base/index.ts';
 import { DiskBlobStore, type Platform } from '../../blob/index.ts';
 import type { ApiVersion } from '../../frontend/buildpack/index.ts';
 import { hostPlatform, parseReference } from '../../image/index.ts';
 import { RegistryClient, type CredentialLookup } from '../../registry/index.ts';
 import type { Io } from '../cli/index.ts';
 import type { Inputs } from './inputs.ts';
+import { LayoutImages } from './images/layout-images.ts';
+import type { Images } from './images/images.ts';
+import { RegistryImages } from './images/registry-images.ts';
 import { phaseLogins } from './logins.ts';
 import type { PhaseLog } from './phase-log.ts';
 
@@ -17,6 +20,8 @@ export interface PhaseContext extends Wait {
   readonly api: ApiVersion;
   readonly log: PhaseLog;
   readonly registry: RegistryClient;
+  /** App and run images, wherever this build has them; caches are in a registry. */
+  readonly images: Images;
   readonly platform: Platform;
   /** The process's environment, as buildpacks are to see it. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -37,6 +42,11 @@ export class PhaseWorld implements AsyncDisposable {
       home: io.home,
       random: io.random,
       warn: (message) => log.warn(message),
+      cloud: async (way, w) => {
+        const { loginFromHelper } = await import('../executor/index.ts');
+        await using http = new HttpClient({ env: inputs.env });
+        return await loginFromHelper(way, w.registry, { http, env: inputs.env, home: io.home, clock: io.clock }, w);
+      },
     });
     const insecure = inputs.list('insecure-registry');
     const registry = this.#stack.use(
@@ -50,6 +60,11 @@ export class PhaseWorld implements AsyncDisposable {
         notice: (notice) => log.debug(JSON.stringify(notice)),
       }),
     );
+    const platform = hostPlatform(process);
+    const isLayout = inputs.since('0.12') && inputs.bool('layout');
+    const images = isLayout
+      ? new LayoutImages(inputs.path('layout-dir'), { platform, random: io.random })
+      : new RegistryImages(registry, platform);
     const store = new Lazy(async () => {
       const folder = this.#stack.use(tempFolder(inputs.env['TMPDIR'] || tmpdir(), io.random));
       return new DiskBlobStore(join(folder.path, 'blobs'), io);
@@ -59,7 +74,8 @@ export class PhaseWorld implements AsyncDisposable {
       api: inputs.api,
       log,
       registry,
-      platform: hostPlatform(process),
+      images,
+      platform,
       env: o.env,
       store: () => store.get(),
       signal: o.signal,

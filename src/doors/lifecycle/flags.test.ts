@@ -7,7 +7,6 @@ import { PHASE_NAMES, type PhaseName } from './flag.ts';
 import { FLAGS, flagsOf } from './flags.ts';
 import { helpOf } from './help.ts';
 import { Inputs } from './inputs.ts';
-import { parseRegistryAuth } from './logins.ts';
 import { parseFlags } from './parse-flags.ts';
 
 /** What the specification gives each program (platform.md of 0.15, Usage), but -kaniko-dir, which no lifecycle has. */
@@ -164,34 +163,5 @@ suite('flags of the phases', () => {
         }
       }),
     );
-  });
-});
-
-suite('CNB_REGISTRY_AUTH', () => {
-  test('names registries and what requests to them say', () => {
-    const basic = Buffer.from('ann:a:b').toString('base64');
-    const found = parseRegistryAuth(
-      JSON.stringify({ 'r:5000': `Basic ${basic}`, 'https://index.docker.io/v1/': 'Bearer t', z: 'X-Identity i' }),
-    );
-    assert.deepEqual(Object.fromEntries(found), {
-      'r:5000': { kind: 'password', username: 'ann', secret: 'a:b' },
-      'docker.io': { kind: 'bearer', secret: 't' },
-      z: { kind: 'identity-token', secret: 'i' },
-    });
-    assert.equal(parseRegistryAuth('').size, 0);
-  });
-
-  test('what it is not is refused, without its text', () => {
-    for (const text of [
-      '{"r": "Basic hunter2"}',
-      '{"r": "Digest hunter2"}',
-      '{"r": 1, "x": "hunter2"}',
-      '["hunter2"]',
-      'hunter2',
-    ])
-      assert.throws(
-        () => parseRegistryAuth(text),
-        (error: Error) => hasCode(error, 'LIFECYCLE_FLAG_INVALID') && !error.message.includes('hunter2'),
-      );
   });
 });

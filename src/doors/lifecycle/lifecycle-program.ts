@@ -117,15 +117,22 @@ function refuseModes(inputs: Inputs, log: PhaseLog): void {
         remedy: 'Leave -daemon (CNB_USE_DAEMON) out; with pack, give --publish.',
       },
     );
-  if (inputs.since('0.12') && inputs.bool('layout'))
-    throw lifecycleError(
-      'LIFECYCLE_UNSUPPORTED',
-      'use OCI layouts: this lifecycle works on images of registries only',
-      {
-        remedy: 'Leave -layout (CNB_USE_LAYOUT) out.',
-      },
-    );
+  if (inputs.since('0.12') && inputs.bool('layout')) checkLayout(inputs, log);
   if (inputs.text('launch-cache') !== '') log.warn('Ignoring -launch-cache, only intended for use with -daemon');
+}
+
+/** Experimental in the specification: a platform must have said that it knows (CNB_EXPERIMENTAL_MODE). */
+function checkLayout(inputs: Inputs, log: PhaseLog): void {
+  const mode = inputs.env['CNB_EXPERIMENTAL_MODE'] || 'error';
+  if (mode === 'warn') log.warn("Platform requested experimental feature 'export to OCI layout'");
+  else if (mode !== 'quiet' && mode !== 'silent')
+    throw lifecycleError('LIFECYCLE_FLAG_INVALID', 'use OCI layouts: it is an experimental feature', {
+      remedy: 'Set CNB_EXPERIMENTAL_MODE to "warn" or "quiet".',
+    });
+  if (inputs.text('layout-dir') === '')
+    throw lifecycleError('LIFECYCLE_FLAG_INVALID', 'use OCI layouts: -layout-dir is not given', {
+      remedy: 'Name the folder of the layouts with -layout-dir or CNB_LAYOUT_DIR.',
+    });
 }
 
 function apiOr(asked: string | undefined): ApiVersion {

@@ -4,6 +4,7 @@ import { canonicalReference, parseReference } from '../../image/index.ts';
 import type { PhaseContext } from './context.ts';
 import { readText } from './disk-files.ts';
 import { lifecycleError } from './errors.ts';
+import type { OpenImage } from './images/images.ts';
 import type { Inputs } from './inputs.ts';
 
 /** The one argument of analyzer and creator, or of a rebaser the names of what it makes. Throws `LIFECYCLE_FLAG_INVALID`. */
@@ -54,8 +55,8 @@ export function builderRunImages(inputs: Inputs): readonly RunImage[] {
 }
 
 /** The run image that is asked for, else the builder's first or one of its mirrors: the one on the registry of the result, then the first that can be read (platform.md, Run Image Resolution). Throws `LIFECYCLE_IMAGE_MISSING`. */
-export async function chooseRunImage(output: string, c: PhaseContext): Promise<{ name: string; digest: string }> {
-  const { inputs, registry } = c;
+export async function chooseRunImage(output: string, c: PhaseContext): Promise<{ name: string; image: OpenImage }> {
+  const { inputs, images } = c;
   const asked = inputs.text('run-image');
   const [first] = builderRunImages(inputs);
   const names =
@@ -67,8 +68,7 @@ export async function chooseRunImage(output: string, c: PhaseContext): Promise<{
   const failures: string[] = [];
   for (const name of names)
     try {
-      const { digest } = await registry.resolve(parseReference(name), c);
-      return { name, digest };
+      return { name, image: await images.open(name, c) };
     } catch (error) {
       if (kindOf(error) === 'cancelled' || names.length === 1) throw error;
       failures.push(messageOf(error));

@@ -10,7 +10,7 @@ import type { PhaseContext } from './context.ts';
 import { needText } from './disk-files.ts';
 import { lifecycleError } from './errors.ts';
 import type { PhaseName } from './flag.ts';
-import { findImage } from './images.ts';
+import { findImage } from './find-image.ts';
 import type { Inputs } from './inputs.ts';
 import { builderRunImages, outputNames } from './names.ts';
 
@@ -77,7 +77,7 @@ const restorer: Program = {
   runsBuildpacks: false,
   dropsRoot: true,
   images: (inputs) => said(inputs, 'cache-image', 'build-image'),
-  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir')],
+  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir'), inputs.path('layout-dir')],
   async run(c) {
     noWords(c.inputs);
     const { restore } = await import('./phases/restore.ts');
@@ -117,7 +117,7 @@ const exporter: Program = {
   runsBuildpacks: false,
   dropsRoot: true,
   images: (inputs) => [...inputs.words, ...said(inputs, 'cache-image', 'run-image', 'image'), ...runImages(inputs)],
-  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir')],
+  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir'), inputs.path('layout-dir')],
   async run(c) {
     const names = outputNames(c.inputs.words, { most: Infinity });
     const { exportImage } = await import('./phases/export.ts');
@@ -138,7 +138,7 @@ const creator: Program = {
   runsBuildpacks: true,
   dropsRoot: true,
   images: (inputs) => analyzer.images(inputs),
-  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir')],
+  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir'), inputs.path('layout-dir')],
   async run(c, o) {
     const { create } = await import('./phases/create.ts');
     await create(namesOf(c.inputs), c, o);
@@ -166,7 +166,7 @@ const extender: Program = {
   images: none,
   async run() {
     throw lifecycleError('LIFECYCLE_UNSUPPORTED', 'extend: this lifecycle runs no extensions as a phase', {
-      remedy: 'Use a builder without extensions, or "strake build".',
+      remedy: 'Use a builder without extensions.',
     });
   },
 };

@@ -40,7 +40,7 @@ export function logins(o: {
     if (found) return found;
     for (const helper of o.helpers) {
       const key = `${helper} ${target.registry}`;
-      const asked = known.get(key) ?? fromHelper(helper, target.registry, cloud, w ?? {});
+      const asked = known.get(key) ?? loginFromHelper(helper, target.registry, cloud, w ?? {});
       known.set(key, asked);
       try {
         const login = await asked;
@@ -53,7 +53,8 @@ export function logins(o: {
   };
 }
 
-async function fromHelper(
+/** A login by one way: `env`, `gitlab`, or a cloud's own (`google`, `ecr`, `acr`), undefined where it is for other registries. */
+export async function loginFromHelper(
   helper: string,
   registry: string,
   cloud: Cloud,

@@ -5,7 +5,9 @@ import { makeImage, parseReference, type Layer } from '../../../image/index.ts';
 import { importLayer, openLayer, type FileTree } from '../../../tree/index.ts';
 import type { PhaseContext } from '../context.ts';
 import { lifecycleError } from '../errors.ts';
-import { findImage, type RemoteImage } from '../images.ts';
+import { findImage } from '../find-image.ts';
+import type { OpenImage } from '../images/images.ts';
+import { RegistryImages } from '../images/registry-images.ts';
 import { layerOfStore } from '../write-layers.ts';
 import type { BuildCache, CachedLayer } from './build-cache.ts';
 
@@ -13,7 +15,7 @@ import type { BuildCache, CachedLayer } from './build-cache.ts';
 export class ImageCache implements BuildCache {
   readonly name: string;
   readonly #c: PhaseContext;
-  #image: Promise<RemoteImage | undefined> | undefined;
+  #image: Promise<OpenImage | undefined> | undefined;
 
   constructor(name: string, c: PhaseContext) {
     this.name = name;
@@ -47,13 +49,14 @@ export class ImageCache implements BuildCache {
     await c.registry.push(makeImage({ config, layers, mediaTypes: 'oci' }), parseReference(this.name), o);
   }
 
-  #find(): Promise<RemoteImage | undefined> {
+  #find(): Promise<OpenImage | undefined> {
     return (this.#image ??= this.#open());
   }
 
-  async #open(): Promise<RemoteImage | undefined> {
+  async #open(): Promise<OpenImage | undefined> {
     try {
-      return await findImage(this.name, this.#c);
+      const { registry, platform, signal } = this.#c;
+      return await findImage(this.name, { images: new RegistryImages(registry, platform), signal });
     } catch (error) {
       // Registries hide by a refusal that there is no such repository.
       if (kindOf(error) !== 'denied') throw error;

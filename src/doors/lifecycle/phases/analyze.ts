@@ -2,7 +2,6 @@ import { rmSync } from 'node:fs';
 import { messageOf } from '../../../base/index.ts';
 import type { Digest } from '../../../blob/index.ts';
 import {
-  digestReference,
   EMPTY_LIFECYCLE_METADATA,
   encodeAnalyzed,
   imageTarget,
@@ -17,7 +16,8 @@ import type { PhaseContext } from '../context.ts';
 import { writeText } from '../context.ts';
 import { lifecycleError } from '../errors.ts';
 import { extractBelow } from '../extract-below.ts';
-import { findImage, openImage, type RemoteImage } from '../images.ts';
+import { findImage } from '../find-image.ts';
+import type { OpenImage } from '../images/images.ts';
 import { canonicalName, chooseRunImage } from '../names.ts';
 
 /** Finds out what there is before a build: rights, the image of the build before, the run image; writes analyzed.toml (platform.md, analyzer). `names`: what the result is to be called. */
@@ -25,13 +25,13 @@ export async function analyze(
   names: readonly string[],
   o: PhaseContext & { readonly restoreSbom: boolean },
 ): Promise<Analyzed> {
-  const { inputs, log, registry } = o;
+  const { inputs, log, registry, images } = o;
   const [output = ''] = names;
   const cacheImage = inputs.text('cache-image');
   for (const name of [...names, ...(cacheImage === '' ? [] : [cacheImage])]) {
     canonicalName(name);
     try {
-      await registry.checkPush(parseReference(name), o);
+      await (name === cacheImage ? registry.checkPush(parseReference(name), o) : images.checkWrite(name, o));
     } catch (error) {
       throw lifecycleError(
         'LIFECYCLE_IMAGE_MISSING',
@@ -49,12 +49,12 @@ export async function analyze(
   const metadata = metadataOf(previous);
   if (o.restoreSbom && inputs.since('0.8')) await restoreSbom(previous, metadata, o);
   const run = await chooseRunImage(output, o);
-  const target = inputs.since('0.12') ? imageTarget((await openImage(run.name, o)).config) : undefined;
+  const target = inputs.since('0.12') ? imageTarget(run.image.config) : undefined;
   const analyzed: Analyzed = {
-    previousImage: previous && digestReference(previousName, previous.digest),
+    previousImage: previous?.reference,
     metadata,
     runImage: {
-      reference: digestReference(run.name, run.digest),
+      reference: run.image.reference,
       image: inputs.since('0.12') ? run.name : undefined,
       extend: false,
       target,
@@ -65,7 +65,7 @@ export async function analyze(
 }
 
 /** What the label of the image before says; nothing where it says nothing that can be read. */
-function metadataOf(previous: RemoteImage | undefined): LifecycleMetadata {
+function metadataOf(previous: OpenImage | undefined): LifecycleMetadata {
   const label = previous?.labels[LABELS.lifecycleMetadata];
   const found = label === undefined ? undefined : parseLifecycleMetadata(label);
   if (!found) return EMPTY_LIFECYCLE_METADATA;
@@ -75,7 +75,7 @@ function metadataOf(previous: RemoteImage | undefined): LifecycleMetadata {
 
 /** `<layers>/sbom` of the image before. What cannot be had is no reason to stop: restorer and builder begin anew. */
 async function restoreSbom(
-  previous: RemoteImage | undefined,
+  previous: OpenImage | undefined,
   metadata: LifecycleMetadata,
   c: PhaseContext,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import { openCache } from '../cache/open-cache.ts';
 import type { PhaseContext } from '../context.ts';
-import { findImage } from '../images.ts';
+import { findImage } from '../find-image.ts';
 import type { During } from '../programs.ts';
 import { analyze } from './analyze.ts';
 import { build } from './build.ts';

@@ -50,7 +50,7 @@ export async function detect(c: PhaseContext, o: { scratch: string }): Promise<D
     throw lifecycleError(
       'LIFECYCLE_UNSUPPORTED',
       `detect: the group has extensions (${detected.extensions.map(({ id }) => id).join(', ')}), and this lifecycle runs none`,
-      { remedy: 'Use a builder without them, or "strake build", which does.' },
+      { remedy: 'Use a builder without them.' },
     );
   writeText(inputs.path('group'), encodeGroup(detected));
   writeText(inputs.path('plan'), encodePlan(detected.plan));

@@ -5,7 +5,6 @@ import {
   appConfig,
   cacheLog,
   cacheMetadata,
-  digestReference,
   EMPTY_CACHE_LAYER,
   encodeReport,
   exportLog,
@@ -28,7 +27,6 @@ import {
   familyOf,
   makeImage,
   manifestOf,
-  parseReference,
   type Image,
   type ImageConfig,
   type Layer,
@@ -38,7 +36,7 @@ import type { BuildCache } from '../cache/build-cache.ts';
 import { writeText, type PhaseContext } from '../context.ts';
 import { diskFiles, needText, readText } from '../disk-files.ts';
 import { lifecycleError } from '../errors.ts';
-import { openImage, type RemoteImage } from '../images.ts';
+import type { OpenImage } from '../images/images.ts';
 import { runImageEntry } from '../names.ts';
 import { layerOfStore, writeLayers } from '../write-layers.ts';
 
@@ -48,7 +46,7 @@ export interface ExportInput {
   readonly group: readonly GroupElement[];
   readonly cache: BuildCache | undefined;
   /** The image of the build before, where it is of use. */
-  readonly previous: RemoteImage | undefined;
+  readonly previous: OpenImage | undefined;
 }
 
 /** Makes the app image of what the buildpacks left, pushes it under every name, and keeps the cache (platform.md, exporter). */
@@ -121,7 +119,7 @@ function withoutSbomAndPlan(layersDir: string): Files {
   };
 }
 
-async function openRun(c: PhaseContext, { analyzed }: ExportInput): Promise<{ reference: string; base: RemoteImage }> {
+async function openRun(c: PhaseContext, { analyzed }: ExportInput): Promise<{ reference: string; base: OpenImage }> {
   const reference = analyzed.runImage?.reference || c.inputs.text('run-image') || c.inputs.text('image');
   if (reference === '')
     throw lifecycleError('LIFECYCLE_IMAGE_MISSING', 'find the run image: analyzed.toml names none', {
@@ -132,11 +130,11 @@ async function openRun(c: PhaseContext, { analyzed }: ExportInput): Promise<{ re
       'LIFECYCLE_UNSUPPORTED',
       'export: the run image was extended, which this lifecycle cannot read',
       {
-        remedy: 'Use a builder without extensions, or "strake build".',
+        remedy: 'Use a builder without extensions.',
       },
     );
-  const base = await openImage(reference, c);
-  return { reference: digestReference(reference, base.digest), base };
+  const base = await c.images.open(reference, c);
+  return { reference: base.reference, base };
 }
 
 function digestsOf(
@@ -158,8 +156,8 @@ async function imageOf(
     plans: readonly LayerPlan[];
     written: ReadonlyMap<string, WrittenLayer>;
     store: DiskBlobStore;
-    run: RemoteImage;
-    previous: RemoteImage | undefined;
+    run: OpenImage;
+    previous: OpenImage | undefined;
     c: PhaseContext;
   },
 ): Promise<Image> {
@@ -186,13 +184,13 @@ async function saveImage(
   image: Image,
   { c, names, metadata }: { c: PhaseContext; names: readonly string[]; metadata: BuildMetadata },
 ): Promise<void> {
-  const { inputs, log, registry } = c;
+  const { inputs, log, images } = c;
   const failures: { readonly name: string; readonly error: unknown }[] = [];
   const { digest, size } = await descriptorOf(image, c);
   const [first = ''] = names;
   for (const name of names)
     try {
-      await registry.push(image, parseReference(name), { mountFrom: [parseReference(first)], signal: c.signal });
+      await images.save(image, { name, near: first, signal: c.signal });
     } catch (error) {
       if (kindOf(error) === 'cancelled') throw error;
       failures.push({ name, error });
