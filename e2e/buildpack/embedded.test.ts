@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { appendFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { CHECKOUT, ok, strake, type StrakeResult } from '../lib/strake.ts';
 import { leftovers } from '../lib/leftovers.ts';
+import { foundBelow, foundIn, formsOf } from '../lib/search.ts';
 import { storeWithBuilder, type TestStore } from '../lib/store.ts';
 import { testUser, userLacking } from '../lib/user.ts';
 import { startRun } from '../machine/running.ts';
@@ -110,6 +112,44 @@ suite('an application becomes an image that runs, without a Dockerfile (must sho
       assert.equal(run.stdout, 'a word of mine\n');
     }
   });
+
+  test(
+    'a registry that wants a login: it comes by a binding, and stays nowhere',
+    { skip: noNpm ?? false },
+    async () => {
+      const app = join(store.work, 'private');
+      const binding = join(store.work, 'npm-login');
+      for (const folder of [app, binding]) mkdirSync(folder);
+      registry.addNode();
+      registry.addNpm();
+      const secret = registry.add({ name: 'secret', version: '1.0.0' }, { 'index.js': 'module.exports = "known";' });
+      const manifest = { name: 'app', version: '1.0.0', dependencies: { secret: '1.0.0' } };
+      const lock = {
+        ...manifest,
+        lockfileVersion: 3,
+        packages: { '': manifest, 'node_modules/secret': { version: '1.0.0', integrity: secret.integrity } },
+      };
+      writeFileSync(join(app, 'package.json'), JSON.stringify({ ...manifest, scripts: { start: 'node start.js' } }));
+      writeFileSync(join(app, 'package-lock.json'), JSON.stringify(lock));
+      writeFileSync(join(app, 'start.js'), 'console.log(require("secret"))');
+      registry.token = randomBytes(20).toString('hex');
+      writeFileSync(join(binding, 'type'), 'npmrc\n');
+      const host = registry.url.replace('http:', '');
+      writeFileSync(join(binding, '.npmrc'), `registry=${registry.url}/\n${host}/:_authToken=${registry.token}\n`);
+      const flags = ['--network=host', '--allow=network.host', '--env', 'BP_NPM_VERSION=latest', '-t', 'private', app];
+      const built = await ok(['build', '--progress=plain', '--binding', binding, ...flags], {
+        root: store.root,
+        env: { NPM_CONFIG_REGISTRY: registry.url },
+      });
+      assert.equal((await ok(['run', 'private'], { root: store.root })).stdout, 'known\n');
+      const needles = formsOf('token', Buffer.from(registry.token));
+      assert.deepEqual(foundIn('the log', Buffer.from(built.stdout + built.stderr), needles), []);
+      const { found, files } = foundBelow(store.root, needles);
+      assert.ok(files > 20);
+      assert.deepEqual(found, []);
+      registry.token = undefined;
+    },
+  );
 
   test('static files', async () => {
     await build(example('static-site'), 'site');

@@ -17,6 +17,8 @@ export class NpmStandIn implements AsyncDisposable {
   readonly server: FileServer;
   readonly #folder: string;
   readonly #packages = new Map<string, Package[]>();
+  /** What has to be shown to read anything; undefined: nothing. */
+  token: string | undefined;
 
   private constructor(server: FileServer, folder: string) {
     this.server = server;
@@ -26,7 +28,10 @@ export class NpmStandIn implements AsyncDisposable {
   /** `folder`: where it may keep archives. */
   static async open(folder: string): Promise<NpmStandIn> {
     mkdirSync(folder, { recursive: true });
-    return new NpmStandIn(await FileServer.open(), folder);
+    const registry = new NpmStandIn(await FileServer.open(), folder);
+    registry.server.guard = ({ headers }) =>
+      registry.token === undefined || headers.authorization === `Bearer ${registry.token}`;
+    return registry;
   }
 
   get url(): string {

@@ -8,6 +8,8 @@ export class FileServer implements AsyncDisposable {
   readonly requests: string[] = [];
   readonly answers = new Map<string, Answer>();
   url = '';
+  /** False answers 401. */
+  guard: (request: IncomingMessage) => boolean = () => true;
   readonly #server: Server;
 
   private constructor() {
@@ -15,7 +17,8 @@ export class FileServer implements AsyncDisposable {
       const { pathname } = new URL(request.url ?? '/', 'http://h');
       this.requests.push(`${request.method} ${request.url}`);
       const answer = this.answers.get(pathname);
-      if (answer) answer(request, response);
+      if (!this.guard(request)) response.writeHead(401).end();
+      else if (answer) answer(request, response);
       else response.writeHead(404).end();
     });
   }
