@@ -35,7 +35,8 @@ export async function makePackage(main: Module, others: readonly Module[], o: Pa
       'CNB_PACKAGE_INVALID',
       `package extension "${moduleName(main.descriptor)}": an extension has no dependencies`,
     );
-  const members = distinct(others);
+  const own = moduleName(main.descriptor);
+  const members = distinct(others).filter(({ descriptor }) => moduleName(descriptor) !== own);
   const stacks =
     kind === 'extension' || o.unchecked
       ? undefined

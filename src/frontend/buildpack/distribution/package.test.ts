@@ -20,7 +20,7 @@ async function labelsOf(image: Image): Promise<Readonly<Record<string, string>>>
 
 async function made(b: Bench, id: string, o: Parameters<typeof buildpackFiles>[1] = {}): Promise<Module> {
   const { main } = await packageAtPath(
-    b.files(id.replaceAll('/', '-') + (o.version ?? ''), buildpackFiles(id, o)),
+    b.files(`${id.replaceAll('/', '-')}-${o.version ?? ''}-${o.more?.length ?? 0}`, buildpackFiles(id, o)),
     b.reading,
   );
   return main;
@@ -195,6 +195,13 @@ test('what does not go together is refused', async () => {
         b.reading,
       )
     ).main;
+  // What is the package's own is taken from its own files, also where a dependency brings it.
+  const twice = await makePackage(
+    meta,
+    [a, await made(b, 'acme/meta', { order: ['acme/a@1.0.0'], more: 'description = "old"\n' })],
+    o,
+  );
+  assert.deepEqual((await configOf(twice)).rootfs.diff_ids, [await a.layer.diffId(), await meta.layer.diffId()]);
   const both = await made(b, 'acme/both', { order: ['x@1.0.0', 'y@1.0.0'] });
   await assert.rejects(
     makePackage(both, [await stacked('x', 'one'), await stacked('y', 'two')], o),
