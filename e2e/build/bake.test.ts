@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { GitServer } from '../lib/git-server.ts';
 import { leftovers } from '../lib/leftovers.ts';
 import { BASE, emptyStore, storeWithBase, type TestStore } from '../lib/store.ts';
@@ -64,9 +64,33 @@ COPY --from=tools /stamp /stamp
 COPY --from=make /version /version
 `;
 
+/** The store with the base, unpacked once for the tests that run steps; each has a folder of its own. */
+class World implements Disposable {
+  readonly #store: TestStore;
+  #folders = 0;
+
+  constructor(store: TestStore) {
+    this.#store = store;
+  }
+
+  open(): TestStore {
+    const work = join(this.#store.work, String(this.#folders++));
+    mkdirSync(work);
+    return { root: this.#store.root, work, [Symbol.dispose]: () => undefined };
+  }
+
+  [Symbol.dispose](): void {
+    this.#store[Symbol.dispose]();
+  }
+}
+
 describe('strake bake', () => {
+  let world: World | undefined;
+  const withBase = async (): Promise<TestStore> => (world ??= new World(await storeWithBase())).open();
+  after(() => world?.[Symbol.dispose]());
+
   test('targets in one graph: what they share runs once, a target that is a context of others too', async () => {
-    using store = await storeWithBase();
+    using store = await withBase();
     write(store.work, { 'docker-bake.hcl': BAKE, Dockerfile: DOCKERFILE, words: 'words' });
     const o = { root: store.root, cwd: store.work };
     const { stderr } = await ok(['bake', '--progress=plain', '--metadata-file', 'meta.json'], o);
@@ -85,11 +109,16 @@ describe('strake bake', () => {
     const { stderr: again } = await ok(['bake', '--progress=plain'], o);
     assert.doesNotMatch(again, /^#\d+ DONE.*\n.*RUN/m);
     assert.equal(read(store, 'out/docs/docs'), `${stamp}\nwords`);
+    await ok(['bake', '--no-cache'], o);
+    const anew = read(store, 'out/app-1/stamp');
+    assert.notEqual(anew, stamp);
+    assert.equal(read(store, 'out/app-2/stamp'), anew);
+    assert.equal(read(store, 'out/docs/docs'), `${anew}\nwords`);
     assert.deepEqual(leftovers(store.root), []);
   });
 
   test('targets run at the same time, and each has its own secrets, also where another one is made of it', async () => {
-    using store = await storeWithBase();
+    using store = await withBase();
     // Each waits for the other, through a folder that both see.
     const meet = (mine: string, other: string): string =>
       `RUN --mount=type=cache,id=meet,target=/meet --mount=type=secret,id=word,env=WORD touch /meet/${mine} && for i in $(seq 200); do [ -e /meet/${other} ] && break; sleep 0.05; done; test -e /meet/${other} && printf %s "$WORD" | sha256sum > /word`;
@@ -124,7 +153,7 @@ target "c" {
   });
 
   test('a target that fails is named, ends the others, and leaves nothing behind', async () => {
-    using store = await storeWithBase();
+    using store = await withBase();
     write(store.work, {
       'docker-bake.hcl':
         'group "default" { targets = ["good", "bad"] }\ntarget "good" { target = "good" }\ntarget "bad" { target = "bad" }\n',

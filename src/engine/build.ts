@@ -149,6 +149,7 @@ class Build {
       emit: (event) => this.#forward(event),
       remote: this.#caches.open(w),
       trace: this.#trace,
+      anew: this.#request.anew,
       signal: w.signal,
     });
     await using asked = this.#frontendHost(solving);

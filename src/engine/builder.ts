@@ -18,6 +18,8 @@ export interface BuildRequest {
   readonly allow: readonly string[];
   readonly epoch?: number | undefined;
   readonly noCache?: boolean | undefined;
+  /** Requests with the same word here run steps anew together: one of them runs what they share, the others take it. */
+  readonly anew?: string | undefined;
   /** What all steps put on the base becomes one layer. */
   readonly squash?: boolean | undefined;
   /** Absolute paths that no new layer holds, with all that is below them. */

@@ -94,3 +94,21 @@ test('an input that is not given is told of', async () => {
   const building = built(rig.engine.build({ ...app, inputs: {} }, host));
   await assert.rejects(building, { code: 'DOCKERFILE_CONTEXT', message: /invalid input base for base/ });
 });
+
+test('builds that run anew together run what they share once; alone, each runs it', async () => {
+  await using rig = await EngineRig.open();
+  const files = { Dockerfile: 'FROM scratch AS a\nRUN random /x\nFROM a\nRUN cat /x\n' };
+  const host = rig.host(files);
+  const build = (o: Partial<BuildRequest>): Promise<BuildResult> =>
+    built(rig.engine.build({ ...request('one', { options: { 'no-cache': '' }, ...o }), noCache: true }, host));
+  const runs = (): number => rig.ground.commands.filter((command) => command.startsWith('random')).length;
+  await build({});
+  await build({});
+  assert.equal(runs(), 2);
+  const [first] = (await build({ anew: 'word' })).images;
+  const [second] = (await build({ anew: 'word' })).images;
+  assert.equal(runs(), 3);
+  assert.equal(second?.imageId, first?.imageId);
+  await Promise.all([build({ anew: 'other' }), build({ anew: 'other' })]);
+  assert.equal(runs(), 4);
+});

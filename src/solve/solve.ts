@@ -17,6 +17,8 @@ export interface SolveOptions<H> extends Wait {
   readonly remote?: RemoteKeys | undefined;
   /** Follows the build, where builds are kept on record. */
   readonly trace?: BuildTrace | undefined;
+  /** Builds with the same word here run anew together: what one of them ran anew the others take. By default each build runs anew for itself. */
+  readonly anew?: string | undefined;
 }
 
 /** A step's result as it is on record: its id, and the keys that lead to it. */
@@ -33,6 +35,7 @@ export class Solve<R, H> implements AsyncDisposable {
   readonly solver: Solver<R, H>;
   readonly keys: BuildKeys;
   readonly trace: BuildTrace | undefined;
+  readonly anew: string | undefined;
   readonly #host: H;
   readonly #emit: (event: SolveEvent) => void | Promise<void>;
   readonly #controller = new AbortController();
@@ -54,6 +57,7 @@ export class Solve<R, H> implements AsyncDisposable {
     this.solver = solver;
     this.keys = new BuildKeys(solver.options.keys, build.remote);
     this.trace = build.trace;
+    this.anew = build.anew;
     this.#host = build.host;
     this.#emit = build.emit;
     this.#asked = build.signal;

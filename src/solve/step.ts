@@ -121,9 +121,14 @@ export class Step<R, H> {
       }
       const record = [...(slowKey ? [slowKey] : []), ...(fastUseful ? fastKey : [])];
       const base = record[0]?.digest ?? fast ?? key.digest;
+      // A step that was told to run anew is another one to all that follow it, but for builds that do so together.
+      const { anew } = this.#solve;
+      const shared = ignore && anew !== undefined && record[0] ? digestOf(`${base} ${anew}`) : undefined;
+      const done = shared && record[0] && (await this.#solve.keys.find(record[0], lookUp));
+      if (done && done.stored.id === shared)
+        return this.#hit(key, done, { by: slowKey ? 'content' : 'recipe', keys: record, contents });
       return {
-        // A step that was told to run anew is another one to all that follow it.
-        id: ignore || record.length === 0 ? digestOf(`${base} ${random.hex(16)}`) : base,
+        id: shared ?? (ignore || record.length === 0 ? digestOf(`${base} ${random.hex(16)}`) : base),
         volatile: record.length === 0,
         key,
         keys: record,

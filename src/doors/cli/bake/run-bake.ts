@@ -65,7 +65,7 @@ async function buildAll(
     for (const target of targets)
       builds.set(target.name, opened.use(await TargetBuild.open(target, { c, offered, quiet: mode === 'quiet' })));
     await using engine = await engineFor(settings);
-    const results = await Baking.run({ engine, builds, offered, c, emit: renderer.event });
+    const results = await Baking.run({ engine, builds, offered, c, anew: io.random.hex(16), emit: renderer.event });
     for (const event of results.values()) renderer.event(event);
     renderer.finish();
     writeMetadata(results, flags, io.cwd);
@@ -84,6 +84,8 @@ interface BakingOptions {
   readonly builds: ReadonlyMap<string, TargetBuild>;
   readonly offered: Offered;
   readonly c: CliContext;
+  /** What is run anew is so once for all targets. */
+  readonly anew: string;
   readonly emit: (event: BuildEvent) => void;
 }
 

@@ -131,7 +131,7 @@ export class TargetBuild implements Disposable {
   request(
     builds: ReadonlyMap<string, TargetBuild>,
     emit: (event: BuildEvent) => void,
-    o: { readonly c: CliContext; readonly offered: Offered },
+    o: { readonly c: CliContext; readonly offered: Offered; readonly anew: string },
   ): {
     readonly request: BuildRequest & ImageMetadata;
     readonly host: BuildHost;
@@ -155,6 +155,7 @@ export class TargetBuild implements Disposable {
     const request = {
       ...planned.request,
       cacheFrom: caches.imports,
+      anew: o.anew,
       project: projectOf(this.#place, { context, ...flags, platforms: planned.request.platforms }),
       options: this.#options,
       inputs: this.#inputs(builds),
