@@ -27,15 +27,17 @@ suite('the embedded buildpacks, as files', () => {
 
   test('the builder has an order for all of them, and for no others', () => {
     const toml = readFileSync(join(FOLDER, 'builder.toml'), 'utf8');
-    const ids = new Set([...toml.matchAll(/^id = "strake\/(.*)"$/gm)].map(([, id]) => id));
-    assert.deepEqual(ids, new Set(BUILDPACKS));
-    const versions = new Set([...toml.matchAll(/^version = "(.*)"$/gm)].map(([, version]) => version));
-    for (const name of BUILDPACKS) {
-      const own = /^version = "(.*)"$/m.exec(readFileSync(join(FOLDER, name, 'buildpack.toml'), 'utf8'))?.[1];
-      assert.deepEqual(versions, new Set([own]), 'all have the same version');
+    const extensions = readdirSync(FOLDER).filter((name) => existsSync(join(FOLDER, name, 'extension.toml')));
+    const all = new Set([...BUILDPACKS, ...extensions]);
+    const entries = [...toml.matchAll(/^id = "strake\/(.*)"\nversion = "(.*)"$/gm)];
+    assert.deepEqual(new Set(entries.map(([, id]) => id)), all);
+    for (const [, id = '', version] of entries) {
+      const file = BUILDPACKS.includes(id) ? 'buildpack.toml' : 'extension.toml';
+      const own = /^version = "(.*)"$/m.exec(readFileSync(join(FOLDER, id, file), 'utf8'))?.[1];
+      assert.equal(version, own, id);
     }
-    const uris = new Set([...toml.matchAll(/^uri = "(.*)"$/gm)].map(([, uri]) => uri));
-    assert.deepEqual(uris, new Set(BUILDPACKS));
+    const uris = [...toml.matchAll(/^uri = "(.*)"$/gm)].map(([, uri]) => uri);
+    assert.deepEqual(new Set(uris), all);
   });
 });
 
