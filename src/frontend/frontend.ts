@@ -6,7 +6,7 @@ import type { Dialect, Entry } from '../tree/index.ts';
 
 /** What the asking side wants of a frontend. Everything is plain data; files come through `FrontendHost`. */
 export interface FrontendRequest {
-  /** Frontend options by BuildKit's names: `filename`, `target`, `build-arg:NAME`, `label:NAME`, `no-cache`, `platform`, `add-hosts`, `force-network-mode`, `shm-size`, `ulimit`, `hostname`, `image-resolve-mode`, `context:NAME`, `context` (a repository or address), `contextsubdir`, `contextkey`, `dockerfilekey`, `multi-platform`, `memory`, `memswap`, `cpushares`, `cpuperiod`, `cpuquota`, `cpusetcpus`, `cpusetmems`, `cgroup-parent`, `requestid` (a question in place of a build: `frontend.lint`, `frontend.outline`, `frontend.targets`). */
+  /** Frontend options by BuildKit's names: `filename`, `target`, `build-arg:NAME`, `label:NAME`, `no-cache`, `platform`, `add-hosts`, `force-network-mode`, `shm-size`, `ulimit`, `hostname`, `image-resolve-mode`, `context:NAME`, `context` (a repository or address), `contextsubdir`, `contextkey`, `dockerfilekey`, `multi-platform`, `memory`, `memswap`, `cpushares`, `cpuperiod`, `cpuquota`, `cpusetcpus`, `cpusetmems`, `cgroup-parent`, `requestid` (a question in place of a build: `frontend.lint`, `frontend.outline`, `frontend.targets`, `buildpack.detect`). */
   readonly options: Readonly<Record<string, string>>;
   /** Where results run; one result per platform. */
   readonly platforms: readonly Platform[];

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { messageOf } from '../../../base/index.ts';
 import { EMBEDDED_BUILDPACKS, EMBEDDED_LAUNCHERS, type ModuleLocator } from '../../../frontend/buildpack/index.ts';
 import { canonicalReference, parseReference } from '../../../image/index.ts';
+import { readUserConfig, type UserConfig } from '../buildpack/user-config.ts';
 import { cliError, usage } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { SecretSource } from '../parse/secret.ts';
@@ -50,22 +51,26 @@ export function planBuildpacks(
   };
   const [tag] = flags.tag;
   const image = tag === undefined ? undefined : canonicalReference(parseReference(tag));
+  const config = readUserConfig(io);
+  const builder = flags.builder ?? config.defaultBuilder;
   const bindings = new Map([
-    ...(flags.builder === undefined ? machineTrust(io.env) : []),
+    ...(builder === undefined ? machineTrust(io.env) : []),
     ...bindingsOf(flags.binding ?? [], io.cwd),
   ]);
   const options: Record<string, string | undefined> = {
     builder: flags.builder,
+    'default-builder': config.defaultBuilder,
     'run-image': flags.runImage,
     image,
     'previous-image': flags.previousImage,
     publish: o.publish ? '' : undefined,
-    pull: flags.pull === true ? 'always' : undefined,
+    pull: pullOf(flags, config),
+    'no-system-buildpacks': flags.disableSystemBuildpacks === true ? '' : undefined,
     'exec-env': flags.execEnv,
     'default-process': flags.defaultProcess,
     workspace: flags.workspace,
     network: flags.network,
-    'cache-store': cacheName(image ?? context.folder ?? '', flags.execEnv),
+    'cache-store': cacheName(flags.cacheVolume ?? image ?? context.folder ?? '', flags.execEnv),
     'cache-registry': flags.cacheImage,
     'clear-cache': flags.clearCache === true ? '' : undefined,
     'step-cache': flags.stepCache,
@@ -76,7 +81,7 @@ export function planBuildpacks(
     extensions: locate(flags.extension),
     descriptor: flags.descriptor,
     secrets: flags.secret.length > 0 ? flags.secret.map(secretFor).join(',') : undefined,
-    ...withRegistry(variables(flags, io), { ...o, builder: flags.builder }),
+    ...withRegistry(variables(flags, io), { ...o, builder }),
     ...Object.fromEntries([...bindings].map(([name, files]) => [`binding:${name}`, [...files.keys()].join(',')])),
   };
   return {
@@ -91,6 +96,15 @@ export function planBuildpacks(
       ),
     ),
   };
+}
+
+/** pack's words for when images are asked for; the flag wins over what the user has set. */
+function pullOf(
+  flags: BuildpackFlags & { readonly pull?: boolean | undefined },
+  { pullPolicy }: UserConfig,
+): string | undefined {
+  const policy = flags.pullPolicy ?? (flags.pull === true ? 'always' : pullPolicy);
+  return policy === 'if-not-present' ? 'missing' : policy;
 }
 
 /** A name in the store for what a build of this image keeps, as pack names its volumes: the image's, and a digest of it. */

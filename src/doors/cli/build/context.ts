@@ -2,7 +2,7 @@ import { mkdirSync, renameSync, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 import { hasErrno, messageOf, tempFolder, type Wait } from '../../../base/index.ts';
 import { parseGitRef } from '../../../graph/index.ts';
-import { archiveTree, extractTree } from '../../../tree/index.ts';
+import { archiveTree, extractTree, zipTree } from '../../../tree/index.ts';
 import { cliError, usage } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { findDockerfile } from './dockerfile-place.ts';
@@ -65,6 +65,14 @@ async function open(text: string, o: ContextOptions, temp: Temporary): Promise<B
     return { ...found, isLocal: false, options: { filename: found.dockerfile.name }, ...dispose };
   }
   if (isRemote(text)) return { ...(await remote(text, o, temp)), ...dispose };
+  if (o.withoutDockerfile && /\.(?:zip|jar|war)$/i.test(text)) {
+    const archive = resolve(o.io.cwd, text);
+    if (statOf(archive, text)?.isFile()) {
+      const folder = temp.folder('context');
+      await extractTree(await zipTree(archive, { signal: o.signal }), folder, { signal: o.signal });
+      return { folder, dockerfile: undefined, isLocal: false, options: {}, ...dispose };
+    }
+  }
   const folder = localFolder(text, o.io);
   if (o.withoutDockerfile) return { folder, dockerfile: undefined, isLocal: true, options: {}, ...dispose };
   const dockerfile = await dockerfileFor(o, temp, folder);

@@ -17,7 +17,7 @@ import type { Renderer } from '../progress/renderer.ts';
 import type { BuildReport } from '../report/build-report.ts';
 import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
-import { isForBuildpacks } from './app-folder.ts';
+import { creationTime, isForBuildpacks } from './app-folder.ts';
 import type { BuildpackPlan } from './buildpacks.ts';
 import { namedFolder, openContext, type BuildContext } from './context.ts';
 import { planBuild, type BuildFlags, type Planned } from './flags.ts';
@@ -28,7 +28,7 @@ import { projectOf } from './project.ts';
 import { ownName, reproduceLine } from './reproduce.ts';
 
 /** What a build of an application by buildpacks asks for and is offered. */
-async function planApp(
+export async function planApp(
   flags: BuildFlags,
   c: CliContext & { readonly context: BuildContext; readonly publish: boolean },
 ): Promise<BuildpackPlan> {
@@ -39,8 +39,12 @@ async function planApp(
   return { ...plan, options: { ...plan.options, ...brought.options } };
 }
 
-/** `strake build`: the request, what this side offers to it, its story on standard error, its result on standard output and in files. */
-export async function runBuild(place: string, flags: BuildFlags, c: CliContext): Promise<void> {
+/** `strake build`: the request, what this side offers to it, its story on standard error, its result on standard output (unless `silent`) and in files. */
+export async function runBuild(
+  place: string,
+  flags: BuildFlags,
+  c: CliContext & { readonly silent?: boolean | undefined },
+): Promise<BuildResult | undefined> {
   const { io, settings, signal } = c;
   const mode = flags.quiet ? 'quiet' : progressMode(flags.progress, io.env);
   const planned = planBuild(flags, { ...io, stdoutIsTerminal: io.stdout.isTerminal, insecure: settings.insecure });
@@ -84,6 +88,7 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
       project: projectOf(place, { context, ...flags, platforms: planned.request.platforms }),
       options: { ...planned.request.options, ...contexts.options, ...context.options },
       ...(app && { frontend: 'buildpack', options: app.options }),
+      ...(app && flags.creationTime !== undefined && { epoch: creationTime(flags.creationTime, io) }),
     };
     await using engine = await engineFor({
       ...settings,
@@ -107,9 +112,11 @@ export async function runBuild(place: string, flags: BuildFlags, c: CliContext):
     }
     if (result) writeFiles(result, ground, { flags, cwd: io.cwd });
     if (result) await report?.built(result, { engine, host, signal });
+    if (result && app) await (await import('./app-files.ts')).writeAppFiles(result, flags, { engine, planned, c });
     renderer.finish();
-    if (result)
+    if (result && !c.silent)
       printResult(result, planned, { quiet: mode === 'quiet', talk: mode !== 'json' && mode !== 'rawjson', c });
+    return result;
   } catch (error) {
     renderer.finish(error);
     markFailure(error, { told: renderer.tellsFailure });

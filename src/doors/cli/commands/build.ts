@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { BuildFlags } from '../build/flags.ts';
 import { callOf } from '../check/call.ts';
+import { appOptions } from '../build/app-options.ts';
 import { collectValues as list } from '../parse/values.ts';
 import { registryOptions, type CliCommand } from '../program.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
@@ -83,30 +84,8 @@ export const command: CliCommand = {
       .optionsGroup(GROUPS.base)
       .option('--mirror <url>', 'where packages come from, instead of where apt takes them from')
       .option('--keyring <file>', 'the keys that sign them')
-      .optionsGroup(GROUPS.app)
-      .option('-B, --builder <image>', 'the builder, instead of the one that strake comes with')
-      .option(
-        '-b, --buildpack <place>',
-        'a buildpack: id[@version] of the builder, a folder, an archive or .cnb file, an image, an address, urn:cnb:registry:…',
-        list,
-        [],
-      )
-      .option('--pre-buildpack <place>', 'a buildpack before those of each group', list, [])
-      .option('--post-buildpack <place>', 'a buildpack after them', list, [])
-      .option('--extension <place>', 'an image extension', list, [])
-      .option('-r, --buildpack-registry <name>', 'where buildpacks are looked up by their name')
-      .option('-e, --env <name=value>', 'a variable for buildpacks; a name alone takes its value from here', list, [])
-      .option('--env-file <file>', 'variables for buildpacks, one a line', list, [])
-      .option('-D, --default-process <type>', 'what the image runs by default')
-      .option('--exec-env <name>', 'what the image is for: production, test, …')
-      .option('--run-image <image>', 'what the image stands on, instead of what the builder names')
-      .option('--previous-image <image>', 'the image before, if it goes by another name')
-      .option('--cache-image <image>', "keep the buildpacks' cache in a registry")
-      .option('--clear-cache', 'begin without what buildpacks have kept')
-      .option('--step-cache <when>', 'take whole runs of buildpacks from the cache: auto, on or off')
-      .option('--workspace <folder>', 'where the application lies in the image')
-      .option('-d, --descriptor <file>', 'the project descriptor, instead of project.toml')
-      .option('--binding <folder>', 'a service binding for the build', list, [])
+      .optionsGroup(GROUPS.app);
+    appOptions(command)
       .optionsGroup(GROUPS.result)
       .option('-t, --tag <name>', 'name the image', list, [])
       .option('-o, --output <spec>', 'where it goes; see "strake help outputs"', list, [])
@@ -127,7 +106,8 @@ export const command: CliCommand = {
           return runCall(place, flags, { call, c });
         }
         const { runBuild } = await import('../build/run-build.ts');
-        return runBuild(place, flags, c);
+        await runBuild(place, flags, c);
+        return 0;
       }),
     );
   },

@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { NO_BUILD_FLAGS } from '../build/no-flags.ts';
 import type { Call } from '../check/call.ts';
 import { collectValues as list } from '../parse/values.ts';
 import { registryOptions, type CliCommand } from '../program.ts';
@@ -37,26 +38,8 @@ export const command: CliCommand = {
       run(command, async (c) => {
         const { runCall } = await import('../check/run-call.ts');
         const call: Call = { request: 'frontend.lint', format: flags.format, ignoreStatus: false };
-        return runCall(place, { ...NOTHING, ...flags }, { call, c });
+        return runCall(place, { ...NO_BUILD_FLAGS, ...flags }, { call, c });
       }),
     );
   },
 };
-
-/** The flags of a build that a check does not have. */
-const NOTHING = {
-  tag: [],
-  cache: true,
-  cacheFilter: [],
-  cacheFrom: [],
-  cacheTo: [],
-  label: [],
-  annotation: [],
-  secret: [],
-  ssh: [],
-  network: 'default',
-  addHost: [],
-  output: [],
-  allow: [],
-  ulimit: [],
-} as const;

@@ -26,6 +26,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./check.ts'),
   },
   {
+    name: 'detect',
+    group: 'Build',
+    summary: 'say which buildpacks would build an application',
+    load: () => import('./detect.ts'),
+  },
+  {
+    name: 'test',
+    group: 'Build',
+    summary: 'test an application with buildpacks',
+    load: () => import('./test.ts'),
+  },
+  {
     name: 'explain',
     group: 'Build',
     summary: 'say why each step of the last build ran, or was found',

@@ -1,9 +1,4 @@
-import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import { Option } from 'commander';
-import { hasErrno, makeFolder, reasonOf } from '../../../base/index.ts';
-import type { RebaseResult } from '../../../engine/index.ts';
-import { cliError } from '../errors.ts';
 import { registryOptions, type CliCommand, type CliContext } from '../program.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
@@ -73,36 +68,18 @@ async function rebase(c: CliContext, { image, flags }: { image: string; flags: F
     }),
   );
   for (const warning of result.warnings) io.stderr.write(`${io.errStyle.yellow('warning')}: ${warning}\n`);
-  if (flags.reportOutputDir !== undefined) await writeReport(flags.reportOutputDir, { image, result, cwd: io.cwd });
-  io.stdout.write(`${result.manifest ? `${image}@${result.manifest.digest}` : (result.imageId ?? '')}\n`);
-}
-
-/** report.toml (platform.md): digest and size of the manifest of what is in a registry, else the image ID. */
-async function writeReport(
-  folder: string,
-  { image, result, cwd }: { image: string; result: RebaseResult; cwd: string },
-): Promise<void> {
-  const { encodeReport } = await import('../../../frontend/buildpack/index.ts');
-  const { manifest, imageId } = result;
-  const text = encodeReport({
-    tags: [image],
-    digest: manifest?.digest,
-    manifestSize: manifest?.size,
-    imageId: manifest ? undefined : imageId,
-  });
-  try {
-    const at = resolve(cwd, folder);
-    makeFolder(at);
-    writeFileSync(join(at, 'report.toml'), text);
-  } catch (error) {
-    const denied = hasErrno(error, 'EACCES', 'EPERM', 'EROFS');
-    throw cliError(
-      denied ? 'OUTPUT_DENIED' : 'OUTPUT_INVALID',
-      `write report.toml into "${folder}": ${reasonOf(error)}`,
-      {
-        cause: error,
-        remedy: 'Name a folder that this user may write to. The image has been rebased.',
+  if (flags.reportOutputDir !== undefined) {
+    const { manifest, imageId } = result;
+    const { writeReport } = await import('../buildpack/write-report.ts');
+    await writeReport(flags.reportOutputDir, {
+      report: {
+        tags: [image],
+        digest: manifest?.digest,
+        manifestSize: manifest?.size,
+        imageId: manifest ? undefined : imageId,
       },
-    );
+      cwd: io.cwd,
+    });
   }
+  io.stdout.write(`${result.manifest ? `${image}@${result.manifest.digest}` : (result.imageId ?? '')}\n`);
 }

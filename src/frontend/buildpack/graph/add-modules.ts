@@ -1,6 +1,6 @@
 import type { Wait } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
-import { sourceState, State, type FileAction, type SourceOp } from '../../../graph/index.ts';
+import { sourceState, State, type FileAction, type ImageSource } from '../../../graph/index.ts';
 import { canonicalReference, parseReference } from '../../../image/index.ts';
 import { unionOf, type FileTree } from '../../../tree/index.ts';
 import type { FrontendHost } from '../../index.ts';
@@ -13,6 +13,7 @@ import { moduleFolder, type Builder } from './builder.ts';
 import type { BuildpackOptions, ModuleLocator } from './options.ts';
 import { readModules } from './read-builder.ts';
 import { filesOf } from './ref-files.ts';
+import { resolveImage } from './resolve-image.ts';
 
 interface Adding {
   readonly host: FrontendHost;
@@ -153,8 +154,8 @@ class Additions {
   async #addImage(name: string, kind: ModuleKind): Promise<ModuleDescriptor> {
     const reference = canonicalReference(parseReference(name));
     const { platform, options, host } = this.#o;
-    const source: SourceOp = { kind: 'source', source: { type: 'image', reference, platform, pull: options.pull } };
-    const { source: pinned } = await host.resolve(source, this.#o);
+    const source: ImageSource = { type: 'image', reference, platform, pull: options.pull };
+    const { source: pinned } = await resolveImage(host, source, this.#o);
     const image = sourceState(pinned.source, { name: `[builder] ${name}`, group: 'builder' });
     const modules = [...(await readModules(await filesOf(host, image, this.#o), name, this.#o)).values()];
     const inside = new Set(modules.flatMap((module) => module.order.flat()).map(moduleKey));

@@ -1,6 +1,6 @@
 import type { Wait } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
-import { sourceState, type SourceOp, type State } from '../../../graph/index.ts';
+import { sourceState, type ImageSource, type State } from '../../../graph/index.ts';
 import { canonicalReference, parseConfig, parseReference } from '../../../image/index.ts';
 import type { FrontendHost } from '../../index.ts';
 import { buildpackError } from '../errors.ts';
@@ -11,6 +11,7 @@ import { embeddedBuilder } from './embedded.ts';
 import type { BuildpackOptions } from './options.ts';
 import { readBuilder } from './read-builder.ts';
 import { filesOf } from './ref-files.ts';
+import { resolveImage } from './resolve-image.ts';
 
 /** A builder, opened: what buildpacks run in, and which there are. */
 export interface Builder {
@@ -43,11 +44,12 @@ export async function openBuilder(
   o: { options: BuildpackOptions; platform: Platform } & Wait,
 ): Promise<Builder> {
   const { options, platform } = o;
+  const name = options.builder ?? options.defaultBuilder;
   const own =
-    options.builder === undefined
+    name === undefined
       ? await embeddedBuilder(host, o)
-      : await imageBuilder(host, options.builder, { pull: options.pull, platform, signal: o.signal });
-  return addModules(host, own, o);
+      : await imageBuilder(host, name, { pull: options.pull, platform, signal: o.signal });
+  return addModules(host, options.systemBuildpacks ? own : { ...own, system: { pre: [], post: [] } }, o);
 }
 
 async function imageBuilder(
@@ -56,11 +58,8 @@ async function imageBuilder(
   o: { pull: BuildpackOptions['pull']; platform: Platform } & Wait,
 ): Promise<Builder> {
   const reference = canonicalReference(parseReference(name));
-  const source: SourceOp = {
-    kind: 'source',
-    source: { type: 'image', reference, platform: o.platform, pull: o.pull },
-  };
-  const resolved = await host.resolve(source, o);
+  const source: ImageSource = { type: 'image', reference, platform: o.platform, pull: o.pull };
+  const resolved = await resolveImage(host, source, o);
   const config = parseConfig(resolved.config ?? Buffer.from('{}'));
   const state = sourceState(resolved.source.source, { name: `[builder] ${name}`, group: 'builder' });
   const files = await filesOf(host, state, o);

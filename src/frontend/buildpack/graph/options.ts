@@ -6,6 +6,8 @@ import type { ProjectModule } from '../project/project.ts';
 export interface BuildpackOptions {
   /** The builder's image; absent: the embedded one. */
   readonly builder?: string | undefined;
+  /** Of whoever asks, where nobody names one. */
+  readonly defaultBuilder?: string | undefined;
   readonly runImage?: string | undefined;
   /** Canonical; the image before is looked for under it. */
   readonly image?: string | undefined;
@@ -22,6 +24,10 @@ export interface BuildpackOptions {
   /** Where the build cache is kept: the local store or a registry; absent: nowhere. */
   readonly cache?: { readonly to: 'store' | 'registry'; readonly name: string } | undefined;
   readonly clearCache: boolean;
+  /** The builder's own buildpacks around every group take part. */
+  readonly systemBuildpacks: boolean;
+  /** `detect`: the answer is the group and the plan, and nothing is built. */
+  readonly question?: 'detect' | undefined;
   /** Given to Dockerfiles of extensions, which may use it to be run anew. */
   readonly buildId: string;
   readonly stepCache: 'auto' | 'on' | 'off';
@@ -56,7 +62,7 @@ export type ModuleLocator =
   /** A buildpackage in a registry or the store. */
   | { readonly type: 'image'; readonly reference: string };
 
-/** The frontend's options, by name: `builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas), `module:URI` (the image of what the descriptor names so). Throws `CNB_OPTION_INVALID`. */
+/** The frontend's options, by name: `builder`, `default-builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas), `module:URI` (the image of what the descriptor names so), `no-system-buildpacks`, `requestid` (`buildpack.detect`). Throws `CNB_OPTION_INVALID`. */
 export function readOptions({ options }: FrontendRequest): BuildpackOptions {
   const publish = options['publish'] !== undefined;
   const bindings = new Map([...withPrefix(options, 'binding:')].map(([name, files]) => [name, words(files)]));
@@ -64,6 +70,7 @@ export function readOptions({ options }: FrontendRequest): BuildpackOptions {
   return {
     brought: withPrefix(options, 'module:'),
     builder: options['builder'],
+    defaultBuilder: options['default-builder'],
     runImage: options['run-image'],
     image: options['image'],
     previousImage: options['previous-image'],
@@ -79,6 +86,8 @@ export function readOptions({ options }: FrontendRequest): BuildpackOptions {
         ? undefined
         : { to: options['cache-registry'] === undefined ? 'store' : 'registry', name: cache },
     clearCache: options['clear-cache'] !== undefined,
+    systemBuildpacks: options['no-system-buildpacks'] === undefined,
+    question: questionOf(options['requestid']),
     buildId: options['build-id'] ?? '',
     stepCache: oneOf('step-cache', options['step-cache'] ?? 'auto', ['auto', 'on', 'off']),
     buildpacks: locators(options['buildpacks']),
@@ -105,6 +114,10 @@ function words(text = ''): string[] {
 
 function locators(text = '[]'): readonly ModuleLocator[] {
   return JSON.parse(text) as readonly ModuleLocator[];
+}
+
+function questionOf(text: string | undefined): 'detect' | undefined {
+  return text === undefined ? undefined : oneOf('requestid', text, ['buildpack.detect']) && 'detect';
 }
 
 function execEnvOf(text: string): string {

@@ -1,6 +1,6 @@
 import type { Wait } from '../../../base/index.ts';
 import type { Digest, Platform } from '../../../blob/index.ts';
-import { sourceState, type SourceOp, type State } from '../../../graph/index.ts';
+import { sourceState, type State } from '../../../graph/index.ts';
 import { canonicalReference, parseConfig, parseReference, type ImageConfig } from '../../../image/index.ts';
 import type { FrontendHost, PlannedLayer } from '../../index.ts';
 import { buildpackError } from '../errors.ts';
@@ -9,6 +9,7 @@ import type { ImageTarget } from '../model/types.ts';
 import type { Builder } from './builder.ts';
 import { packagesRunImage } from './embedded.ts';
 import type { BuildpackOptions } from './options.ts';
+import { resolveImage } from './resolve-image.ts';
 
 /** What an app image stands on. */
 export interface RunBase {
@@ -43,8 +44,7 @@ export async function openRunImage(
   if (isPackages(name)) return ofPackages(host, name, o);
   const known = builder.runImages.find(({ image, mirrors }) => [image, ...mirrors].includes(name));
   const reference = canonicalReference(parseReference(name));
-  const source: SourceOp = { kind: 'source', source: { type: 'image', reference, platform, pull: options.pull } };
-  const resolved = await host.resolve(source, o);
+  const resolved = await resolveImage(host, { type: 'image', reference, platform, pull: options.pull }, o);
   const config = parseConfig(resolved.config ?? Buffer.from('{}'));
   const found = resolved.source.source;
   const pinned = found.type === 'image' ? parseReference(found.reference).digest : undefined;

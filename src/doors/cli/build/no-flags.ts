@@ -1,0 +1,20 @@
+/** The flags of a build for commands that do not have them. */
+export const NO_BUILD_FLAGS = {
+  tag: [],
+  buildArg: [],
+  buildContext: [],
+  platform: [],
+  cache: true,
+  cacheFilter: [],
+  cacheFrom: [],
+  cacheTo: [],
+  label: [],
+  annotation: [],
+  secret: [],
+  ssh: [],
+  network: 'default',
+  addHost: [],
+  output: [],
+  allow: [],
+  ulimit: [],
+} as const;
