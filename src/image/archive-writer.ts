@@ -1,5 +1,6 @@
 import { bytesOf, throwIfCancelled, type Bytes, type Wait } from '../base/index.ts';
 import { algorithmOf, hexOf, type Descriptor, type Digest } from '../blob/index.ts';
+import { LIFECYCLE_TIME } from '../tree/index.ts';
 import { namedDescriptors, type BundleItem } from './bundle.ts';
 import { contentsOf, type Content } from './contents.ts';
 import { imageError } from './errors.ts';
@@ -137,7 +138,13 @@ async function writeTar(entries: ReadonlyMap<string, Entry>, write: WriteChunk, 
 
 /** An entry's head in a `.cnb` file (pack archive.WriteDirToTar). */
 function cnbHead(name: string, size: number): ArchiveEntry {
-  return { name: `/${name.replace(/\/$/, '')}`, mode: 0o755, size, mtime: 315_532_801, isFolder: name.endsWith('/') };
+  return {
+    name: `/${name.replace(/\/$/, '')}`,
+    mode: 0o755,
+    size,
+    mtime: LIFECYCLE_TIME,
+    isFolder: name.endsWith('/'),
+  };
 }
 
 function blobName(digest: Digest): string {

@@ -30,6 +30,7 @@ export { findPaths, pick, type Found, type Picked } from './select.ts';
 export { closeCodecs } from './codec-pool.ts';
 export { GZIP, layerMediaType, NONE, ZSTD } from './codec.ts';
 export { writeLayer, type LayerOptions } from './layer-writer.ts';
+export { LIFECYCLE_TIME } from './layer-entries.ts';
 export { openLayer } from './toc.ts';
 export { withoutPaths } from './without-paths.ts';
 export { changedEntries, whiteoutOf, type NodeChange } from './changes.ts';

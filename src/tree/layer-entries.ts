@@ -14,8 +14,8 @@ export interface LayerEntry {
   readonly content: Entry | undefined;
 }
 
-/** All that lifecycle layers have (spec platform.md; lifecycle archive.NormalizedModTime): 1980-01-01T00:00:01Z. */
-const LIFECYCLE_TIME = 315_532_801;
+/** The time of all that lies in layers of the lifecycle, and in what pack writes (platform.md; lifecycle archive.NormalizedModTime): 1980-01-01T00:00:01Z, in seconds. */
+export const LIFECYCLE_TIME = 315_532_801;
 
 /**
  * What a dialect makes of the entries of a tree, in the order of the archive. `oci`: canonical order, but in each folder the opaque mark and the whiteouts come first, as image-spec layer.md wants them before

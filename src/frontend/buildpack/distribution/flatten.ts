@@ -4,7 +4,8 @@ import type { Layer } from '../../../image/index.ts';
 import { composeTree, type ComposeItem } from '../../../tree/index.ts';
 import { buildpackError } from '../errors.ts';
 import { moduleName } from './labels.ts';
-import { folderAt, moduleFolder, type Module } from './module.ts';
+import { moduleFolder } from '../model/index.ts';
+import { folderAt, type Module } from './module.ts';
 import { layerOfTree, treeOfLayer, type Workshop } from './workshop.ts';
 
 /** The layers that these modules are in, each once, in the order of the modules. */
@@ -58,7 +59,7 @@ export function layerOfModules(modules: readonly Module[], o: { shop: Workshop }
     const items = new Map<string, ComposeItem>();
     for (const { descriptor, layer } of modules) {
       const tree = await treeOfLayer(layer, o);
-      const folder = moduleFolder(descriptor);
+      const folder = moduleFolder(descriptor).slice(1);
       const parent = folder.slice(0, folder.lastIndexOf('/'));
       items.set(parent, { entry: folderAt(parent) });
       let found = false;

@@ -8,7 +8,7 @@ export { lifecycleOfImage, lifecycleOfTree, ownLifecycle, type Lifecycle } from 
 export { parseLocator, splitVersion, type Locator } from './locator.ts';
 export { builderUser, makeBuilder, type BuilderParts } from './make-builder.ts';
 export { CREATED, makePackage, type PackageOptions } from './make-package.ts';
-export { moduleFolder, moduleOfTree, type Module, type ModulePackage } from './module.ts';
+export { moduleOfTree, type Module, type ModulePackage } from './module.ts';
 export { parsePackageConfig, type PackageConfig } from './package-config.ts';
 export { fromFolder, modulesOfImage, packageAtPath, packageOfImage, type ReadOptions } from './read-package.ts';
 export {

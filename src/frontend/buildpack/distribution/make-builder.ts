@@ -2,7 +2,7 @@ import type { Wait } from '../../../base/index.ts';
 import { append, configOf, withConfig, type Addition, type Image, type ImageConfig } from '../../../image/index.ts';
 import { composeTree, type ComposeItem } from '../../../tree/index.ts';
 import { buildpackError } from '../errors.ts';
-import { encodeOrder, encodeRunToml, encodeStackToml, encodeSystem, LABELS } from '../model/index.ts';
+import { encodeOrder, encodeRunToml, encodeStackToml, encodeSystem, LABELS, moduleFolder } from '../model/index.ts';
 import { textOf } from '../model/loose.ts';
 import type { ModuleDescriptor, ModuleKind, Order, RunImage, SystemBuildpacks } from '../model/types.ts';
 import { checkOnBuilder } from './check-on-builder.ts';
@@ -23,7 +23,7 @@ import {
 } from './labels.ts';
 import { lifecycleJson, type Lifecycle } from './lifecycle-source.ts';
 import { CREATED } from './make-package.ts';
-import { folderAt, moduleFolder, sortedModules, type Module } from './module.ts';
+import { folderAt, sortedModules, type Module } from './module.ts';
 import { resolveOrder, resolveSystem } from './resolve-order.ts';
 import { layerOfTree, type Workshop } from './workshop.ts';
 
@@ -247,7 +247,8 @@ async function placed(
     const before = existing.get(name);
     labelled.set(name, { descriptor, diffId });
     if (before?.diffId === diffId || added.has(diffId)) continue;
-    if (before) additions.push(addition(`Removed ${kind}: ${name}`, whiteoutLayer(moduleFolder(descriptor), o)));
+    if (before)
+      additions.push(addition(`Removed ${kind}: ${name}`, whiteoutLayer(moduleFolder(descriptor).slice(1), o)));
     added.add(diffId);
     const title = descriptor.kind === 'extension' ? 'Extension' : 'Buildpack';
     additions.push(addition(`${title}: ${name}`, layer));

@@ -2,7 +2,7 @@ import type { Wait } from '../../../base/index.ts';
 import type { Layer } from '../../../image/index.ts';
 import { composeTree, type ComposeItem, type Entry, type FileTree } from '../../../tree/index.ts';
 import { buildpackError } from '../errors.ts';
-import { escapeId, parseModuleDescriptor } from '../model/index.ts';
+import { moduleFolder, parseModuleDescriptor } from '../model/index.ts';
 import type { ModuleDescriptor, ModuleKind, Target } from '../model/types.ts';
 import { moduleName } from './labels.ts';
 import { targetFolders } from './targets.ts';
@@ -22,11 +22,6 @@ export interface ModulePackage {
   readonly main: Module;
   /** Sorted by id and version. */
   readonly others: readonly Module[];
-}
-
-/** The folder of a module in a layer, relative to the root: `cnb/buildpacks/<id with _>/<version>` (distribution.md, Layer Blobs). */
-export function moduleFolder({ kind, id, version }: Pick<ModuleDescriptor, 'kind' | 'id' | 'version'>): string {
-  return `cnb/${kind}s/${escapeId(id)}/${version}`;
 }
 
 /**
@@ -53,7 +48,8 @@ export async function moduleOfTree(
   const descriptor = parseModuleDescriptor(content.toString(), { kind, file: `${o.what}/${file.path}` });
   const folder = platformFolder(entries, o.target);
   const layer = layerOfTree(
-    async () => composeTree(placed(entries, { tree, folder, root: moduleFolder(descriptor), toml: { file, content } })),
+    async () =>
+      composeTree(placed(entries, { tree, folder, root: moduleFolder(descriptor).slice(1), toml: { file, content } })),
     o,
   );
   return { descriptor, layer };

@@ -2,14 +2,14 @@ import type { Wait } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
 import { sourceState, State, type FileAction, type ImageSource } from '../../../graph/index.ts';
 import { canonicalReference, parseReference } from '../../../image/index.ts';
-import { unionOf, type FileTree } from '../../../tree/index.ts';
+import { LIFECYCLE_TIME, unionOf, type FileTree } from '../../../tree/index.ts';
 import type { FrontendHost } from '../../index.ts';
 import { buildpackError } from '../errors.ts';
-import { moduleKey, parseModuleDescriptor } from '../model/index.ts';
+import { moduleFolder, moduleKey, parseModuleDescriptor } from '../model/index.ts';
 import type { Group, GroupEntry, ModuleDescriptor, ModuleId, ModuleKind, Order } from '../model/types.ts';
 import { inlineModule } from '../project/inline-module.ts';
 import type { ProjectModule } from '../project/project.ts';
-import { moduleFolder, type Builder } from './builder.ts';
+import type { Builder } from './builder.ts';
 import type { BuildpackOptions, ModuleLocator } from './options.ts';
 import { readModules } from './read-builder.ts';
 import { filesOf } from './ref-files.ts';
@@ -141,8 +141,8 @@ class Additions {
       const at = joined(folder, path);
       const above = at.slice(0, at.lastIndexOf('/'));
       return [
-        { kind: 'mkdir', path: above, mode: 0o755, parents: true, owner, mtime: MODULE_TIME },
-        { kind: 'mkfile', path: at, mode, content, owner, mtime: MODULE_TIME },
+        { kind: 'mkdir', path: above, mode: 0o755, parents: true, owner, mtime: LIFECYCLE_TIME },
+        { kind: 'mkfile', path: at, mode, content, owner, mtime: LIFECYCLE_TIME },
       ];
     });
     const tree = State.files({ actions }, [], { name: `[internal] the script ${made.descriptor.id}`, internal: true });
@@ -216,12 +216,9 @@ export function copyFolder(source: string, destination: string): FileAction {
     unpack: false,
     followDestination: true,
     owner: { user: 0, group: 0 },
-    mtime: MODULE_TIME,
+    mtime: LIFECYCLE_TIME,
   };
 }
-
-/** 1980-01-01T00:00:01Z. */
-const MODULE_TIME = 315_532_801;
 
 export function entryOf(module: ModuleId): GroupEntry {
   return { kind: module.kind, id: module.id, version: module.version, optional: false, execEnv: [] };

@@ -12,9 +12,8 @@ import {
   type EnvironmentBase,
 } from '../environment/index.ts';
 import { buildpackError } from '../errors.ts';
-import { encodeBuildMetadata, encodeBuildpackPlan, moduleKey } from '../model/index.ts';
+import { encodeBuildMetadata, encodeBuildpackPlan, moduleFolder, moduleKey } from '../model/index.ts';
 import type { BuiltBuildpack, ModuleDescriptor } from '../model/types.ts';
-import { moduleFolder } from './builder.ts';
 import { PLATFORM_API, type Finished } from './export-app.ts';
 import { filesOf } from './ref-files.ts';
 import { restoreLayers, type RestoreFrom } from './restore.ts';

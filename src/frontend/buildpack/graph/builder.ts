@@ -4,8 +4,7 @@ import { sourceState, type ImageSource, type State } from '../../../graph/index.
 import { canonicalReference, parseConfig, parseReference } from '../../../image/index.ts';
 import type { FrontendHost } from '../../index.ts';
 import { buildpackError } from '../errors.ts';
-import { escapeId } from '../model/index.ts';
-import type { Files, ModuleDescriptor, ModuleId, Order, RunImage, SystemBuildpacks } from '../model/types.ts';
+import type { Files, ModuleDescriptor, Order, RunImage, SystemBuildpacks } from '../model/types.ts';
 import { addModules } from './add-modules.ts';
 import { embeddedBuilder } from './embedded.ts';
 import type { BuildpackOptions } from './options.ts';
@@ -29,11 +28,6 @@ export interface Builder {
   readonly modules: ReadonlyMap<string, ModuleDescriptor>;
   /** Its own launcher's tree. */
   readonly launcher: State;
-}
-
-/** Where a module lies in a builder (distribution.md). */
-export function moduleFolder({ kind, id, version }: ModuleId): string {
-  return `/cnb/${kind}s/${escapeId(id)}/${version}`;
 }
 
 export const LAUNCHER = '/cnb/lifecycle/launcher';

@@ -2,12 +2,13 @@ import type { Wait } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
 import { sourceState, State, type FileAction, type SourceOp } from '../../../graph/index.ts';
 import { parseConfig, type ImageConfig } from '../../../image/index.ts';
+import { LIFECYCLE_TIME } from '../../../tree/index.ts';
 import type { FrontendHost } from '../../index.ts';
 import { parseBuilderConfig, resolveOrder } from '../distribution/index.ts';
-import { moduleKey, parseModuleDescriptor } from '../model/index.ts';
+import { moduleFolder, moduleKey, parseModuleDescriptor } from '../model/index.ts';
 import type { ModuleDescriptor } from '../model/types.ts';
 import { copyFolder } from './add-modules.ts';
-import { LAUNCHER, moduleFolder, type Builder } from './builder.ts';
+import { LAUNCHER, type Builder } from './builder.ts';
 import { filesOf } from './ref-files.ts';
 import { ownerOf } from './steps.ts';
 
@@ -17,7 +18,6 @@ export const EMBEDDED_LAUNCHERS = 'strake-launchers';
 
 const USER = { uid: 1000, gid: 1000 };
 const HOME = '/home/cnb';
-const TIME = 315_532_801;
 
 /** The builder that strake comes with: Debian packages, a user, the embedded buildpacks. */
 export async function embeddedBuilder(host: FrontendHost, o: { platform: Platform } & Wait): Promise<Builder> {
@@ -111,13 +111,13 @@ async function packagesBase(
     path,
     mode: 0o644,
     content,
-    mtime: TIME,
+    mtime: LIFECYCLE_TIME,
   });
   const state = base.file(
     [
       line('/etc/passwd', `${await text('/etc/passwd')}cnb:x:${USER.uid}:${USER.gid}::${HOME}:/bin/sh\n`),
       line('/etc/group', `${await text('/etc/group')}cnb:x:${USER.gid}:\n`),
-      { kind: 'mkdir', path: HOME, mode: 0o755, parents: true, owner: ownerOf(USER), mtime: TIME },
+      { kind: 'mkdir', path: HOME, mode: 0o755, parents: true, owner: ownerOf(USER), mtime: LIFECYCLE_TIME },
     ],
     [],
     { name: `[builder] add the user cnb to ${reference}`, group: 'builder' },

@@ -3,9 +3,15 @@ import type { State } from '../../../graph/index.ts';
 import type { FrontendHost } from '../../index.ts';
 import type { Detected } from '../detect/index.ts';
 import { buildpackPlan, generateEnvironment, nextPlan, type EnvironmentBase } from '../environment/index.ts';
-import { encodeBuildpackPlan, escapeId, moduleKey, parseExtendConfig, type ExtendConfig } from '../model/index.ts';
+import {
+  encodeBuildpackPlan,
+  escapeId,
+  moduleFolder,
+  moduleKey,
+  parseExtendConfig,
+  type ExtendConfig,
+} from '../model/index.ts';
 import type { Files, GroupElement, ModuleDescriptor } from '../model/types.ts';
-import { moduleFolder } from './builder.ts';
 import { readGenerated, type GeneratedDockerfile } from './generated-dockerfile.ts';
 import { filesOf } from './ref-files.ts';
 import { BUILD_PLAN, emptyFolder, generateStep, type StepSetting } from './steps.ts';

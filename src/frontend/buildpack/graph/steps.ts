@@ -1,8 +1,8 @@
 import type { Platform } from '../../../blob/index.ts';
 import { State, type ExecOp, type FileAction, type OpMount } from '../../../graph/index.ts';
-import { escapeId } from '../model/index.ts';
+import { escapeId, moduleFolder } from '../model/index.ts';
 import type { GroupElement, ModuleDescriptor } from '../model/types.ts';
-import { moduleFolder, type Builder } from './builder.ts';
+import type { Builder } from './builder.ts';
 import type { BuildpackOptions } from './options.ts';
 
 /** Where a `bin/detect` may write its plan. */

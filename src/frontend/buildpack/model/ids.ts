@@ -41,3 +41,6 @@ export function execEnvProblem(name: string): string | undefined {
 /** An entity that lists these execution environments is for `current`. */
 export const forExecEnv = (list: readonly string[], current: string): boolean =>
   list.length === 0 || list.includes('*') || list.includes(current);
+
+/** Where a module lies in a builder or buildpackage: `/cnb/buildpacks/<id>/<version>` (distribution.md). */
+export const moduleFolder = ({ kind, id, version }: ModuleId): string => `/cnb/${kind}s/${escapeId(id)}/${version}`;
