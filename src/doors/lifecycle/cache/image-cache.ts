@@ -1,6 +1,12 @@
 import { kindOf, type Wait } from '../../../base/index.ts';
 import type { Digest } from '../../../blob/index.ts';
-import { cacheConfig, LABELS, parseCacheMetadata, type CacheMetadata } from '../../../frontend/buildpack/index.ts';
+import {
+  cacheConfig,
+  EMPTY_CACHE_LAYER,
+  LABELS,
+  parseCacheMetadata,
+  type CacheMetadata,
+} from '../../../frontend/buildpack/index.ts';
 import { makeImage, parseReference, type Layer } from '../../../image/index.ts';
 import { importLayer, openLayer, type FileTree } from '../../../tree/index.ts';
 import type { PhaseContext } from '../context.ts';
@@ -8,7 +14,7 @@ import { lifecycleError } from '../errors.ts';
 import { findImage } from '../find-image.ts';
 import type { OpenImage } from '../images/images.ts';
 import { RegistryImages } from '../images/registry-images.ts';
-import { layerOfStore } from '../write-layers.ts';
+import { layerOfStore, writeLayers } from '../write-layers.ts';
 import type { BuildCache, CachedLayer } from './build-cache.ts';
 
 /** A cache as an image in a registry, on no base: a layer for each cached one, and a label that says what they are (lifecycle cache/image_cache.go). */
@@ -43,9 +49,11 @@ export class ImageCache implements BuildCache {
     const before = await this.#find();
     // What is there already is named, not sent.
     const layers: Layer[] = [];
-    for (const { diffId, size } of o.layers)
+    const wanted =
+      o.layers.length > 0 ? o.layers : [...(await writeLayers([EMPTY_CACHE_LAYER], { store, launcher: '' })).values()];
+    for (const { diffId, size } of wanted)
       layers.push((await before?.layer(diffId, o)) ?? layerOfStore(store, { diffId, size }));
-    const config = cacheConfig(metadata, { platform: c.platform, diffIds: o.layers.map(({ diffId }) => diffId) });
+    const config = cacheConfig(metadata, { platform: c.platform, diffIds: wanted.map(({ diffId }) => diffId) });
     await c.registry.push(makeImage({ config, layers, mediaTypes: 'oci' }), parseReference(this.name), o);
   }
 

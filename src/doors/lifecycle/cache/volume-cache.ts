@@ -59,9 +59,7 @@ export class VolumeCache implements BuildCache {
   async layer(diffId: Digest, w?: Wait): Promise<FileTree> {
     const path = this.#tar(this.#committed, diffId);
     if (!existsSync(path)) throw failed(`read "${path}": there is no such file`);
-    const digester = new Digester();
-    for await (const chunk of fileBytes(path, w)) digester.update(chunk);
-    const digest = digester.digest();
+    const digest = await digestOfFile(path, w);
     if (digest !== diffId) throw failed(`read "${path}": its content has digest ${digest}`);
     return tarFileTree(path, w);
   }
@@ -72,7 +70,7 @@ export class VolumeCache implements BuildCache {
       mkdirSync(this.#staging, { recursive: true });
       for (const layer of o.layers) {
         throwIfCancelled(o);
-        this.#stage(layer);
+        await this.#stage(layer, o);
       }
       writeFileSync(join(this.#staging, LABELS.cacheMetadata), encodeCacheMetadata(metadata));
       rmSync(this.#backup, { recursive: true, force: true });
@@ -91,23 +89,29 @@ export class VolumeCache implements BuildCache {
     }
   }
 
-  /** By a link to the one that is there already; one of another size cannot be whole. */
-  #stage({ diffId, tar, size }: CachedLayer): void {
+  /** By a link to the one that is there already, where that is whole. */
+  async #stage({ diffId, tar, size }: CachedLayer, w: Wait): Promise<void> {
     const to = this.#tar(this.#staging, diffId);
     if (existsSync(to)) return;
     const own = this.#tar(this.#committed, diffId);
-    const from = statSync(own, { throwIfNoEntry: false })?.size === size ? own : tar;
+    const known = statSync(own, { throwIfNoEntry: false })?.size === size && (await digestOfFile(own, w)) === diffId;
     try {
-      if (from === own) return linkSync(own, to);
+      if (known) return linkSync(own, to);
     } catch (error) {
       if (!hasErrno(error, 'EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK')) throw error;
     }
-    copyFileSync(from, to);
+    copyFileSync(tar, to);
   }
 
   #tar(folder: string, diffId: Digest): string {
     return join(folder, `${diffId}.tar`);
   }
+}
+
+async function digestOfFile(path: string, w?: Wait): Promise<Digest> {
+  const digester = new Digester();
+  for await (const chunk of fileBytes(path, w)) digester.update(chunk);
+  return digester.digest();
 }
 
 function failed(message: string, cause?: unknown): Error {

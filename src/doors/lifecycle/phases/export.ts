@@ -5,7 +5,6 @@ import {
   appConfig,
   cacheLog,
   cacheMetadata,
-  EMPTY_CACHE_LAYER,
   encodeReport,
   exportLog,
   parseBuildMetadata,
@@ -225,12 +224,8 @@ async function keepCache(
     const before: CacheMetadata = await cache.metadata(c);
     for (const line of cacheLog(layers, { digests, previous: before })) c.log.info(line);
     const metadata = cacheMetadata(o.built, { layers, digests });
-    const kept =
-      layers.length > 0 || cache.name === c.inputs.path('cache-dir')
-        ? written
-        : await writeLayers([EMPTY_CACHE_LAYER], o);
     await cache.replace(metadata, {
-      layers: [...kept.values()].map(({ diffId, size }) => ({ diffId, size, tar: o.store.pathOf(diffId) })),
+      layers: [...written.values()].map(({ diffId, size }) => ({ diffId, size, tar: o.store.pathOf(diffId) })),
       signal: c.signal,
     });
   } catch (error) {
