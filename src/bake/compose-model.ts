@@ -1,7 +1,8 @@
+import { posix } from 'node:path';
 import { editDistance, parseYaml } from '../base/index.ts';
 import { compareText } from '../hcl/index.ts';
 import type { ComposeOptions } from './compose.ts';
-import { isMap, mapOf, textOf, type Plain, type PlainMap } from './compose-values.ts';
+import { isLocalPath, isMap, mapOf, textOf, textsOf, type Plain, type PlainMap } from './compose-values.ts';
 import { parseDotenv } from './dotenv.ts';
 import { bakeError } from './errors.ts';
 import { interpolate } from './interpolate.ts';
@@ -19,15 +20,24 @@ export interface ComposeService {
 const MAPS = ['args', 'labels', 'additional_contexts', 'extra_hosts'];
 const MAX_EXTENDS = 50;
 
-/** Compose files merged, their variables put in. */
+/** Compose files merged, their variables put in; paths are from the working folder. */
 export class ComposeModel {
   readonly #o: ComposeOptions;
+  /** What paths in the files begin at: "" is the working folder. */
+  readonly #folder: string;
+  /** The files that include each other down to here. */
+  readonly #chain: readonly string[];
   readonly #services = new Map<string, PlainMap>();
   readonly #secrets = new Map<string, PlainMap>();
   #project = 'bake';
 
-  constructor(o: ComposeOptions) {
+  constructor(
+    o: ComposeOptions,
+    place: { readonly folder: string; readonly chain: readonly string[] } = { folder: '', chain: [] },
+  ) {
     this.#o = o;
+    this.#folder = place.folder;
+    this.#chain = place.chain;
   }
 
   get isEmpty(): boolean {
@@ -38,22 +48,71 @@ export class ComposeModel {
   async add(content: Plain, file: string): Promise<void> {
     const fail = (detail: string): Error => bakeError('BAKE_COMPOSE', `read compose file "${file}": ${detail}`);
     if (!isMap(content)) throw fail('the top level is no map');
-    if (content['include'] !== undefined && content['include'] !== null)
-      throw bakeError('BAKE_UNSUPPORTED', `read compose file "${file}": "include" is not supported`, {
-        remedy: 'Name the files: -f compose.yaml -f other.yaml.',
-      });
     const name = textOf(content['name'], 'name');
     if (name !== undefined && name !== '') this.#project = interpolate(name, (key) => this.#o.env.get(key));
+    const include = this.#interpolated(content['include'] ?? []);
+    if (!Array.isArray(include)) throw fail('"include" is no list');
+    const included = new Set<string>();
+    for (const item of include as readonly Plain[])
+      for (const key of await this.#include(item, file)) included.add(key);
     const services = this.#interpolated(content['services'] ?? {});
     if (!isMap(services)) throw fail('"services" is no map');
     for (const key of Object.keys(services)) {
-      const service = await this.#extended(key, services, { file, depth: 0 });
+      if (included.has(key)) throw fail(`service "${key}" is there already, in a file that is included`);
+      const service = await this.#extended(key, services, { file, folder: this.#folder, depth: 0 });
       const before = this.#services.get(key);
       this.#services.set(key, before ? merged(before, service) : service);
     }
     const secrets = this.#interpolated(content['secrets'] ?? {});
     if (!isMap(secrets)) throw fail('"secrets" is no map');
-    for (const [key, secret] of Object.entries(secrets)) this.#secrets.set(key, isMap(secret) ? secret : {});
+    for (const [key, secret] of Object.entries(secrets)) {
+      const path = isMap(secret) ? textOf(secret['file'], 'file') : undefined;
+      const own = isMap(secret) ? secret : {};
+      this.#secrets.set(key, path === undefined ? own : { ...own, file: below(this.#folder, path) });
+    }
+  }
+
+  /** Takes in the services and secrets of other files, which have a folder and variables of their own; gives the names of the services. */
+  async #include(item: Plain, file: string): Promise<readonly string[]> {
+    const fail = (detail: string): Error =>
+      bakeError('BAKE_COMPOSE', `read compose file "${file}": include: ${detail}`);
+    const given: PlainMap = isMap(item) ? item : { path: item };
+    const listed = (key: string): readonly string[] => {
+      const value = given[key];
+      return Array.isArray(value) ? textsOf(value, key) : [textOf(value, key) ?? []].flat();
+    };
+    const paths = listed('path').map((path) => below(this.#folder, path));
+    const [first] = paths;
+    if (first === undefined) throw fail('there is no path');
+    if (this.#chain.includes(first))
+      throw fail(`files include each other in a circle: ${[...this.#chain, first].join(' → ')}`);
+    const project = textOf(given['project_directory'], 'project_directory');
+    const folder = project === undefined ? posix.dirname(first) : below(this.#folder, project);
+    const read = (path: string): string => {
+      const text = this.#o.readText(path);
+      if (text === undefined) throw fail(`"${path}" is not there`);
+      return text;
+    };
+    const env = new Map(this.#o.env);
+    const own = below(folder, '.env');
+    const files = listed('env_file').map((path) => below(this.#folder, path));
+    for (const path of files.length > 0 ? files : [own]) {
+      const text = files.length > 0 ? read(path) : this.#o.readText(path);
+      if (text === undefined) continue;
+      for (const [key, value] of parseDotenv(text, path, (name) => env.get(name)))
+        if (!env.has(key)) env.set(key, value);
+    }
+    const model = new ComposeModel({ env, readText: this.#o.readText }, { folder, chain: [...this.#chain, first] });
+    model.#project = this.#project;
+    for (const path of paths) await model.add(await parseYaml(read(path), path), path);
+    for (const [key, service] of model.#services) {
+      if (this.#services.has(key)) throw fail(`service "${key}" of "${first}" is there already`);
+      const { build } = service;
+      const bare = isMap(build) && (build['context'] === undefined || build['context'] === null);
+      this.#services.set(key, bare ? { ...service, build: { ...build, context: folder } } : service);
+    }
+    for (const [key, secret] of model.#secrets) this.#secrets.set(key, secret);
+    return [...model.#services.keys()];
   }
 
   secret(name: string): PlainMap | undefined {
@@ -108,16 +167,18 @@ export class ComposeModel {
   async #extended(
     name: string,
     services: PlainMap,
-    o: { readonly file: string; readonly depth: number },
+    o: { readonly file: string; readonly folder: string; readonly depth: number },
   ): Promise<PlainMap> {
     const own = services[name];
-    const service = canonical(own === null || own === undefined ? {} : own, name, o.file);
+    const service = rebased(canonical(own === null || own === undefined ? {} : own, name, o.file), o.folder);
     const { extends: base } = service;
     if (base === undefined || base === null) return service;
     if (o.depth > MAX_EXTENDS)
       throw bakeError('BAKE_COMPOSE', `read service "${name}" of "${o.file}": what it extends leads in a circle`);
     const other = isMap(base) ? textOf(base['service'], 'extends.service') : textOf(base, 'extends');
-    const path = isMap(base) ? textOf(base['file'], 'extends.file') : undefined;
+    const named = isMap(base) ? textOf(base['file'], 'extends.file') : undefined;
+    const path = named === undefined ? undefined : below(o.folder, named);
+    const folder = path === undefined || posix.dirname(path) === '.' ? o.folder : posix.dirname(path);
     let all = services;
     if (path !== undefined) {
       const text = this.#o.readText(path);
@@ -135,7 +196,7 @@ export class ComposeModel {
         'BAKE_COMPOSE',
         `read service "${name}" of "${o.file}": service "${other ?? ''}", which it extends, is not there`,
       );
-    return merged(await this.#extended(other, all, { file: path ?? o.file, depth: o.depth + 1 }), service);
+    return merged(await this.#extended(other, all, { file: path ?? o.file, folder, depth: o.depth + 1 }), service);
   }
 
   #interpolated(value: Plain): Plain {
@@ -167,6 +228,31 @@ function canonical(service: Plain, name: string, file: string): PlainMap {
       ] as const,
   );
   return { ...service, build: { ...build, ...Object.fromEntries(maps) } };
+}
+
+/** A path from a folder; addresses, home folders and absolute paths stay. */
+function below(folder: string, path: string): string {
+  return folder === '' || !isLocalPath(path) ? path : posix.join(folder, path);
+}
+
+/** A service with its paths from the working folder. */
+function rebased(service: PlainMap, folder: string): PlainMap {
+  if (folder === '') return service;
+  const { build, env_file: files } = service;
+  const envFile = (item: Plain): Plain =>
+    isMap(item) ? { ...item, path: envFile(item['path']) } : typeof item === 'string' ? below(folder, item) : item;
+  const moved: Record<string, Plain> = { ...service };
+  if (files !== undefined) moved['env_file'] = Array.isArray(files) ? files.map(envFile) : envFile(files);
+  if (!isMap(build)) return moved;
+  const { context, additional_contexts: contexts } = build;
+  const own: Record<string, Plain> = { ...build };
+  if (context !== undefined && context !== null)
+    own['context'] = below(folder, textOf(context, 'build.context') ?? '.');
+  if (isMap(contexts))
+    own['additional_contexts'] = Object.fromEntries(
+      Object.entries(contexts).map(([key, value]) => [key, typeof value === 'string' ? below(folder, value) : value]),
+    );
+  return { ...moved, build: own };
 }
 
 const BUILD_KEYS =

@@ -52,3 +52,8 @@ export function boolOf(value: Plain, what: string): boolean | undefined {
   if (['false', 'no', 'n', 'off', '0'].includes(text)) return false;
   throw new ValueError(`${what} must be true or false`);
 }
+
+/** False for addresses, names of images and services, home folders and absolute paths. */
+export function isLocalPath(path: string): boolean {
+  return !/^(?:[a-z][a-z0-9+.-]*:|git@|github\.com\/|\/|~)/i.test(path);
+}

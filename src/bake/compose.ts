@@ -13,7 +13,7 @@ import {
 } from './entries.ts';
 import { bakeError } from './errors.ts';
 import { mergeInto, type Group, type Target } from './target.ts';
-import { boolOf, mapOf, textOf, textsOf, type Plain } from './compose-values.ts';
+import { boolOf, isLocalPath, mapOf, textOf, textsOf, type Plain } from './compose-values.ts';
 
 export interface ComposeFile {
   readonly name: string;
@@ -26,7 +26,7 @@ export interface ComposeOptions {
   readonly readText: (path: string) => string | undefined;
 }
 
-/** Reads compose files as one: each service with a `build` section is a target, all of them the group `default` (buildx, ParseCompose). Throws `BAKE_COMPOSE`, `BAKE_UNSUPPORTED`, `INVALID_YAML`. */
+/** Reads compose files as one: each service with a `build` section is a target, all of them the group `default` (buildx, ParseCompose). Throws `BAKE_COMPOSE`, `INVALID_YAML`. */
 export async function readCompose(
   files: readonly ComposeFile[],
   o: ComposeOptions,
@@ -139,7 +139,7 @@ function filled(value: Plain, what: string): Map<string, string> {
 
 /** Paths are cleaned as compose does; addresses stay as they are. */
 function localPath(path: string | undefined): string | undefined {
-  if (path === undefined || /^(?:[a-z][a-z0-9+.-]*:|git@|github\.com\/|\/|~)/i.test(path)) return path;
+  if (path === undefined || !isLocalPath(path)) return path;
   const parts: string[] = [];
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue;

@@ -8,5 +8,4 @@ export const bakeError = errorTable({
   BAKE_OVERRIDE: 'invalid',
   BAKE_COMPOSE: 'invalid',
   BAKE_DENIED: 'denied',
-  BAKE_UNSUPPORTED: 'unsupported',
 });
