@@ -48,7 +48,7 @@ function missing(path: string, folder: string): Error {
     remedy:
       near.length > 0
         ? `Is it ${near.map((name) => `"${name}"`).join(' or ')}? Name it with -f.`
-        : 'Write one, name another with -f, or build in the folder that holds it.',
+        : 'Write one, name another with -f, build in the folder that holds it, or name a builder to build it without one: --builder.',
   });
 }
 
