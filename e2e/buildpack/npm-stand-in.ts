@@ -117,7 +117,9 @@ export class NpmStandIn implements AsyncDisposable {
 function npmFolder(): string {
   const program = execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim();
   const folder = join(dirname(realpathSync(program)), '..');
-  if (!existsSync(join(folder, 'bin/npm-cli.js'))) throw new Error(`"${program}" is not npm's own program`);
+  // Debian's package has its parts all over the system.
+  if (!['bin/npm-cli.js', 'node_modules/@npmcli/arborist'].every((part) => existsSync(join(folder, part))))
+    throw new Error(`"${program}" is not npm as npm publishes it`);
   return folder;
 }
 
@@ -126,7 +128,7 @@ export const noNpm: string | undefined = ((): string | undefined => {
   try {
     npmFolder();
   } catch {
-    return 'npm is not installed';
+    return 'npm is not installed as npm publishes it';
   }
   const node = join(CHECKOUT, 'node_modules', `node-linux-${process.arch}`, 'bin/node');
   return existsSync(node) ? undefined : 'the package with the binary of Node.js is not installed';
