@@ -203,6 +203,11 @@ export function adoptOrphans(): void {
   check(call('prctl', 36, 1, 0, 0, 0), 'prctl');
 }
 
+/** Keeps other processes of this user out of this one: neither its memory nor its environment can be read by /proc or ptrace, until it executes something else (prctl PR_SET_DUMPABLE). */
+export function hideProcess(): void {
+  check(call('prctl', 4, 0, 0, 0, 0), 'prctl');
+}
+
 /** Takes note of the end of a child that Node does not know of (waitpid(2), WNOHANG): false while it runs, or when there is none. */
 export function reap(pid: number): boolean {
   return call('waitpid', pid, Buffer.alloc(4), 1) === pid;

@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { hasCode, kindOf, messageOf, tempFolder } from '../../base/index.ts';
+import { hasCode, kindOf, messageOf, sys, tempFolder } from '../../base/index.ts';
 import {
   checkPlatformApi,
   exitCodeOf,
@@ -103,6 +103,8 @@ async function runProgram(
     giveTo(program.folders(inputs), ids);
     becomeUser(ids, program);
   }
+  // What buildpacks are run by has the registries' logins in its environment.
+  if (program.runsBuildpacks) sys.hideProcess();
   using scratch = tempFolder(inputs.env['TMPDIR'] || tmpdir(), io.random);
   await program.run(world.context, { scratch: scratch.path, during: o.during });
 }
