@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { after, before, suite, test } from 'node:test';
-import { buildTestBuilder, write } from '../buildpack/test-builder.ts';
+import { buildTestBuilder, write, writeBuildpack } from '../buildpack/test-builder.ts';
 import { noBrowser, openPage, type Page } from '../lib/browser.ts';
 import { emptyStore, type TestStore } from '../lib/store.ts';
 import { ok, strake } from '../lib/strake.ts';
@@ -145,6 +147,43 @@ suite('the page of a build', () => {
     assert.notEqual(code, 0);
     assert.match(stderr, /write --report ".*": there is no such folder/);
     assert.doesNotMatch(stderr, /load build definition/);
+  });
+
+  test('as a trace: to a collector, and to files by phases and buildpacks, also of a build that fails', async () => {
+    const bodies: string[] = [];
+    const server = createServer((request, response) => {
+      let body = '';
+      request.setEncoding('utf8').on('data', (text: string) => (body += text));
+      request.on('end', () => {
+        bodies.push(body);
+        response.end('{}');
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = server.address() as AddressInfo;
+      const traces = join(store.work, 'traces');
+      const failing = join(store.work, 'failing');
+      writeBuildpack(failing, { id: 'test/fails', build: 'echo said-by-the-step; exit 7' });
+      const flags = ['--otlp', `http://127.0.0.1:${port}`, '--trace-dir', traces, '-B', 'builder', '-b', failing];
+      const { code, stderr } = await strake(['build', '--progress=plain', ...flags, join(store.work, 'source')], {
+        root: store.root,
+      });
+      assert.notEqual(code, 0);
+      assert.doesNotMatch(stderr, /send the trace/);
+      const own = readFileSync(join(traces, 'buildpacks/test_fails@1.0.0-build.jsonl'), 'utf8');
+      for (const name of ['build.jsonl', 'lifecycle/detect.jsonl', 'buildpacks/test_fails@1.0.0-detect.jsonl'])
+        assert.match(readFileSync(join(traces, name), 'utf8'), /^\{"resourceSpans":.*\}\n$/, name);
+      const [, span] =
+        /"spanId":"([0-9a-f]{16})".*"name":"\[build\] test\/fails@1.0.0".*"status":\{"code":2/.exec(own) ?? [];
+      assert.ok(span !== undefined, own);
+      assert.equal(bodies.length, 1);
+      assert.ok(bodies[0]?.includes(span));
+      assert.doesNotMatch(own, /said-by-the-step/);
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 
   suite('in headless Chromium', { skip: noBrowser }, () => {

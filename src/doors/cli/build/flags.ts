@@ -35,6 +35,8 @@ export interface BuildFlags extends BuildpackFlags {
   readonly iidfile?: string | undefined;
   readonly metadataFile?: string | undefined;
   readonly report?: string | undefined;
+  readonly otlp?: string | undefined;
+  readonly traceDir?: string | undefined;
   readonly allow: readonly string[];
   readonly shmSize?: string | undefined;
   readonly ulimit: readonly string[];

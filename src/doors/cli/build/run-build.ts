@@ -15,6 +15,7 @@ import type { CliContext } from '../program.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
 import type { Renderer } from '../progress/renderer.ts';
 import type { BuildReport } from '../report/build-report.ts';
+import type { BuildTelemetry } from '../telemetry/build-telemetry.ts';
 import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { creationTime, isForBuildpacks } from './app-folder.ts';
@@ -59,10 +60,13 @@ export async function runBuild(
   });
   const scratch = join(settings.root, 'tmp');
   const report = flags.report === undefined ? undefined : await reportFor(flags.report, { place, flags, c });
+  const telemetry = await telemetryFor({ place, flags, c });
   const emit = (event: BuildEvent): void => {
     renderer.event(event);
     report?.event(event);
+    telemetry?.event(event);
   };
+  let isTold = false;
   try {
     const isApp = isForBuildpacks(place, flags, io);
     using context = await openContext(place, { io, scratch, signal, file: flags.file, withoutDockerfile: isApp });
@@ -114,6 +118,8 @@ export async function runBuild(
     if (result) await report?.built(result, { engine, host, signal });
     if (result && app) await (await import('./app-files.ts')).writeAppFiles(result, flags, { engine, planned, c });
     renderer.finish();
+    warn((await telemetry?.finish()) ?? [], io);
+    isTold = true;
     if (result && !c.silent)
       printResult(result, planned, { quiet: mode === 'quiet', talk: mode !== 'json' && mode !== 'rawjson', c });
     return result;
@@ -121,7 +127,8 @@ export async function runBuild(
     renderer.finish(error);
     markFailure(error, { told: renderer.tellsFailure });
     const problem = report?.failed(error);
-    if (problem !== undefined) io.stderr.write(`${io.errStyle.yellow('warning')}: ${messageOf(problem)}\n`);
+    const problems = isTold ? [] : ((await telemetry?.finish(error)) ?? []);
+    warn([...(problem === undefined ? [] : [messageOf(problem)]), ...problems], io);
     throw error;
   }
 }
@@ -131,10 +138,34 @@ async function reportFor(
   { place, flags, c }: { readonly place: string; readonly flags: BuildFlags; readonly c: CliContext },
 ): Promise<BuildReport> {
   const { BuildReport } = await import('../report/build-report.ts');
-  const [name] = flags.tag;
+  return new BuildReport(path, { io: c.io, title: titleOf(place, flags, c.io) });
+}
+
+async function telemetryFor(o: {
+  readonly place: string;
+  readonly flags: BuildFlags;
+  readonly c: CliContext;
+}): Promise<BuildTelemetry | undefined> {
+  const { place, flags, c } = o;
+  if (flags.otlp === undefined && flags.traceDir === undefined) return undefined;
+  const { BuildTelemetry } = await import('../telemetry/build-telemetry.ts');
+  return new BuildTelemetry({
+    io: c.io,
+    title: titleOf(place, flags, c.io),
+    isApp: isForBuildpacks(place, flags, c.io),
+    endpoint: flags.otlp,
+    folder: flags.traceDir,
+  });
+}
+
+/** What a build is of, in a few words: the first name of the image, else where its context is. */
+function titleOf(place: string, flags: BuildFlags, io: Io): string {
   const isFolder = !/^-$|^[a-z]+:\/\/|^git@/.test(place);
-  const title = name ?? (isFolder ? basename(resolve(c.io.cwd, place)) : withoutSecrets(place));
-  return new BuildReport(path, { io: c.io, title });
+  return flags.tag[0] ?? (isFolder ? basename(resolve(io.cwd, place)) : withoutSecrets(place));
+}
+
+function warn(problems: readonly string[], io: Io): void {
+  for (const problem of problems) io.stderr.write(`${io.errStyle.yellow('warning')}: ${problem}\n`);
 }
 
 /** The stage of the first step that failed by itself. */

@@ -96,6 +96,8 @@ export const command: CliCommand = {
       .option('--iidfile <file>', 'write the image ID to a file')
       .option('--metadata-file <file>', 'write what is known of the result to a file, as JSON')
       .option('--report <file>', 'write a page about the build, as HTML, however it ends')
+      .option('--otlp <endpoint>', 'send a trace of the build to an OpenTelemetry collector, by OTLP/HTTP')
+      .option('--trace-dir <folder>', 'write the trace to files, by phases and buildpacks, as OTLP JSON lines')
       .option('-q, --quiet', 'print the image ID only')
       .addOption(new Option('--progress <mode>', 'how progress is shown').choices(PROGRESS_MODES));
     command.action((place: string, flags: BuildFlags) =>

@@ -17,12 +17,19 @@ export class ReportRecorder {
   readonly #logs = new Map<string, KeptLog>();
   readonly #caches = new Map<string, string>();
 
+  readonly #keepsLogs: boolean;
+
+  /** `logs: false`: what steps print is not kept. */
+  constructor(o?: { readonly logs?: boolean | undefined }) {
+    this.#keepsLogs = o?.logs !== false;
+  }
+
   event(event: BuildEvent): void {
     if (event.kind === 'vertex' && !this.#vertices.has(event.id)) this.#vertices.set(event.id, event);
     if (event.kind === 'cached' && event.verdict.hit && event.verdict.from !== undefined)
       this.#caches.set(event.id, event.verdict.from);
     const { step, lines } = this.#model.apply(event);
-    if (!step || lines.length === 0) return;
+    if (!step || lines.length === 0 || !this.#keepsLogs) return;
     const log = this.#logs.get(step.id) ?? new KeptLog();
     this.#logs.set(step.id, log);
     const stream = event.kind === 'log' ? event.stream : 'stdout';
