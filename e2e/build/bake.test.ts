@@ -121,7 +121,7 @@ describe('strake bake', () => {
     using store = await withBase();
     // Each waits for the other, through a folder that both see.
     const meet = (mine: string, other: string): string =>
-      `RUN --mount=type=cache,id=meet,target=/meet --mount=type=secret,id=word,env=WORD touch /meet/${mine} && for i in $(seq 200); do [ -e /meet/${other} ] && break; sleep 0.05; done; test -e /meet/${other} && printf %s "$WORD" | sha256sum > /word`;
+      `RUN --mount=type=cache,id=meet,target=/meet --mount=type=secret,id=word,env=WORD touch /meet/${mine} && for i in $(seq 1200); do [ -e /meet/${other} ] && break; sleep 0.05; done; test -e /meet/${other} && printf %s "$WORD" | sha256sum > /word`;
     write(store.work, {
       'docker-bake.hcl': `
 group "default" { targets = ["a", "b", "c"] }
@@ -157,14 +157,12 @@ target "c" {
     write(store.work, {
       'docker-bake.hcl':
         'group "default" { targets = ["good", "bad"] }\ntarget "good" { target = "good" }\ntarget "bad" { target = "bad" }\n',
-      Dockerfile: `FROM ${BASE} AS good\nRUN sleep 60\nFROM ${BASE} AS bad\nRUN exit 3\n`,
+      Dockerfile: `FROM ${BASE} AS good\nRUN sleep infinity\nFROM ${BASE} AS bad\nRUN exit 3\n`,
     });
-    const began = process.hrtime.bigint();
     const { code, stdout, stderr } = await strake(['bake', '--progress=plain'], { root: store.root, cwd: store.work });
     assert.notEqual(code, 0);
     assert.equal(stdout, '');
     assert.match(stderr, /error: Dockerfile:4(:\d+)?: target "bad": process "\/bin\/sh -c exit 3"/);
-    assert.ok(process.hrtime.bigint() - began < 50_000_000_000n, 'the other target was waited for');
     assert.deepEqual(leftovers(store.root), []);
   });
 

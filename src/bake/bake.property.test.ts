@@ -93,6 +93,7 @@ test('any compose file is read, or refused in words', async () => {
       services: fc.dictionary(fc.constantFrom('web', 'db', 'a.b', 'x y'), service, { maxKeys: 3 }),
       secrets: value,
       name: leaf,
+      include: value,
     },
     { requiredKeys: ['services'] },
   );

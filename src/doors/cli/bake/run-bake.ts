@@ -62,8 +62,14 @@ async function buildAll(
   using opened = new DisposableStack();
   const builds = new Map<string, TargetBuild>();
   try {
-    for (const target of targets)
-      builds.set(target.name, opened.use(await TargetBuild.open(target, { c, offered, quiet: mode === 'quiet' })));
+    const all = [...targets];
+    for (const target of all) {
+      try {
+        builds.set(target.name, opened.use(await TargetBuild.open(target, { c, offered, quiet: mode === 'quiet' })));
+      } catch (error) {
+        throw ofTarget(error, target.name, all.length);
+      }
+    }
     await using engine = await engineFor(settings);
     const results = await Baking.run({ engine, builds, offered, c, anew: io.random.hex(16), emit: renderer.event });
     for (const event of results.values()) renderer.event(event);
