@@ -115,8 +115,8 @@ export async function runBuild(
       throw error;
     }
     if (result) writeFiles(result, ground, { flags, cwd: io.cwd });
-    if (result) await report?.built(result, { engine, host, signal });
     if (result && app) await (await import('./app-files.ts')).writeAppFiles(result, flags, { engine, planned, c });
+    if (result) await report?.built(result, { engine, host, signal });
     renderer.finish();
     warn((await telemetry?.finish()) ?? [], io);
     isTold = true;

@@ -5,7 +5,7 @@ import { spanText } from './span-text.ts';
 import { STATE_WORDS } from './timeline.ts';
 
 /** Every step, folded, with why it ran or how it was found, and all that it printed. */
-export function stepList({ steps, failure }: ReportData): Markup {
+export function stepList({ steps, failure, outcome }: ReportData): Markup {
   return markup`<section id="steps">
     <h2>Steps and logs <span class="count">${steps.length}</span></h2>
     <div class="tools" hidden>
@@ -32,26 +32,26 @@ export function stepList({ steps, failure }: ReportData): Markup {
       <button type="button" id="open-all">Open all</button> <button type="button" id="close-all">Close all</button>
       <output id="found" aria-live="polite"></output>
     </div>
-    ${steps.map((step) => stepEntry(step, step.number === failure?.step))}
+    ${steps.map((step) => stepEntry(step, { isOpen: step.number === failure?.step, isWhole: outcome === 'built' }))}
   </section>`;
 }
 
-function stepEntry(step: ReportStep, isOpen: boolean): Markup {
+function stepEntry(step: ReportStep, o: { readonly isOpen: boolean; readonly isWhole: boolean }): Markup {
   const { number, name, state, startedAt, endedAt, log } = step;
   const lines = log.head.length + log.left + log.tail.length;
   const took = startedAt === undefined || endedAt === undefined ? '' : spanText(endedAt - startedAt);
-  return markup`<details class="step ${state}" id="step-${number}" data-state="${state}" ${isOpen && markup` open`}>
+  return markup`<details class="step ${state}" id="step-${number}" data-state="${state}" ${o.isOpen && markup` open`}>
     <summary>
       <span class="number">${number}</span> <span class="name">${name}</span>
       <span class="state ${state}"
         >${STATE_WORDS[state]}${state === 'cached' || state === 'skipped' ? '' : ` ${took}`}</span
       >${lines > 0 && markup` <span class="dim lines">${lines} ${lines === 1 ? 'line' : 'lines'}</span>`}
     </summary>
-    <div class="body">${about(step)}${lines > 0 && logOf(step)}</div>
+    <div class="body">${about(step, o)}${lines > 0 && logOf(step)}</div>
   </details> `;
 }
 
-function about(step: ReportStep): Markup {
+function about(step: ReportStep, { isWhole }: { readonly isWhole: boolean }): Markup {
   const { phase, cached, why, place, inputs, error, notes, items, state } = step;
   const rows: [string, Markup][] = [['Phase', markup`${phase}`]];
   if (cached)
@@ -59,7 +59,8 @@ function about(step: ReportStep): Markup {
       'Cached',
       markup`${FOUND[cached.by]}${cached.from !== undefined && markup`, in <code>${cached.from}</code>`}`,
     ]);
-  if (state === 'skipped') rows.push(['Not run', markup`nothing came to need it`]);
+  if (state === 'skipped')
+    rows.push(['Not run', isWhole ? markup`nothing came to need it` : markup`the build ended before it`]);
   if (why.length > 0)
     rows.push([
       'Why it ran',
