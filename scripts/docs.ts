@@ -1,4 +1,4 @@
-/** Writes what of docs/ follows from the sources: cli.md from the tree of commands, errors.md from every room's table of errors, the tables of flags in from-kaniko.md. With `--check` it only says what is out of date. */
+/** Writes what of docs/ follows from the sources: cli.md from the tree of commands, errors.md from every room's table of errors, the tables of flags in from-kaniko.md and from-pack.md. With `--check` it only says what is out of date. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { cliMarkdown } from '../src/doors/cli/docs.ts';
 import { errorsMarkdown, type ErrorTables } from '../src/doors/cli/error-docs.ts';
 import { withFlagTables } from '../src/doors/executor/flag-docs.ts';
+import { withPackTables } from '../src/doors/pack/flag-docs.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -14,6 +15,7 @@ export async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
     ['docs/cli.md', await cliMarkdown()],
     ['docs/errors.md', errorsMarkdown(await errorTables())],
     ['docs/from-kaniko.md', withFlagTables(readFileSync(join(root, 'docs/from-kaniko.md'), 'utf8'))],
+    ['docs/from-pack.md', withPackTables(readFileSync(join(root, 'docs/from-pack.md'), 'utf8'))],
   ]);
 }
 

@@ -41,6 +41,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   'doors/cli': ['*'],
   'doors/executor': ['*'],
   'doors/lifecycle': ['*'],
+  'doors/pack': ['*'],
 };
 
 /** The one room that may import each external package, and Node's experimental modules; the others use that room's wrapper. */

@@ -1,7 +1,10 @@
 export { offeredCaches } from './build/local-caches.ts';
 export { describeFailure } from './failure.ts';
 export type { Io } from './io.ts';
+export { readUserConfig, userConfigPath } from './buildpack/user-config.ts';
+export { styleFor } from './print/style.ts';
 export { localHost } from './local-host.ts';
+export { runCli } from './run-cli.ts';
 export { runProcess } from './run-process.ts';
 export { engineFor, GROUNDS, pathsNamed, storeFolder, type Settings } from './settings.ts';
 export { versionLine } from './version.ts';

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 /** The program: what each first word starts. The bundle runs it by `start.ts`. */
 async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
-  // A link of kaniko's name to the program is called with kaniko's flags, one of a lifecycle's program with that one's.
+  // A link of kaniko's name to the program is called with kaniko's flags, one of pack's with pack's, one of a lifecycle's program with that one's.
   const called = /(?:^|\/)(executor|warmer)$/.exec(process.argv0)?.[1];
   const phase = /(?:^|\/)(analyzer|detector|restorer|extender|builder|exporter|creator|rebaser)$/.exec(
     process.argv0,
   )?.[1];
+  const isPack = /(?:^|\/)pack$/.test(process.argv0);
   if (first === '__keeper') {
     const { keeperMain } = await import('../../worker/index.ts');
     await keeperMain(rest);
@@ -18,6 +19,8 @@ async function main(): Promise<void> {
   } else if (first === '__probe') {
     const { probeMain } = await import('./doctor/probe.ts');
     await probeMain(rest);
+  } else if (isPack || first === 'pack') {
+    await pack(isPack ? process.argv.slice(2) : rest);
   } else if (phase !== undefined) {
     await lifecycle([phase, ...process.argv.slice(2)]);
   } else if (first === 'lifecycle') {
@@ -37,6 +40,13 @@ async function kaniko(name: string, argv: readonly string[]): Promise<never> {
   const { runProcess } = await import('./run-process.ts');
   const { runExecutor, runWarmer } = await import('../executor/index.ts');
   process.exit(await runProcess(argv, name === 'executor' ? runExecutor : runWarmer));
+}
+
+/** pack's command line. */
+async function pack(argv: readonly string[]): Promise<never> {
+  const { runProcess } = await import('./run-process.ts');
+  const { runPack } = await import('../pack/index.ts');
+  process.exit(await runProcess(argv, runPack));
 }
 
 /** The programs of a buildpacks lifecycle. */

@@ -102,6 +102,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./manifest.ts'),
   },
   {
+    name: 'pack',
+    group: 'Build',
+    summary: "build with pack's command line",
+    load: () => import('./pack.ts'),
+  },
+  {
     name: 'rebase',
     group: 'Buildpacks',
     summary: 'put an app image on another run image',

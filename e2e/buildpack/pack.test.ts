@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { after, before, suite, test } from 'node:test';
+import { FakeDaemon } from '../../src/engine/export/fake-daemon.suite.ts';
+import { emptyStore, type TestStore } from '../lib/store.ts';
+import { CHECKOUT, ok, strake, type StrakeResult } from '../lib/strake.ts';
+import { buildTestBuilder, write } from './test-builder.ts';
+
+const BUILD = `
+echo "greeting \${GREETING:-none}"
+cat > "$CNB_LAYERS_DIR/launch.toml" <<EOF
+[[processes]]
+type = "web"
+command = ["cat", "app.txt"]
+default = true
+EOF
+`;
+
+/** A zip archive of one file, not compressed. */
+function storedZip(name: string, text: string): Buffer {
+  const content = Buffer.from(text);
+  const common = Buffer.alloc(26);
+  common.writeUInt16LE(20, 0);
+  common.writeUInt16LE(0x21, 8);
+  common.writeUInt32LE(crc32(content), 10);
+  common.writeUInt32LE(content.length, 14);
+  common.writeUInt32LE(content.length, 18);
+  common.writeUInt16LE(name.length, 22);
+  const local = Buffer.concat([Buffer.from('PK\x03\x04'), common, Buffer.from(name), content]);
+  const central = Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), common, Buffer.alloc(14), Buffer.from(name)]);
+  const end = Buffer.alloc(18);
+  end.writeUInt16LE(1, 4);
+  end.writeUInt16LE(1, 6);
+  end.writeUInt32LE(central.length, 8);
+  end.writeUInt32LE(local.length, 12);
+  return Buffer.concat([local, central, Buffer.from('PK\x05\x06'), end]);
+}
+
+suite("pack's command line", () => {
+  let store: TestStore;
+  let app: string;
+
+  before(async () => {
+    store = emptyStore();
+    app = join(store.work, 'app');
+    write(join(app, 'app.txt'), 'the app\n');
+    write(join(app, 'Dockerfile'), 'this is not looked at\n');
+    await buildTestBuilder(store, { buildpacks: [{ id: 'test/first', build: BUILD }] });
+    symlinkSync(join(CHECKOUT, 'strake'), join(store.work, 'pack'));
+  });
+  after(() => store[Symbol.dispose]());
+
+  const env = (more: Record<string, string> = {}): Record<string, string> => ({
+    PACK_HOME: join(store.work, 'home'),
+    DOCKER_HOST: `unix://${join(store.work, 'none.sock')}`,
+    ...more,
+  });
+  const pack = (args: readonly string[], more: Record<string, string> = {}): Promise<StrakeResult> =>
+    strake(['pack', ...args], { root: store.root, env: env(more) });
+  const here = ['--pull-policy', 'if-not-present', '--network', 'none', '-v'];
+
+  test('without a daemon the image is in the store, which is said', async () => {
+    const built = await pack(['build', 'app', '-B', 'builder', '-p', app, '-e', 'GREETING=hello', ...here]);
+    assert.equal(built.code, 0, built.stderr);
+    assert.match(built.stderr, /no Docker or Podman answers: the image goes into the store of strake/);
+    assert.match(built.stderr, /greeting hello/);
+    assert.equal(built.stdout, "Successfully built image 'app'\n");
+    assert.equal((await ok(['run', '--network', 'none', 'app'], store)).stdout, 'the app\n');
+    const inspected = await pack(['inspect', 'app', '-o', 'json']);
+    assert.match(inspected.stdout, /"id": "test\/first"/);
+  });
+
+  test('into a daemon that answers', async () => {
+    await using daemon = await FakeDaemon.listen('chains');
+    const args = ['build', 'app:2', '-B', 'builder', '-p', app, '--docker-host', `unix://${daemon.socket}`, ...here];
+    const built = await pack(args);
+    assert.equal(built.code, 0, built.stderr);
+    assert.deepEqual(
+      [...daemon.images.values()].map(({ tags }) => tags),
+      [['app:2']],
+    );
+    assert.match(built.stderr, /the image goes into the daemon at/);
+  });
+
+  test('into a layout, with a report; the builder from the configuration', async () => {
+    assert.equal((await pack(['config', 'default-builder', 'builder'])).code, 0);
+    const [layout, report] = [join(store.work, 'layout'), join(store.work, 'report')];
+    const built = await pack([
+      'build',
+      `oci:${layout}`,
+      '-p',
+      app,
+      '--report-output-dir',
+      report,
+      '-q',
+      ...here.slice(0, 4),
+    ]);
+    assert.equal(built.code, 0, built.stderr);
+    assert.equal(built.stdout + built.stderr, '');
+    assert.ok(readdirSync(layout).includes('index.json'));
+    assert.match(readFileSync(join(report, 'report.toml'), 'utf8'), /image-id = "sha256:/);
+    assert.ok(!existsSync(join(store.work, 'none.sock')));
+  });
+
+  test("exit codes are pack's, old names are warned of, and a link of its name is enough", async () => {
+    const failed = await pack(['build', 'app', '-B', 'nowhere', '-p', app, '--pull-policy', 'never']);
+    assert.equal(failed.code, 1);
+    assert.match(failed.stderr, /"docker.io\/library\/nowhere:latest"/);
+    const wrong = await pack(['build', 'app', '--biulder', 'x']);
+    assert.equal(wrong.code, 1);
+    assert.match(
+      wrong.stderr,
+      /^ERROR: read the command line: unknown flag: --biulder\nhelp: Did you mean --builder\?/,
+    );
+    const soft = await pack(['builder', 'inspect'], { PACK_HOME: join(store.work, 'empty') });
+    assert.equal(soft.code, 2);
+    assert.match(soft.stderr, /Please select a default builder/);
+    const child = spawn(join(store.work, 'pack'), ['list-trusted-builders'], {
+      env: { PATH: process.env['PATH'], ...env(), STRAKE_ROOT: store.root, NO_COLOR: '1' },
+    });
+    const out: Buffer[] = [];
+    const err: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => out.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    assert.equal(code, 0);
+    assert.match(Buffer.concat(err).toString(), /'pack list-trusted-builders' has been deprecated/);
+    assert.match(Buffer.concat(out).toString(), /heroku\/builder:24/);
+    const report = await pack(['report']);
+    assert.match(report.stdout, /default-builder-image = "\[REDACTED\]"/);
+  });
+
+  test('a zip archive is an application', async () => {
+    const zip = join(store.work, 'app.zip');
+    writeFileSync(zip, storedZip('app.txt', 'from the archive\n'));
+    const built = await pack(['build', 'zipped', '-B', 'builder', '-p', zip, '-q', ...here.slice(0, 4)]);
+    assert.equal(built.code, 0, built.stderr);
+    assert.equal((await ok(['run', '--network', 'none', 'zipped'], store)).stdout, 'from the archive\n');
+  });
+});

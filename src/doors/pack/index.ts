@@ -1,0 +1,1 @@
+export { runPack } from './pack-program.ts';
