@@ -112,7 +112,9 @@ function layerMap(layers: readonly ReportLayer[], id: string): Markup {
   );
   const total = layers.reduce((sum, { size = 0 }) => sum + size, 0);
   return markup`<h3>Layers <span class="count">${layers.length}</span></h3>
-    <div class="map" role="list" aria-label="Layers by size">
+    ${
+      layers.length > 1 &&
+      markup`<div class="map" role="list" aria-label="Layers by size">
       ${layers.map((layer, at) => {
         const cell = cells[at];
         if (!cell || cell.width * cell.height === 0) return '';
@@ -129,7 +131,8 @@ function layerMap(layers: readonly ReportLayer[], id: string): Markup {
           >${!isSmall && markup`<b>${size}</b> <span>${layer.createdBy || 'base'}</span>`}</a
         >`;
       })}
-    </div>
+    </div>`
+    }
     <details class="table" open>
       <summary>All layers, the lowest first</summary>
       <div class="wide">

@@ -3,7 +3,7 @@ import { markup, Markup, scriptJson } from './markup.ts';
 import { imageSection } from './image-section.ts';
 import { PAGE_STYLE } from './page-style.ts';
 import { pageScript } from './page-script.ts';
-import type { ReportData, ReportFailure, ReportStep } from './report-data.ts';
+import type { ReportData, ReportFailure } from './report-data.ts';
 import { logLine, stepList } from './step-list.ts';
 import { timeline } from './timeline.ts';
 import { spanText } from './span-text.ts';
@@ -43,7 +43,7 @@ export function reportPage(data: ReportData): string {
           <nav aria-label="Sections">${sections(data).map(([id, name]) => markup`<a href="#${id}">${name}</a> `)}</nav>
         </header>
         <main>
-          ${failure && failureSection(failure, steps)}
+          ${failure && failureSection(failure, data)}
           ${
             warnings.length > 0 &&
             markup`<section id="warnings">
@@ -95,9 +95,9 @@ function facts({ startedAt, endedAt, steps, warnings, ground }: ReportData): Mar
   return parts.map((part, at) => markup`${at > 0 && ' · '}${part}`);
 }
 
-function sections({ failure, warnings, steps, images }: ReportData): [string, string][] {
+function sections({ failure, outcome, warnings, steps, images }: ReportData): [string, string][] {
   const all: [string, string, boolean][] = [
-    ['failure', 'Failure', failure !== undefined],
+    ['failure', outcome === 'stopped' ? 'Stopped' : 'Failure', failure !== undefined],
     ['warnings', 'Warnings', warnings.length > 0],
     ['timeline', 'Timeline', steps.length > 0],
     ['image-1', images.length > 1 ? 'Images' : 'Image', images.length > 0],
@@ -109,12 +109,12 @@ function sections({ failure, warnings, steps, images }: ReportData): [string, st
 /** Lines of a failed step's log that are shown with the failure. */
 const LAST_LINES = 15;
 
-function failureSection(failure: ReportFailure, steps: readonly ReportStep[]): Markup {
+function failureSection(failure: ReportFailure, { steps, outcome }: ReportData): Markup {
   const { code, message, place, excerpt, remedy, notes, step } = failure;
   const log = steps.find(({ number }) => number === step)?.log;
   const last = log ? [...log.head, ...log.tail].slice(-LAST_LINES) : [];
   return markup`<section id="failure" class="failure">
-    <h2>Failure</h2>
+    <h2>${outcome === 'stopped' ? 'Stopped' : 'Failure'}</h2>
     <p class="message">
       ${place !== undefined && markup`<code>${place}</code> `}${message} <span class="dim">(${code})</span>
     </p>
