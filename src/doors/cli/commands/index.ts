@@ -141,7 +141,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: 'lifecycle',
     group: 'Buildpacks',
-    summary: "run a phase of a buildpacks build on this container's own folders",
+    summary: "run a phase of a buildpacks build on this container's folders",
     load: () => import('./lifecycle.ts'),
   },
   { name: 'base', group: 'Bases', summary: 'make base images from Debian packages', load: () => import('./base.ts') },
