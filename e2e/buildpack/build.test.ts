@@ -165,6 +165,22 @@ suite('an application by buildpacks', () => {
     assert.doesNotMatch(failed.stderr, /\n\s+at /);
   });
 
+  test('proxies of this machine reach it, and are no reason to run again', async () => {
+    const own = join(store.work, 'proxied');
+    writeBuildpack(own, {
+      id: 'own/proxied',
+      build: 'echo "by $HTTPS_PROXY"',
+      toml: '[metadata.strake]\nstep-cache = true',
+    });
+    const by = (proxy: string): ReturnType<typeof ok> =>
+      ok(['build', '--progress=plain', '-B', 'builder', '-b', own, app], {
+        root: store.root,
+        env: { HTTPS_PROXY: `http://${proxy}.example:3128` },
+      });
+    assert.match((await by('one')).stderr, /by http:\/\/one\.example:3128/);
+    assert.doesNotMatch((await by('two')).stderr, /by http/);
+  });
+
   test('what nobody wants is told of, with what was tried', async () => {
     const other = join(store.work, 'other');
     write(join(other, 'README'), 'nothing\n');

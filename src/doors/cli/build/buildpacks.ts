@@ -81,6 +81,7 @@ export function planBuildpacks(
     extensions: locate(flags.extension),
     descriptor: flags.descriptor,
     secrets: flags.secret.length > 0 ? flags.secret.map(secretFor).join(',') : undefined,
+    ...proxies(io.env),
     ...withRegistry(variables(flags, io), { ...o, builder }),
     ...Object.fromEntries([...bindings].map(([name, files]) => [`binding:${name}`, [...files.keys()].join(',')])),
   };
@@ -133,6 +134,17 @@ function withRegistry(
   const found =
     o.builder === undefined && folder !== undefined && !(name in variables) ? npmRegistry(folder, o.io) : undefined;
   return found === undefined ? variables : { ...variables, [name]: found };
+}
+
+/** The proxies of this machine, for steps: as pack hands them on. */
+function proxies(env: Io['env']): Record<string, string> {
+  const names = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = env[name];
+      return value === undefined || value === '' ? [] : [[`proxy:${name}`, value]];
+    }),
+  );
 }
 
 /** `--env` and `--env-file`, a name alone taking its value from here (pack's rule); a flag wins over a file. */

@@ -18,6 +18,8 @@ export interface BuildpackOptions {
   /** Variables of the platform, by name. */
   readonly env: ReadonlyMap<string, string>;
   readonly execEnv: string;
+  /** Of the asking side: given to steps, no part of what they are. */
+  readonly proxies: ReadonlyMap<string, string>;
   readonly defaultProcess?: string | undefined;
   readonly appDir: string;
   readonly network: 'default' | 'none' | 'host';
@@ -62,7 +64,7 @@ export type ModuleLocator =
   /** A buildpackage in a registry or the store. */
   | { readonly type: 'image'; readonly reference: string };
 
-/** The frontend's options, by name: `builder`, `default-builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas), `module:URI` (the image of what the descriptor names so), `no-system-buildpacks`, `requestid` (`buildpack.detect`). Throws `CNB_OPTION_INVALID`. */
+/** The frontend's options, by name: `builder`, `default-builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `proxy:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas), `module:URI` (the image of what the descriptor names so), `no-system-buildpacks`, `requestid` (`buildpack.detect`). Throws `CNB_OPTION_INVALID`. */
 export function readOptions({ options }: FrontendRequest): BuildpackOptions {
   const publish = options['publish'] !== undefined;
   const bindings = new Map([...withPrefix(options, 'binding:')].map(([name, files]) => [name, words(files)]));
@@ -78,6 +80,7 @@ export function readOptions({ options }: FrontendRequest): BuildpackOptions {
     pull: oneOf('pull', options['pull'] ?? 'missing', ['missing', 'always', 'never']),
     env: withPrefix(options, 'env:'),
     execEnv: execEnvOf(options['exec-env'] ?? 'production'),
+    proxies: withPrefix(options, 'proxy:'),
     defaultProcess: options['default-process'],
     appDir: options['workspace'] ?? '/workspace',
     network: oneOf('network', options['network'] ?? 'default', ['default', 'none', 'host']),

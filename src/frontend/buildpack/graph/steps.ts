@@ -175,6 +175,7 @@ function execOf(
     network: options.network,
     security: 'sandbox',
     isolated: true,
+    proxyEnv: options.proxies.size > 0 ? [...options.proxies].map(([name, value]) => `${name}=${value}`) : undefined,
     platform,
   };
 }
