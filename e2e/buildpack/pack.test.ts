@@ -11,6 +11,7 @@ import { buildTestBuilder, write } from './test-builder.ts';
 
 const BUILD = `
 echo "greeting \${GREETING:-none}"
+if [ -d /shared ]; then cat /shared/note; touch /shared/new 2>/dev/null && echo could write || echo may not write; fi
 cat > "$CNB_LAYERS_DIR/launch.toml" <<EOF
 [[processes]]
 type = "web"
@@ -71,6 +72,21 @@ suite("pack's command line", () => {
     assert.equal((await ok(['run', '--network', 'none', 'app'], store)).stdout, 'the app\n');
     const inspected = await pack(['inspect', 'app', '-o', 'json']);
     assert.match(inspected.stdout, /"id": "test\/first"/);
+  });
+
+  test('a volume is read, and nothing else', async () => {
+    const shared = join(store.work, 'shared');
+    write(join(shared, 'note'), 'a note\n');
+    const args = ['build', 'app', '-B', 'builder', '-p', app, ...here];
+    const built = await pack([...args, '--volume', `${shared}:/shared`]);
+    assert.equal(built.code, 0, built.stderr);
+    assert.match(built.stderr, /a note\n[^]*may not write/);
+    assert.deepEqual(readdirSync(shared), ['note']);
+    for (const volume of [`${shared}:/shared:rw`, `${shared}:/cnb/x`, `${shared}/note:/shared`, 'named:/shared']) {
+      const refused = await pack([...args, '--volume', volume]);
+      assert.equal(refused.code, 1);
+      assert.match(refused.stderr, /ERROR: read --volume|error: read --volume/, volume);
+    }
   });
 
   test('into a daemon that answers', async () => {

@@ -26,6 +26,7 @@ export interface BuildpackFlags {
   readonly sbomOutputDir?: string | undefined;
   readonly reportOutputDir?: string | undefined;
   readonly stepCache?: string | undefined;
+  readonly volume?: readonly string[] | undefined;
   readonly workspace?: string | undefined;
   readonly descriptor?: string | undefined;
   readonly binding?: readonly string[] | undefined;

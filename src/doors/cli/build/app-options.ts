@@ -27,6 +27,7 @@ export function detectOptions(command: Command): Command {
         'when builder, run image and buildpacks are fetched that are in the local store (default: what "strake config pull-policy" says, else if-not-present)',
       ).choices([...PULL_POLICIES]),
     )
+    .option('--volume <folder:target[:ro]>', 'show buildpacks a folder of this machine, to read', list, [])
     .option('--workspace <folder>', 'where the application lies in the image')
     .option('-d, --descriptor <file>', 'the project descriptor, instead of project.toml')
     .option('--binding <folder>', 'a service binding for the build', list, []);

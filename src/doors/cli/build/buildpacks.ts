@@ -80,6 +80,7 @@ export function planBuildpacks(
     'post-buildpacks': locate(flags.postBuildpack),
     extensions: locate(flags.extension),
     descriptor: flags.descriptor,
+    ...volumesOf(flags.volume ?? [], { cwd: io.cwd, folders }),
     secrets: flags.secret.length > 0 ? flags.secret.map(secretFor).join(',') : undefined,
     ...proxies(io.env),
     ...withRegistry(variables(flags, io), { ...o, builder }),
@@ -163,6 +164,31 @@ function variables(flags: BuildpackFlags, io: Pick<Io, 'cwd' | 'env'>): Record<s
   }
   for (const [name, value] of keyValues(flags.env ?? [], { what: '--env', alone })) found.set(name, value);
   return Object.fromEntries([...found].map(([name, value]) => [`env:${name}`, value]));
+}
+
+/** `--volume FOLDER:TARGET[:ro]`. Steps read what is in their graph, so nothing can be written there. */
+function volumesOf(
+  texts: readonly string[],
+  o: { readonly cwd: string; readonly folders: Map<string, string> },
+): Record<string, string> {
+  const options: Record<string, string> = {};
+  for (const text of texts) {
+    const [, source = '', target = '', words = 'ro'] = /^([^:]+):(\/[^:]*)(?::(.*))?$/.exec(text) ?? [];
+    if (source === '') throw usage(`read --volume "${text}": it has not the form folder:target[:ro]`);
+    if (words !== 'ro')
+      throw cliError('BUILDPACK_UNSUPPORTED', `read --volume "${text}": a build may only read it ("${words}")`, {
+        remedy: 'Write :ro; what buildpacks keep goes into their layers.',
+      });
+    if (/^\/(?:cnb|layers|platform|proc|sys|dev)?(?:\/|$)/.test(target))
+      throw usage(`read --volume "${text}": "${target}" is the platform's own`, 'Name another target.');
+    const folder = resolve(o.cwd, source);
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true)
+      throw usage(`read --volume "${text}": there is no folder "${source}"`, 'Name a folder of this machine.');
+    const name = `volume-${Object.keys(options).length}`;
+    o.folders.set(name, folder);
+    options[`volume:${target}`] = name;
+  }
+  return options;
 }
 
 /** Where a buildpack comes from (pack's locators, in the order that it tries them). What has to be brought first is an image by now (`bring-modules.ts`). */

@@ -52,7 +52,7 @@ function argumentOf(command: Command): Outline['argument'] {
   if (!first) return 'none';
   if (first.argChoices) return 'shell';
   if (first.name() === 'image') return 'image';
-  return first.name() === 'context' || first.name() === 'path' ? 'path' : 'none';
+  return first.name() === 'context' || first.name() === 'folder' || first.name() === 'path' ? 'path' : 'none';
 }
 
 /** Every command below, with the words that lead to it. */

@@ -43,6 +43,8 @@ export interface BuildpackOptions {
   readonly descriptor: string;
   /** Secrets, each for one buildpack or for all. */
   readonly secrets: readonly { readonly id: string; readonly buildpack?: string | undefined }[];
+  /** Folders that the asking side offers, by where bin/detect and bin/build find them, to read. */
+  readonly volumes: ReadonlyMap<string, string>;
   /** Service bindings, each with the names of its files. The files are secrets of the ids `binding:NAME/FILE`. */
   readonly bindings: ReadonlyMap<string, readonly string[]>;
 }
@@ -64,13 +66,14 @@ export type ModuleLocator =
   /** A buildpackage in a registry or the store. */
   | { readonly type: 'image'; readonly reference: string };
 
-/** The frontend's options, by name: `builder`, `default-builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `proxy:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas), `module:URI` (the image of what the descriptor names so), `no-system-buildpacks`, `requestid` (`buildpack.detect`). Throws `CNB_OPTION_INVALID`. */
+/** The frontend's options, by name: `builder`, `default-builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `proxy:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas), `module:URI` (the image of what the descriptor names so), `volume:TARGET` (name of a folder of the asking side), `no-system-buildpacks`, `requestid` (`buildpack.detect`). Throws `CNB_OPTION_INVALID`. */
 export function readOptions({ options }: FrontendRequest): BuildpackOptions {
   const publish = options['publish'] !== undefined;
   const bindings = new Map([...withPrefix(options, 'binding:')].map(([name, files]) => [name, words(files)]));
   const cache = options['cache-registry'] ?? options['cache-store'];
   return {
     brought: withPrefix(options, 'module:'),
+    volumes: withPrefix(options, 'volume:'),
     builder: options['builder'],
     defaultBuilder: options['default-builder'],
     runImage: options['run-image'],

@@ -1,5 +1,5 @@
 import type { Platform } from '../../../blob/index.ts';
-import { State, type ExecOp, type FileAction, type OpMount } from '../../../graph/index.ts';
+import { sourceState, State, type ExecOp, type FileAction, type OpMount } from '../../../graph/index.ts';
 import { escapeId, moduleFolder } from '../model/index.ts';
 import type { GroupElement, ModuleDescriptor } from '../model/types.ts';
 import type { Builder } from './builder.ts';
@@ -35,12 +35,13 @@ export function detectStep(
     { type: 'bind', target: PLAN_FOLDER, source: PLAN_FOLDER, input: 3, readonly: false, output: 1 },
     ...bindingMounts(options),
     ...secretMounts(module.id, options),
+    ...volumeMounts(options, 4),
   ];
   const program = `${moduleFolder(module)}/bin/detect`;
   const op = execOf([program, PLATFORM_FOLDER, `${PLAN_FOLDER}/plan.toml`], mounts, o);
   const [outcome, left] = State.outputs(
     { ...op, capture: { output: 0, keep: [0, 100] } },
-    [builder.state, o.app, o.platformTree, plan],
+    [builder.state, o.app, o.platformTree, plan, ...volumeTrees(options)],
     {
       count: 2,
       label: {
@@ -80,11 +81,12 @@ export function buildStep(
     { type: 'bind', target: PLATFORM_FOLDER, source: PLATFORM_FOLDER, input: 4, readonly: true },
     ...bindingMounts(options),
     ...secretMounts(element.id, options),
+    ...volumeMounts(options, 5),
   ];
   const op = execOf([`${moduleFolder(module)}/bin/build`, folder, PLATFORM_FOLDER, PLAN_FILE], mounts, o);
   const [app, own] = State.outputs(
     { ...op, files: [{ path: PLAN_FILE, content: o.plan, mode: 0o644 }] },
-    [builder.state, o.app, o.layers, o.own, o.platformTree],
+    [builder.state, o.app, o.layers, o.own, o.platformTree, ...volumeTrees(options)],
     {
       count: 2,
       label: {
@@ -192,6 +194,23 @@ function bindingMounts({ bindings }: BuildpackOptions): OpMount[] {
       uid: 0,
       gid: 0,
     })),
+  );
+}
+
+/** Folders of the asking side; their trees are the step's inputs from `first` on. */
+function volumeMounts({ volumes }: BuildpackOptions, first: number): OpMount[] {
+  return [...volumes.keys()].map((target, at) => ({
+    type: 'bind',
+    target,
+    source: '/',
+    input: first + at,
+    readonly: true,
+  }));
+}
+
+function volumeTrees({ volumes }: BuildpackOptions): State[] {
+  return [...volumes].map(([target, name]) =>
+    sourceState({ type: 'local', name }, { name: `[volume] load ${target}`, group: 'app' }),
   );
 }
 
