@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { emptyStore, type TestStore } from '../lib/store.ts';
 import { ok, strake, stepsOf } from '../lib/strake.ts';
+import { noTerminal, onTerminal } from '../lib/terminal.ts';
 import { buildTestBuilder, write, writeBuildpack } from './test-builder.ts';
 
 const FIRST = `
@@ -152,7 +153,7 @@ suite('an application by buildpacks', () => {
     assert.equal(await made(other.root, '077'), await made(store.root, '022'));
   });
 
-  test('a folder of the command line is a buildpack; one that fails is told of', async () => {
+  test('a folder of the command line is a buildpack; one that fails is told of', async (t) => {
     const own = join(store.work, 'own');
     writeBuildpack(own, { id: 'own/one', build: 'echo own built; echo own > own.txt' });
     const { stderr } = await build('-b', 'from=builder', '-b', own);
@@ -163,6 +164,15 @@ suite('an application by buildpacks', () => {
     assert.match(failed.stderr, /it breaks/);
     assert.match(failed.stderr, /buildpack "own\/one@1.0.0".*7/);
     assert.doesNotMatch(failed.stderr, /\n\s+at /);
+    // The line that it ends with opens a shell where the buildpack left its files.
+    const line = /^reproduce: (.*)$/m.exec(failed.stderr)?.[1] ?? '';
+    if (noTerminal !== undefined) return t.diagnostic(noTerminal);
+    const it = onTerminal(line, { root: store.root });
+    await it.says(/\nshell: .* in the step's root/);
+    it.type('ls; echo "layers: $CNB_LAYERS_DIR"; exit\n');
+    assert.equal(await it.ended, failed.code);
+    const said = it.said().replaceAll('\r', '');
+    assert.match(said, /\napp\.txt\nlayers: \/layers\/own_one\n[^]*error: build with buildpack "own\/one/);
   });
 
   test('proxies of this machine reach it, and are no reason to run again', async () => {

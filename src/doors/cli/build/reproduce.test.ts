@@ -32,6 +32,7 @@ function line(o: {
   settings?: Partial<Settings>;
   place?: string;
   stage?: string;
+  app?: boolean;
 }): string | undefined {
   return reproduceLine({
     place: o.place ?? '.',
@@ -39,6 +40,7 @@ function line(o: {
     settings: { ...SETTINGS, ...o.settings },
     io: { env: {}, home: '/home/me', cwd: '/p' },
     stage: o.stage,
+    app: o.app,
     program: 'strake',
   });
 }
@@ -64,6 +66,15 @@ test('what the step was built of is kept, up to its stage', () => {
   assert.equal(line({ flags: { target: 'final' } }), 'strake build --on-error=shell --target final .');
   assert.equal(line({ stage: 'stage-2' }), 'strake build --on-error=shell --target 2 .');
   assert.equal(line({ settings: { root: '/other' } }), 'strake build --on-error=shell --root /other .');
+});
+
+test('what buildpacks were given', () => {
+  const flags = { builder: 'b', buildpack: ['x@1', './y'], env: ['A=1', 'API_TOKEN=hunter2'], byBuildpacks: true };
+  assert.equal(line({ flags }), 'strake build --on-error=shell .', 'of no matter by a Dockerfile');
+  assert.equal(
+    line({ flags, app: true }),
+    'strake build --on-error=shell --by-buildpacks --tag app --builder b --buildpack x@1 --buildpack ./y --env A=1 --env API_TOKEN .',
+  );
 });
 
 test('nothing that looks like a secret is shown', () => {

@@ -13,6 +13,8 @@ export interface ReproduceOptions {
   readonly io: Pick<Io, 'env' | 'home' | 'cwd'>;
   /** The stage of the step that failed, by its name or as `stage-N`; undefined where there is only one. */
   readonly stage: string | undefined;
+  /** It is built by buildpacks. */
+  readonly app?: boolean | undefined;
   /** How this program is called: `ownName`. */
   readonly program: string;
 }
@@ -55,8 +57,39 @@ export function reproduceLine(o: ReproduceOptions): string | undefined {
   add('--insecure-registry', ...settings.insecure);
   add('--mirror', settings.mirror);
   add('--keyring', settings.keyring);
+  if (o.app) addApp(flags, add, (word) => void words.push(word));
   words.push(withoutPassword(place));
   return words.map(quoted).join(' ');
+}
+
+/** What buildpacks were given; what they keep for each other is found by the same names. */
+function addApp(
+  flags: BuildFlags,
+  add: (name: string, ...values: readonly (string | undefined)[]) => void,
+  say: (word: string) => void,
+): void {
+  if (flags.byBuildpacks) say('--by-buildpacks');
+  if (flags.disableSystemBuildpacks) say('--disable-system-buildpacks');
+  // The image before, and what buildpacks have kept, go by the name.
+  add('--tag', ...flags.tag);
+  add('--builder', flags.builder);
+  add('--buildpack', ...(flags.buildpack ?? []));
+  add('--pre-buildpack', ...(flags.preBuildpack ?? []));
+  add('--post-buildpack', ...(flags.postBuildpack ?? []));
+  add('--extension', ...(flags.extension ?? []));
+  add('--buildpack-registry', flags.buildpackRegistry);
+  add('--env', ...(flags.env ?? []).map(shownArg));
+  add('--env-file', ...(flags.envFile ?? []));
+  add('--exec-env', flags.execEnv);
+  add('--run-image', flags.runImage);
+  add('--pull-policy', flags.pullPolicy);
+  add('--workspace', flags.workspace);
+  add('--descriptor', flags.descriptor);
+  add('--binding', ...(flags.binding ?? []));
+  add('--previous-image', flags.previousImage);
+  add('--cache-image', flags.cacheImage);
+  add('--cache-volume', flags.cacheVolume);
+  add('--step-cache', flags.stepCache);
 }
 
 /** How this program can be called in a shell here: by its name where it is on PATH, else by its path. */

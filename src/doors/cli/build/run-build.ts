@@ -111,7 +111,10 @@ export async function runBuild(
       }
     } catch (error) {
       // Read now: a context that was made for this build goes with it.
-      markFailure(error, { source: sourceOf(error, context), after: afterFailure(error, { place, flags, c, failed }) });
+      markFailure(error, {
+        source: sourceOf(error, context),
+        after: afterFailure(error, { place, flags, c, failed, app: isApp }),
+      });
       throw error;
     }
     if (result) writeFiles(result, ground, { flags, cwd: io.cwd });
@@ -185,14 +188,23 @@ class FailedStage {
 /** How to come to a failed step again. */
 function afterFailure(
   error: unknown,
-  o: { readonly place: string; readonly flags: BuildFlags; readonly c: CliContext; readonly failed: FailedStage },
+  o: {
+    readonly place: string;
+    readonly flags: BuildFlags;
+    readonly c: CliContext;
+    readonly app: boolean;
+    readonly failed: FailedStage;
+  },
 ): readonly FailureNote[] {
-  if (!hasCode(error, 'STEP_FAILED') || !error.message.startsWith('process ')) return [];
-  const { place, flags, c, failed } = o;
+  const isStep = hasCode(error, 'STEP_FAILED') && error.message.startsWith('process ');
+  if (!isStep && !hasCode(error, 'CNB_BUILD_FAILED')) return [];
+  const { place, flags, c, app } = o;
+  // Groups of a build by buildpacks are no stages.
+  const stage = app ? undefined : o.failed.stage;
   const notes: FailureNote[] = [];
   const lacks = flags.onError === 'shell' ? terminalLacking(c.io) : undefined;
   if (lacks !== undefined) notes.push({ label: 'note', text: `--on-error=shell: no shell was opened: ${lacks}` });
-  const line = reproduceLine({ place, flags, ...c, stage: failed.stage, program: ownName(c.io) });
+  const line = reproduceLine({ place, flags, ...c, stage, app, program: ownName(c.io) });
   if (line !== undefined) notes.push({ label: 'reproduce', text: line });
   return notes;
 }

@@ -57,7 +57,10 @@ export const command: CliCommand = {
       .option('--cache-to <cache>', 'keep the results of the steps there, for builds elsewhere', list, [])
       .option('--pull', 'ask registries and mirrors for newer bases, also where one is in the store')
       .addOption(
-        new Option('--on-error <what>', 'what a RUN line that fails leads to: the end, or a shell in its root')
+        new Option(
+          '--on-error <what>',
+          'what a RUN line or buildpack that fails leads to: the end, or a shell in its root',
+        )
           .choices(['fail', 'shell'])
           .default('fail'),
       )
