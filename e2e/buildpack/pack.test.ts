@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { after, before, suite, test } from 'node:test';
+import { registryOf } from '../../src/registry/testing/world.ts';
 import { FakeDaemon } from '../../src/engine/export/fake-daemon.suite.ts';
 import { emptyStore, type TestStore } from '../lib/store.ts';
 import { CHECKOUT, ok, strake, type StrakeResult } from '../lib/strake.ts';
@@ -99,6 +100,27 @@ suite("pack's command line", () => {
       [['app:2']],
     );
     assert.match(built.stderr, /the image goes into the daemon at/);
+  });
+
+  test('into a registry, with its cache, a report and SBOM files', async () => {
+    await using registry = await registryOf();
+    const at = (name: string): string => `${registry.server.host}/${name}`;
+    const [report, sbom] = [join(store.work, 'published'), join(store.work, 'sbom')];
+    const flags = ['build', at('app:1'), '-t', at('app:2'), '-B', 'builder', '-p', app, '--publish', ...here];
+    flags.push('--cache', `type=build;format=image;name=${at('cache')}`, '--report-output-dir', report);
+    const build = (): Promise<StrakeResult> =>
+      pack([...flags, ...(existsSync(sbom) ? [] : ['--sbom-output-dir', sbom])]);
+    const first = await build();
+    assert.equal(first.code, 0, first.stderr);
+    const digest = /digest = "(sha256:[0-9a-f]{64})"/.exec(readFileSync(join(report, 'report.toml'), 'utf8'))?.[1];
+    assert.match(readFileSync(join(report, 'report.toml'), 'utf8'), /tags = \["[^"]*app:1", "[^"]*app:2"\]/);
+    assert.ok(existsSync(join(sbom, 'launch/sbom.legacy.json')));
+    assert.equal((await strake(['inspect', at('app:1')], store)).code, 66);
+    const remote = await ok(['inspect', '-o', 'human-readable', at('app:2')], store);
+    assert.match(remote.stdout, /REMOTE:\n[^]*test\/first +1\.0\.0/);
+    const second = await build();
+    assert.equal(second.code, 0, second.stderr);
+    assert.ok(readFileSync(join(report, 'report.toml'), 'utf8').includes(digest ?? 'no digest'));
   });
 
   test('into a layout, with a report; the builder from the configuration', async () => {
