@@ -11,16 +11,28 @@ export type Binding = ReadonlyMap<string, string>;
 
 /** `--binding DIR`: a folder with `type` and more; its name is the binding's (servicebinding.io, Workload Projection). */
 export function bindingsOf(texts: readonly string[], cwd: string): Map<string, Binding> {
+  const names = new Set<string>();
   return new Map(
     texts.map((text) => {
       const folder = resolve(cwd, text);
+      const name = basename(folder);
+      if (name === '') throw usage(`read --binding "${text}": its folder has no name`);
+      if (names.has(name))
+        throw usage(
+          `read --binding "${text}": there is another binding "${name}"`,
+          "A binding has its folder's name: rename one of the folders.",
+        );
+      names.add(name);
       const files = filesIn(folder, text);
+      const odd = files.find((file) => file.includes(','));
+      if (odd !== undefined)
+        throw usage(`read --binding "${text}": the file "${odd}" has a comma in its name`, 'Rename the file.');
       if (!files.includes('type'))
         throw usage(
           `read --binding "${text}": there is no file "type" in it`,
           'Write the kind of service into it, as "postgresql".',
         );
-      return [basename(folder), new Map(files.map((name) => [name, join(folder, name)]))];
+      return [name, new Map(files.map((file) => [file, join(folder, file)]))];
     }),
   );
 }

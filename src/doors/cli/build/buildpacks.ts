@@ -198,7 +198,8 @@ function locatorOf(text: string, o: { cwd: string; folders: Map<string, string> 
   if (inBuilder?.[1] !== undefined) return { type: 'builder', id: inBuilder[1], version: inBuilder[2] };
   if (text.startsWith('docker://'))
     return { type: 'image', reference: text.slice('docker://'.length).replace(/^\//, '') };
-  const path = text.startsWith('file://') ? fileURLToPath(text) : text;
+  if (text.trim() === '') throw usage('use buildpack "": it has no name', 'Name a buildpack, or leave the flag out.');
+  const path = text.startsWith('file://') ? pathOf(text) : text;
   const folder = isAbsolute(path) ? path : resolve(o.cwd, path);
   const stat = statSync(folder, { throwIfNoEntry: false });
   if (stat?.isDirectory()) {
@@ -211,4 +212,12 @@ function locatorOf(text: string, o: { cwd: string; folders: Map<string, string> 
       remedy: 'Name a folder with a buildpack.toml.',
     });
   return { type: 'name', text };
+}
+
+function pathOf(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw usage(`use buildpack "${url}": ${messageOf(error)}`, 'Write a folder of this machine as file:///FOLDER.');
+  }
 }

@@ -49,6 +49,9 @@ export interface BuildpackOptions {
   readonly bindings: ReadonlyMap<string, readonly string[]>;
 }
 
+/** The project descriptor that is looked for where none is named. */
+export const DESCRIPTOR = 'project.toml';
+
 /** Where a buildpack or extension comes from. */
 export type ModuleLocator =
   /** One that the builder has. */
@@ -85,7 +88,7 @@ export function readOptions({ options }: FrontendRequest): BuildpackOptions {
     execEnv: execEnvOf(options['exec-env'] ?? 'production'),
     proxies: withPrefix(options, 'proxy:'),
     defaultProcess: options['default-process'],
-    appDir: options['workspace'] ?? '/workspace',
+    appDir: appDirOf(options['workspace'] ?? '/workspace'),
     network: oneOf('network', options['network'] ?? 'default', ['default', 'none', 'host']),
     cache:
       cache === undefined
@@ -100,9 +103,13 @@ export function readOptions({ options }: FrontendRequest): BuildpackOptions {
     preBuildpacks: locators(options['pre-buildpacks']),
     postBuildpacks: locators(options['post-buildpacks']),
     extensions: locators(options['extensions']),
-    descriptor: options['descriptor'] ?? 'project.toml',
+    descriptor: options['descriptor'] ?? DESCRIPTOR,
     secrets: words(options['secrets']).map((word) => {
       const [id = '', buildpack] = word.split('=');
+      if (id === '' || id.split('/').some(isNoName))
+        throw buildpackError('CNB_OPTION_INVALID', `give secret "${id}": its id names no file below /run/secrets`, {
+          remedy: 'Use an id of letters, digits, "-", "_" and ".".',
+        });
       return { id, buildpack };
     }),
     bindings,
@@ -112,6 +119,37 @@ export function readOptions({ options }: FrontendRequest): BuildpackOptions {
 function withPrefix(options: Readonly<Record<string, string>>, prefix: string): Map<string, string> {
   const found = Object.entries(options).filter(([key]) => key.startsWith(prefix));
   return new Map(found.map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+function isNoName(text: string): boolean {
+  return text === '' || text === '.' || text === '..';
+}
+
+/** Folders that buildpacks find something else in, or that the steps have for themselves. */
+const TAKEN = [
+  '/cnb',
+  '/dev',
+  '/layers',
+  '/platform',
+  '/proc',
+  '/run/secrets',
+  '/sys',
+  '/tmp/cnb-build',
+  '/tmp/cnb-detect',
+];
+
+/** As buildpacks shall see it: absolute, without "." and "..". */
+function appDirOf(text: string): string {
+  const path = text.replace(/(?<=[^/])\/+$/, '');
+  const lies = (at: string, folder: string): boolean => at === folder || at.startsWith(`${folder}/`);
+  const isPlain = path.startsWith('/') && !path.slice(1).split('/').some(isNoName);
+  const taken = TAKEN.find((folder) => lies(path, folder) || lies(folder, path));
+  if (isPlain && taken === undefined) return path;
+  throw buildpackError(
+    'CNB_OPTION_INVALID',
+    `put the application into "${text}": ${isPlain ? `"${taken}" is there for something else` : 'it is no plain absolute path below the root'}`,
+    { remedy: 'Name a folder such as /workspace or /app.' },
+  );
 }
 
 function words(text = ''): string[] {

@@ -6,7 +6,7 @@ import { parseLocator, splitVersion } from '../distribution/index.ts';
 import { buildpackError } from '../errors.ts';
 import { appFilter, selectAppFiles } from '../project/app-files.ts';
 import { parseProject, projectFor, type ProjectDescriptor, type ProjectModule } from '../project/project.ts';
-import type { BuildpackOptions, ModuleLocator } from './options.ts';
+import { DESCRIPTOR, type BuildpackOptions, type ModuleLocator } from './options.ts';
 import { filesOf } from './ref-files.ts';
 
 /** The context, all of it or what patterns name. */
@@ -15,7 +15,7 @@ export function contextState(include?: readonly string[]): State {
   return sourceState({ type: 'local', name: 'context', include }, { name: `[internal] load ${what}`, internal: true });
 }
 
-/** The project descriptor of the context, if it has one, for the execution environment. Throws `CNB_FILE_INVALID`; what it says that nobody knows is a warning. */
+/** The project descriptor of the context, if it has one, for the execution environment. Throws `CNB_FILE_INVALID`, also where another one is named and not there; what it says that nobody knows is a warning. */
 export async function readProject(
   host: FrontendHost,
   options: BuildpackOptions,
@@ -24,6 +24,14 @@ export async function readProject(
   const path = cleanPath(`/${options.descriptor}`);
   const files = await filesOf(host, contextState([path.slice(1)]), w);
   const bytes = await files.read(path, w);
+  if (!bytes && options.descriptor !== DESCRIPTOR)
+    throw buildpackError(
+      'CNB_FILE_INVALID',
+      `read project descriptor "${options.descriptor}": the application has no such file`,
+      {
+        remedy: "Name a file of the application, by its path from the application's folder.",
+      },
+    );
   if (!bytes) return undefined;
   const { project, warnings } = parseProject(Buffer.from(bytes).toString(), options.descriptor);
   for (const message of warnings) host.warn({ code: 'PROJECT_WARNING', message });
