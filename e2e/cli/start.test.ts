@@ -132,7 +132,7 @@ suite('starting strake', () => {
       const script = `${stdout}\nCOMP_WORDS=(strake ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _strake; printf '%s\\n' "\${COMPREPLY[@]}"`;
       return execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim().split('\n');
     };
-    assert.deepEqual(complete('bu'), ['build']);
+    assert.deepEqual(complete('bui'), ['build', 'builder', 'buildpack']);
     assert.deepEqual(complete('base', 'cr'), ['create']);
     assert.deepEqual(complete('build', '--meta'), ['--metadata-file']);
     assert.deepEqual(complete('build', '--progress', 'pl'), ['plain']);

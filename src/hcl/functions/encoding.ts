@@ -1,9 +1,12 @@
-import { constants, createHash, privateDecrypt } from 'node:crypto';
+import { createHash, privateDecrypt } from 'node:crypto';
 import { messageOf } from '../../base/index.ts';
 import { ValueError } from '../errors.ts';
 import { formatNumber, fromJson, isList, isObject, objectOf, type Value } from '../value.ts';
 import type { FunctionSpec } from './call.ts';
 import { any, define, nullable, text } from './parameters.ts';
+
+/** OpenSSL's number. Node's `constants` would load its cryptography with every command: what is no function cannot be put off. */
+const RSA_PKCS1_PADDING = 1;
 
 function hash(algorithm: string): FunctionSpec {
   return define([text], ([value]) => createHash(algorithm).update(value).digest('hex'));
@@ -45,7 +48,7 @@ export const encodingFunctions: Readonly<Record<string, FunctionSpec>> = {
   }),
   rsadecrypt: define([text, text], ([ciphertext, key]) => {
     try {
-      const padding = constants.RSA_PKCS1_PADDING;
+      const padding = RSA_PKCS1_PADDING;
       return privateDecrypt({ key, padding }, Buffer.from(ciphertext, 'base64')).toString();
     } catch (error) {
       throw new ValueError(`failed to decrypt: ${messageOf(error)}`);
