@@ -138,6 +138,7 @@ suite('an application by buildpacks', () => {
     const steps = stepsOf(third.stderr);
     for (const name of ['[build] test/first@1.0.0', '[build] test/second@1.0.0', '[detect] test/first@1.0.0'])
       assert.match(steps.get(name) ?? '', /^CACHED/, `${name}: ${steps.get(name)}`);
+    assert.equal(stepsOf((await build('--no-cache')).stderr).get('[build] test/first@1.0.0'), 'DONE');
   });
 
   test('another store, another day, another umask: the same image', async () => {

@@ -32,6 +32,8 @@ export function planBuildpacks(
     readonly secret: readonly string[];
     readonly network: string;
     readonly pull?: boolean | undefined;
+    /** `--no-cache` makes it false. */
+    readonly cache?: boolean | undefined;
   },
   o: {
     readonly io: Pick<Io, 'cwd' | 'env' | 'home'>;
@@ -74,6 +76,7 @@ export function planBuildpacks(
     'cache-registry': flags.cacheImage,
     'clear-cache': flags.clearCache === true ? '' : undefined,
     'step-cache': flags.stepCache,
+    'no-cache': flags.cache === false ? '' : undefined,
     'build-id': o.buildId,
     buildpacks: locate(flags.buildpack),
     'pre-buildpacks': locate(flags.preBuildpack),

@@ -117,6 +117,7 @@ async function apply(
           'build-arg:BUILDKIT_DOCKERFILE_CHECK': 'skip=all',
           'build-arg:base_image': BASE,
           'build-arg:build_id': options.buildId,
+          ...(options.noCache ? { 'no-cache': '' } : {}),
           'build-arg:user_id': String(builder.uid),
           'build-arg:group_id': String(builder.gid),
           ...named,

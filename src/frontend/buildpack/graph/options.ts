@@ -30,6 +30,8 @@ export interface BuildpackOptions {
   readonly systemBuildpacks: boolean;
   /** `detect`: the answer is the group and the plan, and nothing is built. */
   readonly question?: 'detect' | undefined;
+  /** Steps of buildpacks and of extensions run anew. */
+  readonly noCache: boolean;
   /** Given to Dockerfiles of extensions, which may use it to be run anew. */
   readonly buildId: string;
   readonly stepCache: 'auto' | 'on' | 'off';
@@ -69,7 +71,7 @@ export type ModuleLocator =
   /** A buildpackage in a registry or the store. */
   | { readonly type: 'image'; readonly reference: string };
 
-/** The frontend's options, by name: `builder`, `default-builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `proxy:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas), `module:URI` (the image of what the descriptor names so), `volume:TARGET` (name of a folder of the asking side), `no-system-buildpacks`, `requestid` (`buildpack.detect`). Throws `CNB_OPTION_INVALID`. */
+/** The frontend's options, by name: `builder`, `default-builder`, `run-image`, `image`, `previous-image`, `publish`, `pull`, `env:NAME`, `proxy:NAME`, `exec-env`, `default-process`, `workspace`, `network`, `no-cache`, `build-id`, `cache-store`, `cache-registry`, `clear-cache`, `step-cache`, `buildpacks`, `pre-buildpacks`, `post-buildpacks`, `extensions` (JSON lists of `ModuleLocator`), `descriptor`, `secrets` (`id[=buildpack]`, with commas), `binding:NAME` (file names, with commas), `module:URI` (the image of what the descriptor names so), `volume:TARGET` (name of a folder of the asking side), `no-system-buildpacks`, `requestid` (`buildpack.detect`). Throws `CNB_OPTION_INVALID`. */
 export function readOptions({ options }: FrontendRequest): BuildpackOptions {
   const publish = options['publish'] !== undefined;
   const bindings = new Map([...withPrefix(options, 'binding:')].map(([name, files]) => [name, words(files)]));
@@ -97,6 +99,7 @@ export function readOptions({ options }: FrontendRequest): BuildpackOptions {
     clearCache: options['clear-cache'] !== undefined,
     systemBuildpacks: options['no-system-buildpacks'] === undefined,
     question: questionOf(options['requestid']),
+    noCache: options['no-cache'] !== undefined,
     buildId: options['build-id'] ?? '',
     stepCache: oneOf('step-cache', options['step-cache'] ?? 'auto', ['auto', 'on', 'off']),
     buildpacks: locators(options['buildpacks']),

@@ -156,7 +156,8 @@ export function ownerOf({ uid, gid }: Pick<Builder, 'uid' | 'gid'>): { user: num
 }
 
 /** True for one whose runs may be taken from the cache: it says so, or the asking side does. */
-function keepsSteps(module: ModuleDescriptor, { stepCache }: BuildpackOptions): boolean {
+function keepsSteps(module: ModuleDescriptor, { stepCache, noCache }: BuildpackOptions): boolean {
+  if (noCache) return false;
   if (stepCache !== 'auto') return stepCache === 'on';
   const own = module.metadata['strake'];
   return typeof own === 'object' && own !== null && (own as Record<string, unknown>)['step-cache'] === true;
