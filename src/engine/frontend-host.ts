@@ -27,16 +27,18 @@ interface Asked {
   tasks: number;
 }
 
+interface HostParts {
+  readonly worker: Worker;
+  readonly solving: Solving;
+  readonly session: Session;
+  readonly clock: Clock;
+  readonly frontends: Readonly<Record<string, Frontend>>;
+  readonly emit: (event: BuildEvent) => void;
+}
+
 /** What frontends may ask of this engine while they plan. Its end gives up what is still being asked, and waits for that. */
 export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
-  readonly #o: {
-    worker: Worker;
-    solving: Solving;
-    session: Session;
-    clock: Clock;
-    frontends: Readonly<Record<string, Frontend>>;
-    emit: (event: BuildEvent) => void;
-  };
+  readonly #o: HostParts;
   readonly #inputs: ReadonlyMap<string, State | PlannedImage>;
   readonly #asked: Asked;
   readonly #refs: Map<string, Ref>;
@@ -44,14 +46,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
   readonly #ending: AbortController;
 
   constructor(
-    o: {
-      worker: Worker;
-      solving: Solving;
-      session: Session;
-      clock: Clock;
-      frontends: Readonly<Record<string, Frontend>>;
-      emit: (event: BuildEvent) => void;
-    },
+    o: HostParts,
     inputs: ReadonlyMap<string, State | PlannedImage> = new Map(),
     asked: Asked = { refs: new Map(), resolved: new Map(), ending: new AbortController(), tasks: 0 },
   ) {

@@ -41,4 +41,4 @@ export {
   type ProjectScript,
   type ProjectVariable,
 } from './project/project.ts';
-export { targetOf as imageTarget } from './graph/run-image.ts';
+export { imageTarget } from './export/rebase-guards.ts';

@@ -4,6 +4,7 @@ import { sourceState, type State } from '../../../graph/index.ts';
 import { canonicalReference, parseConfig, parseReference, type ImageConfig } from '../../../image/index.ts';
 import type { FrontendHost, PlannedLayer } from '../../index.ts';
 import { buildpackError } from '../errors.ts';
+import { imageTarget } from '../export/rebase-guards.ts';
 import { digestReference } from '../export/run-image.ts';
 import type { ImageTarget } from '../model/types.ts';
 import type { Builder } from './builder.ts';
@@ -56,7 +57,7 @@ export async function openRunImage(
     reference: pinned === undefined ? reference : digestReference(reference, pinned),
     image: known?.image ?? name,
     mirrors: known?.mirrors ?? [],
-    target: targetOf(config),
+    target: imageTarget(config),
     diffIds: config.rootfs.diff_ids,
   };
 }
@@ -78,7 +79,7 @@ async function ofPackages(host: FrontendHost, name: string, o: { platform: Platf
     reference: `${name}@${digest}`,
     image: name,
     mirrors: [],
-    target: targetOf(config),
+    target: imageTarget(config),
     diffIds: await host.diffIds(await host.solve(state, o), o),
   };
 }
@@ -86,17 +87,4 @@ async function ofPackages(host: FrontendHost, name: string, o: { platform: Platf
 function nearest(names: readonly string[], { image, publish }: BuildpackOptions): string | undefined {
   const wanted = publish && image !== undefined ? parseReference(image).registry : undefined;
   return names.find((name) => parseReference(name).registry === wanted) ?? names[0];
-}
-
-/** What an image's configuration says of where it runs. */
-export function targetOf(config: ImageConfig): ImageTarget {
-  const labels = config.config?.Labels ?? {};
-  const name = labels['io.buildpacks.base.distro.name'];
-  const version = labels['io.buildpacks.base.distro.version'];
-  return {
-    os: config.os,
-    arch: config.architecture,
-    variant: config.variant ?? '',
-    distro: name === undefined && version === undefined ? undefined : { name: name ?? '', version: version ?? '' },
-  };
 }
