@@ -14,8 +14,23 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   registry: ['base', 'blob', 'image'],
   packages: ['base', 'blob', 'tree'],
   graph: ['base', 'blob'],
-  snapshot: ['base', 'tree'],
-  exec: ['base', 'tree'],
+  'wire/gen': [],
+  'wire/grpc': ['base', 'wire/gen'],
+  'wire/containerd': ['base', 'blob', 'wire/gen', 'wire/grpc'],
+  'wire/buildkit': [
+    'base',
+    'blob',
+    'tree',
+    'image',
+    'graph',
+    'wire/gen',
+    'wire/grpc',
+    'wire/containerd',
+    'worker',
+    'frontend',
+  ],
+  snapshot: ['base', 'tree', 'wire/containerd'],
+  exec: ['base', 'tree', 'wire/containerd'],
   solve: ['base', 'blob', 'graph'],
   worker: ['base', 'blob', 'tree', 'image', 'registry', 'packages', 'graph', 'snapshot', 'exec', 'solve'],
   frontend: ['base', 'blob', 'tree', 'image', 'graph'],
@@ -38,6 +53,21 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'frontend/buildpack',
   ],
   machine: ['base', 'blob', 'tree', 'image', 'snapshot', 'exec'],
+  serve: [
+    'base',
+    'blob',
+    'tree',
+    'image',
+    'graph',
+    'wire/gen',
+    'wire/grpc',
+    'wire/containerd',
+    'wire/buildkit',
+    'worker',
+    'frontend',
+    'engine',
+  ],
+  'doors/daemon': ['*'],
   'doors/cli': ['*'],
   'doors/executor': ['*'],
   'doors/lifecycle': ['*'],
@@ -49,11 +79,17 @@ const LEDGER: Readonly<Record<string, string>> = {
   undici: 'base',
   'smol-toml': 'base',
   yaml: 'base',
+  '@bufbuild/protobuf': 'wire/grpc',
+  '@connectrpc/connect': 'wire/grpc',
+  '@connectrpc/connect-node': 'wire/grpc',
   commander: 'doors/cli',
   'node:ffi': 'base',
   'node:sqlite': 'base',
   'fast-check': 'tests',
 };
+
+/** Rooms of generated code: entered by any file, and importing what their generator makes them import. */
+const GENERATED: ReadonlySet<string> = new Set(['wire/gen']);
 
 const src = resolve(import.meta.dirname);
 
@@ -100,7 +136,7 @@ test('a room imports only the rooms it may, by their index', () => {
       if (targetRoom === undefined) wrong.push(`${from}: "${specifier}" leads out of the house`);
       else if (!allowed.includes('*') && !allowed.includes(targetRoom))
         wrong.push(`${from}: ${room} may not import ${targetRoom}`);
-      else if (target !== join(src, targetRoom, 'index.ts') && !isTest(file))
+      else if (target !== join(src, targetRoom, 'index.ts') && !isTest(file) && !GENERATED.has(targetRoom))
         wrong.push(`${from}: enter ${targetRoom} by its index.ts`);
     }
   }
@@ -110,6 +146,7 @@ test('a room imports only the rooms it may, by their index', () => {
 test('each external dependency has one owner room', () => {
   const wrong: string[] = [];
   for (const file of sources(src)) {
+    if (GENERATED.has(roomOf(file) ?? '')) continue;
     for (const specifier of importsOf(file)) {
       const experimental = specifier === 'node:ffi' || specifier === 'node:sqlite';
       if (specifier.startsWith('.') || (specifier.startsWith('node:') && !experimental)) continue;

@@ -1,0 +1,130 @@
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls } from 'node:tls';
+import { createClient, type Client, type Interceptor, type Transport } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import type { DescService } from '@bufbuild/protobuf';
+import { cancelled, messageOf, throwIfCancelled, type Wait } from '../../base/index.ts';
+import { formatAddress, type GrpcAddress } from './address.ts';
+import { grpcError } from './errors.ts';
+import { MESSAGE_LIMIT, STREAM_WINDOW, CONNECTION_WINDOW } from './windows.ts';
+
+/** Who is trusted, who we are (both PEM), and under which name the server's certificate stands where that is not the address. */
+export interface ClientTls {
+  readonly ca?: Uint8Array | undefined;
+  readonly cert?: Uint8Array | undefined;
+  readonly key?: Uint8Array | undefined;
+  readonly serverName?: string | undefined;
+}
+
+export interface ClientOptions {
+  /** Headers of every call. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Bytes of the largest message that is taken. */
+  readonly messageLimit?: number | undefined;
+}
+
+/** One HTTP/2 connection on which calls are made. It is not opened anew when it ends. */
+export class GrpcConnection implements AsyncDisposable {
+  /** Settles when the connection has ended, with what ended it where that was a fault. */
+  readonly closed: Promise<Error | undefined>;
+  readonly #session: ClientHttp2Session;
+  readonly #transport: Transport;
+
+  constructor(stream: Duplex, o: ClientOptions = {}) {
+    const session = connectHttp2('http://localhost', {
+      createConnection: () => stream,
+      settings: { initialWindowSize: STREAM_WINDOW, enablePush: false },
+    });
+    session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW));
+    let fault: Error | undefined;
+    session.on('error', (error: Error) => {
+      fault = error;
+    });
+    this.closed = new Promise((resolve) => {
+      session.once('close', () => resolve(fault));
+    });
+    this.#session = session;
+    this.#transport = createGrpcTransport({
+      baseUrl: 'http://localhost',
+      acceptCompression: [],
+      readMaxBytes: o.messageLimit ?? MESSAGE_LIMIT,
+      interceptors: o.headers ? [withHeaders(o.headers)] : [],
+      sessionManager: {
+        authority: 'http://localhost',
+        request: async (method, path, headers, options) => {
+          if (session.closed || session.destroyed)
+            throw grpcError('GRPC_CONNECT', `call "${path}": the connection has ended`);
+          return session.request({ ...headers, ':method': method, ':path': path }, options);
+        },
+        notifyResponseByteRead: () => undefined,
+      },
+    });
+  }
+
+  client<S extends DescService>(service: S): Client<S> {
+    return createClient(service, this.#transport);
+  }
+
+  /** Ends it at once, with all calls on it. */
+  destroy(): void {
+    this.#session.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#session.destroy();
+    await this.closed;
+  }
+}
+
+/** Connects to a server. Throws `GRPC_CONNECT`, `GRPC_TLS`. */
+export async function openConnection(
+  address: GrpcAddress,
+  o: { tls?: ClientTls | undefined } & ClientOptions & Wait = {},
+): Promise<GrpcConnection> {
+  throwIfCancelled(o);
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const socket = dial(address, o.tls);
+  socket.once(o.tls && address.kind === 'tcp' ? 'secureConnect' : 'connect', resolve);
+  socket.once('error', (error: Error) => {
+    reject(grpcError('GRPC_CONNECT', `connect to "${formatAddress(address)}": ${messageOf(error)}`, { cause: error }));
+  });
+  const onAbort = (): void => reject(cancelled(o.signal?.reason));
+  o.signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    await promise;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  } finally {
+    o.signal?.removeEventListener('abort', onAbort);
+  }
+  return new GrpcConnection(socket, o);
+}
+
+function dial(address: GrpcAddress, tls: ClientTls | undefined): Duplex {
+  if (address.kind === 'unix') return connectSocket(address.path);
+  const { host, port } = address;
+  if (!tls) return connectSocket({ host, port, noDelay: true });
+  try {
+    return connectTls({
+      host,
+      port,
+      servername: tls.serverName ?? host,
+      ALPNProtocols: ['h2'],
+      ...(tls.ca && { ca: Buffer.from(tls.ca) }),
+      ...(tls.cert && { cert: Buffer.from(tls.cert) }),
+      ...(tls.key && { key: Buffer.from(tls.key) }),
+    });
+  } catch (error) {
+    throw grpcError('GRPC_TLS', `connect to "${formatAddress(address)}": ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function withHeaders(headers: Readonly<Record<string, string>>): Interceptor {
+  return (next) => (request) => {
+    for (const [name, value] of Object.entries(headers)) request.header.set(name, value);
+    return next(request);
+  };
+}

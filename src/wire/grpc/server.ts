@@ -1,0 +1,221 @@
+import { chmodSync, chownSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import {
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type ServerHttp2Session,
+} from 'node:http2';
+import { connect as connectSocket, type AddressInfo } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import {
+  createContextKey,
+  createContextValues,
+  ConnectError,
+  type ConnectRouter,
+  type ContextKey,
+  type Interceptor,
+} from '@connectrpc/connect';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { hasErrno, kindOf, messageOf } from '../../base/index.ts';
+import { formatAddress, type GrpcAddress } from './address.ts';
+import { grpcError } from './errors.ts';
+import { toStatus } from './status.ts';
+import { CONNECTION_WINDOW, MESSAGE_LIMIT, STREAM_WINDOW } from './windows.ts';
+
+/** The server's certificate and key (PEM); with `clientCa` only clients whose certificate it signed are served. */
+export interface ServerTls {
+  readonly cert: Uint8Array;
+  readonly key: Uint8Array;
+  readonly clientCa?: Uint8Array | undefined;
+}
+
+export interface ListenOptions {
+  readonly tls?: ServerTls | undefined;
+  /** Permissions of a unix socket; absent: 0600. */
+  readonly mode?: number | undefined;
+  /** Number of the group that owns a unix socket. */
+  readonly gid?: number | undefined;
+}
+
+export interface ServerOptions {
+  readonly routes: (router: ConnectRouter) => void;
+  readonly messageLimit?: number | undefined;
+  /** Told of errors that are ours, not the caller's. The caller hears their message only. */
+  readonly onFault?: ((error: unknown, call: string) => void) | undefined;
+}
+
+/** The connection that a call came on: the same object for all its calls. */
+export interface Peer {
+  /** Fires when the connection has ended. */
+  readonly gone: AbortSignal;
+}
+
+/** In a handler: `context.values.get(peerKey)`. */
+export const peerKey: ContextKey<Peer> = createContextKey<Peer>({ gone: new AbortController().signal });
+
+/** Serves calls on sockets it listens on, and on any other connection it is given. */
+export class GrpcServer implements AsyncDisposable {
+  readonly #handler: ReturnType<typeof connectNodeAdapter>;
+  /** Serves what is given to `accept`. */
+  readonly #loose: Http2Server;
+  readonly #listening: { readonly server: Http2Server | Http2SecureServer; readonly address: GrpcAddress }[] = [];
+  readonly #sessions = new Map<ServerHttp2Session, Peer>();
+
+  constructor(o: ServerOptions) {
+    this.#handler = connectNodeAdapter({
+      routes: o.routes,
+      connect: false,
+      grpcWeb: false,
+      acceptCompression: [],
+      readMaxBytes: o.messageLimit ?? MESSAGE_LIMIT,
+      interceptors: [statuses(o.onFault)],
+      contextValues: (request) => {
+        const session = 'stream' in request ? (request.stream.session as ServerHttp2Session | undefined) : undefined;
+        const peer = session && this.#sessions.get(session);
+        return peer ? createContextValues().set(peerKey, peer) : createContextValues();
+      },
+    });
+    this.#loose = this.#prepared(createServer(SESSION));
+  }
+
+  /** Calls are served on this connection until it ends. */
+  accept(stream: Duplex): void {
+    this.#loose.emit('connection', stream);
+  }
+
+  /** Gives the address, with the port that was found for port 0. A socket file that nobody listens on any more is replaced. Throws `GRPC_LISTEN`, `GRPC_TLS`. */
+  async listen(address: GrpcAddress, o: ListenOptions = {}): Promise<GrpcAddress> {
+    const server = this.#prepared(o.tls ? secureServer(o.tls) : createServer(SESSION));
+    const failed = (error: unknown): Error =>
+      grpcError('GRPC_LISTEN', `listen on "${formatAddress(address)}": ${messageOf(error)}`, { cause: error });
+    if (address.kind === 'unix') {
+      if (await isServed(address.path))
+        throw grpcError('GRPC_LISTEN', `listen on "${formatAddress(address)}": a server listens there already`);
+      // Made where nobody else may enter, and moved when its permissions are right.
+      const folder = mkdtempSync(join(dirname(address.path), '.strake-socket-'));
+      try {
+        const made = join(folder, 's');
+        await listening(server, { path: made });
+        if (o.gid !== undefined) chownSync(made, -1, o.gid);
+        chmodSync(made, o.mode ?? 0o600);
+        renameSync(made, address.path);
+      } catch (error) {
+        server.close();
+        throw failed(error);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+      this.#listening.push({ server, address });
+      return address;
+    }
+    await listening(server, { host: address.host, port: address.port }).catch((error: unknown) => {
+      throw failed(error);
+    });
+    const { port } = server.address() as AddressInfo;
+    const bound = { ...address, port };
+    this.#listening.push({ server, address: bound });
+    return bound;
+  }
+
+  /** No new connection is taken; those that are open may go on. */
+  stopListening(): void {
+    for (const { server, address } of this.#listening.splice(0)) {
+      server.close();
+      if (address.kind === 'unix') rmSync(address.path, { force: true });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stopListening();
+    for (const session of this.#sessions.keys()) session.destroy();
+    this.#loose.close();
+  }
+
+  #prepared<S extends Http2Server | Http2SecureServer>(server: S): S {
+    server.on('request', this.#handler);
+    server.on('session', (session: ServerHttp2Session) => {
+      const ended = new AbortController();
+      this.#sessions.set(session, { gone: ended.signal });
+      session.setLocalWindowSize(CONNECTION_WINDOW);
+      session.on('error', () => undefined);
+      session.once('close', () => {
+        this.#sessions.delete(session);
+        ended.abort(grpcError('GRPC_CONNECT', 'the client has gone'));
+      });
+    });
+    server.on('sessionError', () => undefined);
+    server.on('error', () => undefined);
+    return server;
+  }
+}
+
+const SESSION = { settings: { initialWindowSize: STREAM_WINDOW, maxConcurrentStreams: 1000 } } as const;
+
+function secureServer(tls: ServerTls): Http2SecureServer {
+  try {
+    return createSecureServer({
+      ...SESSION,
+      cert: Buffer.from(tls.cert),
+      key: Buffer.from(tls.key),
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['h2'],
+      ...(tls.clientCa && { ca: Buffer.from(tls.clientCa), requestCert: true, rejectUnauthorized: true }),
+    });
+  } catch (error) {
+    throw grpcError('GRPC_TLS', `read the server's certificate and key: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function listening(server: Http2Server | Http2SecureServer, at: object): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(at, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Whether somebody answers on a socket file. */
+async function isServed(path: string): Promise<boolean> {
+  const socket = connectSocket(path);
+  try {
+    return await new Promise((resolve, reject) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', (error) => {
+        if (hasErrno(error, 'ENOENT', 'ECONNREFUSED')) resolve(false);
+        else reject(grpcError('GRPC_LISTEN', `listen on "unix://${path}": ${messageOf(error)}`, { cause: error }));
+      });
+    });
+  } finally {
+    socket.destroy();
+  }
+}
+
+/** Errors of handlers as statuses, of calls with one answer and of streams. */
+function statuses(onFault: ServerOptions['onFault']): Interceptor {
+  return (next) => async (request) => {
+    const call = `${request.service.typeName}/${request.method.name}`;
+    const status = (error: unknown): ConnectError => {
+      if (!(error instanceof ConnectError) && kindOf(error) === 'internal') onFault?.(error, call);
+      return toStatus(error);
+    };
+    try {
+      const answer = await next(request);
+      if (!answer.stream) return answer;
+      return { ...answer, message: translated(answer.message, status) };
+    } catch (error) {
+      throw status(error);
+    }
+  };
+}
+
+async function* translated<T>(messages: AsyncIterable<T>, status: (error: unknown) => ConnectError): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw status(error);
+  }
+}
