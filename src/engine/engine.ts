@@ -1,15 +1,23 @@
 import type { Wait } from '../base/index.ts';
 import type { Descriptor, Digest, Platform } from '../blob/index.ts';
+import type { Frontend } from '../frontend/index.ts';
 import type { ImageConfig } from '../image/index.ts';
 import type { BuildSummary, ExplainedBuild } from '../solve/index.ts';
 import type { BuildHost, ByteSink } from '../worker/index.ts';
-import type { Builder, Compression, GroundReport } from './builder.ts';
+import type { Builder, BuildEvent, BuildRequest, Compression, GroundReport, ImageMetadata } from './builder.ts';
 import type { CompareOptions, ImageDifference } from './compare.ts';
 import type { ContainerRoot, ContainerRootOptions } from './container-root.ts';
 import type { Workshop } from './workshop.ts';
 
 /** The engine in process: builds, and the local store of images with all that is done to it. Close it: it holds the store open and, if a step ran, the ground. */
 export interface Engine extends Builder, AsyncDisposable {
+  /** A build whose plan a frontend given here makes, rather than one known by its name: a client that steers a build from outside. `request.frontend` is the name it goes by. */
+  drive(
+    frontend: Frontend,
+    request: BuildRequest & ImageMetadata,
+    host: BuildHost,
+    w?: Wait,
+  ): AsyncIterable<BuildEvent>;
   readonly images: ImageService;
   readonly bases: BaseService;
   readonly store: StoreService;

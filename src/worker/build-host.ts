@@ -1,6 +1,6 @@
 import type { Wait } from '../base/index.ts';
-import type { BlobReader } from '../blob/index.ts';
-import type { FileSource } from '../tree/index.ts';
+import type { BlobReader, BlobWriter } from '../blob/index.ts';
+import type { FileSource, FileTree } from '../tree/index.ts';
 
 export interface Credential {
   readonly username?: string | undefined;
@@ -59,10 +59,22 @@ export interface FailedStepProcess {
     | undefined;
 }
 
-/** Where an exporter's output goes on the asking side: one stream of bytes (a file, stdout), or a folder. */
+/** Where an exporter's output goes on the asking side. */
 export type Sink =
-  | { readonly kind: 'stream'; open(): Promise<ByteSink> }
-  | { readonly kind: 'folder'; readonly path: string };
+  /** One stream of bytes (a file, stdout). `metadata`: what an exporter says of the image in it, by BuildKit's names. */
+  | { readonly kind: 'stream'; open(metadata?: Readonly<Record<string, string>>): Promise<ByteSink> }
+  /** A folder of this machine. */
+  | { readonly kind: 'folder'; readonly path: string }
+  /** A folder of another machine. */
+  | { readonly kind: 'tree'; write(tree: FileTree, o: TreeSinkOptions): Promise<void> }
+  /** Blobs of another machine, in a layout whose index is written there. */
+  | { readonly kind: 'blobs'; readonly store: BlobReader & BlobWriter };
+
+export interface TreeSinkOptions extends Wait {
+  /** The tree has a folder for each platform. */
+  readonly split?: boolean | undefined;
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
 
 /** Bytes written become visible under their name only by `close`; leaving the scope without it throws them away. */
 export interface ByteSink extends AsyncDisposable {

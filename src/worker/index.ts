@@ -7,6 +7,7 @@ export type {
   FailedStep,
   FailedStepProcess,
   Sink,
+  TreeSinkOptions,
 } from './build-host.ts';
 export { workerError } from './errors.ts';
 export * from './ground/index.ts';

@@ -15,6 +15,10 @@ export async function exportFiles(built: readonly BuiltImage[], e: FilesExport, 
     const tree = c.index ? await sideBySide(built, c) : await treeOf(built[0], c);
     const sink = c.session.host.sink(e.sink);
     if (e.type === 'local') {
+      if (sink.kind === 'tree') {
+        await sink.write(tree, { split: c.index, signal: c.signal });
+        return { names: [] };
+      }
       if (sink.kind !== 'folder') throw engineError('EXPORT_INVALID', `export to "${e.sink}": files need a folder`);
       await extractTree(tree, sink.path, { owner: process.getuid?.() === 0 ? 'keep' : 'current', signal: c.signal });
       return { names: [] };
