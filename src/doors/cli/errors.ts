@@ -21,6 +21,8 @@ export const cliError = errorTable({
   SSH_KEY_UNREADABLE: 'denied',
   SSH_KEY_INVALID: 'invalid',
   CONFIG_INVALID: 'invalid',
+  LISTEN_FAILED: 'unavailable',
+  REGISTER_REFUSED: 'denied',
   DOWNLOAD_FAILED: 'unavailable',
   STORE_DAMAGED: 'failed',
   BUILD_UNKNOWN: 'not_found',

@@ -6,6 +6,7 @@ import { describeFailure, exitCodeOf } from './failure.ts';
 import type { Io } from './io.ts';
 import { processIo } from './process-io.ts';
 import { runCli } from './run-cli.ts';
+import { isStopAccepted } from './stop-accepted.ts';
 
 /** How long what was interrupted may take to put things away. */
 const PATIENCE_MS = 1700;
@@ -60,5 +61,5 @@ export async function runProcess(argv: readonly string[], run: RunLine = runCli)
   const code = await run(argv, { io, signal: controller.signal });
   // What a slow reader of a pipe has not taken yet would be lost with the process.
   if (process.stdout.writableLength > 0) await new Promise((resolve) => process.stdout.write('', resolve));
-  return forced ?? code;
+  return isStopAccepted(controller.signal) ? code : (forced ?? code);
 }

@@ -3,6 +3,7 @@ import { collectValues } from '../parse/values.ts';
 import { registryOptions, type CliCommand, type RunAction } from '../program.ts';
 import { makeOptions } from './flags.ts';
 import type { InspectFlags } from './inspect-module.ts';
+import type { ServeFlags } from '../registry-site/serve-registry.ts';
 import type { NewFlags } from './new-module.ts';
 import { outputOption } from './output-option.ts';
 import type { PackageFlags } from './package-module.ts';
@@ -17,7 +18,10 @@ export function moduleCommands(kind: Kind): CliCommand['define'] {
     definePackage(command, run, { kind, a });
     defineInspect(command, run, { kind, a });
     definePull(command, run, { kind, a });
-    if (kind === 'buildpack') definePublish(command, run);
+    if (kind === 'buildpack') {
+      definePublish(command, run);
+      defineRegistry(command, run);
+    }
   };
 }
 
@@ -108,14 +112,16 @@ function definePublish(command: Command, run: RunAction): void {
     '-r, --buildpack-registry <name>',
     'the registry (default: that of "strake config registries default")',
   ] as const;
+  const token = ['--token-file <file>', 'the token, for a registry that is served over HTTP'] as const;
   const register = registryOptions(command.command('register'))
     .summary('tell a registry of a buildpack')
     .description(
       'Tells a registry of buildpacks of a package that is in a registry of images: in its folder, or by a commit that is pushed; for one on GitHub it prints the page to open.',
     )
     .argument('<image>', 'the package')
-    .option(...registry);
-  register.action((image: string, flags: { readonly buildpackRegistry?: string }) =>
+    .option(...registry)
+    .option(...token);
+  register.action((image: string, flags: { readonly buildpackRegistry?: string; readonly tokenFile?: string }) =>
     run(register, async (c) => (await import('./publish-module.ts')).registerModule(image, flags, c)),
   );
   const search = command
@@ -136,8 +142,39 @@ function definePublish(command: Command, run: RunAction): void {
     .description('Takes a version back: only who names it gets it.')
     .argument('<id@version>', 'which one')
     .option(...registry)
+    .option(...token)
     .option('-u, --undo', 'give it back');
-  yank.action((name: string, flags: { readonly buildpackRegistry?: string; readonly undo?: boolean }) =>
-    run(yank, async (c) => (await import('./publish-module.ts')).yankModule(name, flags, c)),
+  yank.action(
+    (
+      name: string,
+      flags: { readonly buildpackRegistry?: string; readonly tokenFile?: string; readonly undo?: boolean },
+    ) => run(yank, async (c) => (await import('./publish-module.ts')).yankModule(name, flags, c)),
+  );
+}
+
+function defineRegistry(command: Command, run: RunAction): void {
+  const group = command
+    .command('registry')
+    .summary('serve registries of buildpacks')
+    .description('What is done with registries of buildpacks as a whole.');
+  const own = registryOptions(group.command('serve'))
+    .summary('serve registries over HTTP, with pages to search in')
+    .description(
+      'Serves the indexes of registries over HTTP: for builds (as a registry of type http), for programs (JSON) and for people (pages to search in). It is brought up to date from time to time, and only read unless --allow-register.',
+    )
+    .argument(
+      '[registry...]',
+      'names of registries that are configured, folders, repositories or addresses, also NAME=PLACE (default: those that builds ask)',
+    )
+    .option('--listen <host:port>', 'where it listens', '127.0.0.1:8080')
+    .option('--public-url <url>', 'where it is from outside, where something stands before it')
+    .option('--tls-cert <file>', 'a certificate with its chain, as PEM; read again when it changes')
+    .option('--tls-key <file>', 'its key')
+    .option('--refresh <time>', 'how often the indexes are read again', '30s')
+    .option('--allow-register', 'let who has a token register and yank in an index that is a folder')
+    .option('--token-file <file>', 'the tokens, one in each line')
+    .option('--no-details', 'do not read from images what they say of themselves');
+  own.action((places: readonly string[], flags: ServeFlags) =>
+    run(own, async (c) => (await import('../registry-site/serve-registry.ts')).serveRegistry(places, flags, c)),
   );
 }

@@ -6,11 +6,13 @@ import { hostCredentials } from '../local-host.ts';
 import type { CliContext } from '../program.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { cloned, kindOfRegistry, openIndex, registriesOf } from './registries.ts';
+import { postChange } from './post-change.ts';
 import { readUserConfig, type RegistryConfig } from './user-config.ts';
 import { mirroredSettings } from './mirrored.ts';
 
 interface Flags {
   readonly buildpackRegistry?: string;
+  readonly tokenFile?: string;
 }
 
 /** `strake buildpack register`: tells a registry of a package that is in a registry of images. */
@@ -64,14 +66,18 @@ async function change(
     c.io.stdout.write(`${issueUrl(registry, title, c.entry)}\n`);
     return;
   }
-  if (type === 'http')
-    throw cliError(
-      'CONFIG_INVALID',
-      `change buildpack registry "${registry.name}": what is served over HTTP is only read`,
-      {
-        remedy: 'Change the folder or repository that is served.',
-      },
-    );
+  if (type === 'http') {
+    if (flags.tokenFile === undefined)
+      throw cliError(
+        'CONFIG_INVALID',
+        `change buildpack registry "${registry.name}": what is served over HTTP is only read without a token`,
+        {
+          remedy: 'Give --token-file, or change the folder or repository that is served.',
+        },
+      );
+    await postChange(registry, c.entry, { ...c, tokenFile: flags.tokenFile });
+    return;
+  }
   if (type !== 'git') {
     c.work(await openIndex(registry, c));
     return;

@@ -1,6 +1,8 @@
 export { withBuildUser } from './build-user.ts';
 export { parseBuilderConfig, type BuilderConfig, type BuilderModule } from './builder-config.ts';
 export { targetOfImage } from './check-on-builder.ts';
+export { folderIndex, type WritableIndex } from './folder-index.ts';
+export { httpIndex, LIST_LIMIT, LIST_PATH } from './http-index.ts';
 export { findModules, type ModuleSources } from './find-modules.ts';
 export { builderFacts, orderTree, type BuilderFacts, type OrderNode } from './inspect.ts';
 export { describedModule, moduleInfo, moduleName, parseModuleLayers, type LabelledModule } from './labels.ts';
@@ -12,14 +14,15 @@ export { moduleOfTree, type Module, type ModulePackage } from './module.ts';
 export { parsePackageConfig, type PackageConfig } from './package-config.ts';
 export { fromFolder, modulesOfImage, packageAtPath, packageOfImage, type ReadOptions } from './read-package.ts';
 export {
+  buildpackAtPath,
   compareVersions,
   encodeEntry,
-  folderIndex,
-  httpIndex,
   indexPath,
+  newestOf,
   parseEntries,
   resolveRegistered,
   searchRegistry,
+  type ListedBuildpack,
   type RegistryAddress,
   type RegistryEntry,
   type RegistryIndex,

@@ -10,13 +10,13 @@ import { parsePackageConfig } from './package-config.ts';
 import {
   compareVersions,
   encodeEntry,
-  folderIndex,
-  httpIndex,
   indexPath,
   resolveRegistered,
   searchRegistry,
   type RegistryEntry,
 } from './registry-index.ts';
+import { folderIndex } from './folder-index.ts';
+import { httpIndex } from './http-index.ts';
 import { scaffold } from './scaffold.ts';
 import { expandTargets, formatTarget, parseTargets, targetFolders, targetSuffix } from './targets.ts';
 

@@ -1,6 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { HttpClient, hasErrno, messageOf, redactUrl, type Wait } from '../../../base/index.ts';
+import { mapBounded, type Wait } from '../../../base/index.ts';
 import { parseReference } from '../../../image/index.ts';
 import { buildpackError } from '../errors.ts';
 
@@ -24,8 +22,14 @@ export interface RegistryIndex {
   readonly name: string;
   /** The file of a buildpack as it is; undefined where it has none. Throws `CNB_REGISTRY_UNAVAILABLE`. */
   lines(namespace: string, name: string, w?: Wait): Promise<string | undefined>;
-  /** All buildpacks there are. Absent where that cannot be asked. */
-  list?(w?: Wait): Promise<readonly { readonly namespace: string; readonly name: string }[]>;
+  /** All buildpacks there are, by name; `text` is the file of one where it came along. Undefined, or absent, where that cannot be asked. */
+  list?(w?: Wait): Promise<readonly ListedBuildpack[] | undefined>;
+}
+
+export interface ListedBuildpack {
+  readonly namespace: string;
+  readonly name: string;
+  readonly text?: string | undefined;
 }
 
 /** Where the file of a buildpack lies in an index: `ja/va/acme_java`. Throws `CNB_REGISTRY_INVALID` for names that an index cannot have. */
@@ -46,7 +50,26 @@ export function indexPath(namespace: string, name: string): string {
       : name.length === 3
         ? `3/${name.slice(0, 2)}`
         : `${name.slice(0, 2)}/${name.slice(2, 4)}`;
+  // A name as "..ab" would lead out of the index.
+  if (folder.split('/').includes('..'))
+    throw buildpackError(
+      'CNB_REGISTRY_INVALID',
+      `find "${namespace}/${name}" in a registry: the name "${name}" may not be`,
+      { remedy: 'Use one without ".." at its beginning.' },
+    );
   return `${folder}/${namespace}_${name}`;
+}
+
+/** The buildpack whose file lies at a path of an index; undefined for a path where none can be. */
+export function buildpackAtPath(path: string): { readonly namespace: string; readonly name: string } | undefined {
+  const [, namespace, name] =
+    /^(?:[123]|3\/[^/]{2}|[^/]{2}\/[^/]{2})\/([a-z0-9.-]{1,253})_([a-z0-9.-]{1,253})$/.exec(path) ?? [];
+  if (namespace === undefined || name === undefined) return undefined;
+  try {
+    return indexPath(namespace, name) === path ? { namespace, name } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The entries of an index's file, in its order. Throws `CNB_REGISTRY_INVALID` with the line. */
@@ -85,13 +108,7 @@ export async function resolveRegistered(
     const text = await index.lines(namespace, name, w);
     if (text === undefined) continue;
     const entries = parseEntries(text, `${index.name}:${indexPath(namespace, name)}`);
-    const found =
-      version === ''
-        ? entries
-            .filter(({ yanked }) => !yanked)
-            .toSorted((a, b) => compareVersions(a.version, b.version))
-            .at(-1)
-        : entries.findLast((entry) => entry.version === version);
+    const found = version === '' ? newestOf(entries) : entries.findLast((entry) => entry.version === version);
     if (found) {
       if (parseReference(found.address).digest === undefined)
         throw buildpackError(
@@ -125,22 +142,25 @@ export async function searchRegistry(
   text: string,
   w: Wait = {},
 ): Promise<readonly RegistryEntry[]> {
-  if (!index.list)
+  const all = await index.list?.(w);
+  if (!all)
     throw buildpackError('CNB_REGISTRY_INVALID', `search registry "${index.name}": its index cannot be listed`, {
-      remedy: 'Search in a copy of the index, as a folder.',
+      remedy: 'Search in a copy of the index, as a folder, or have it served by "strake buildpack registry serve".',
     });
-  const found: RegistryEntry[] = [];
-  for (const { namespace, name } of await index.list(w)) {
-    if (!`${namespace}/${name}`.includes(text.toLowerCase())) continue;
-    const lines = await index.lines(namespace, name, w);
-    const entries = parseEntries(lines ?? '', `${index.name}:${indexPath(namespace, name)}`);
-    const newest = entries
-      .filter(({ yanked }) => !yanked)
-      .toSorted((a, b) => compareVersions(a.version, b.version))
-      .at(-1);
-    if (newest) found.push(newest);
-  }
-  return found;
+  const fitting = all.filter(({ namespace, name }) => `${namespace}/${name}`.includes(text.toLowerCase()));
+  const found = await mapBounded(fitting, 8, async ({ namespace, name, text: known }) => {
+    const lines = known ?? (await index.lines(namespace, name, w)) ?? '';
+    return newestOf(parseEntries(lines, `${index.name}:${indexPath(namespace, name)}`));
+  });
+  return found.filter((one) => one !== undefined);
+}
+
+/** The newest version that is not yanked. */
+export function newestOf<T extends RegistryEntry>(entries: readonly T[]): T | undefined {
+  return entries
+    .filter(({ yanked }) => !yanked)
+    .toSorted((a, b) => compareVersions(a.version, b.version))
+    .at(-1);
 }
 
 /** Semantic versions by their precedence (semver.org, 11); what is none comes first. */
@@ -165,110 +185,4 @@ export function compareVersions(a: string, b: string): number {
     return word < other ? -1 : 1;
   }
   return x.pre.length - y.pre.length;
-}
-
-/** An index in a folder of this machine, as its repository has it. */
-export function folderIndex(
-  folder: string,
-  name: string,
-): RegistryIndex & {
-  /** Adds a version. Throws `CNB_REGISTRY_CONFLICT` where it is there already. */
-  register(entry: RegistryEntry): void;
-  /** Takes a version back, or gives it back. Throws `CNB_REGISTRY_MISSING`. */
-  yank(wanted: { readonly namespace: string; readonly name: string; readonly version: string }, yanked: boolean): void;
-} {
-  const read = (namespace: string, one: string): string | undefined => {
-    const path = join(folder, indexPath(namespace, one));
-    try {
-      return readFileSync(path, 'utf8');
-    } catch (error) {
-      if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-      throw buildpackError('CNB_REGISTRY_UNAVAILABLE', `read registry "${name}": ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-  };
-  return {
-    name,
-    lines: async (namespace, one) => {
-      if (readFolder(folder) === undefined)
-        throw buildpackError('CNB_REGISTRY_UNAVAILABLE', `read registry "${name}": there is no folder "${folder}"`);
-      return read(namespace, one);
-    },
-    list: async () =>
-      (readFolder(folder) ?? [])
-        .filter((path) => /^[^./][^/]*\/(?:[^/]+\/)?[a-z0-9.-]+_[a-z0-9.-]+$/.test(path))
-        .map((path) => {
-          const [namespace = '', one = ''] = (path.split('/').at(-1) ?? '').split('_');
-          return { namespace, name: one };
-        })
-        .filter(({ namespace, name: one }) => read(namespace, one) !== undefined)
-        .toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1)),
-    register: (entry) => {
-      const path = join(folder, indexPath(entry.namespace, entry.name));
-      const text = read(entry.namespace, entry.name) ?? '';
-      if (parseEntries(text, path).some(({ version }) => version === entry.version))
-        throw buildpackError(
-          'CNB_REGISTRY_CONFLICT',
-          `register "${entry.namespace}/${entry.name}@${entry.version}": registry "${name}" has this version already`,
-          { remedy: 'Give the buildpack a new version.' },
-        );
-      mkdirSync(dirname(path), { recursive: true });
-      appendFileSync(path, encodeEntry(entry));
-    },
-    yank: (wanted, yanked) => {
-      const path = join(folder, indexPath(wanted.namespace, wanted.name));
-      const entries = parseEntries(read(wanted.namespace, wanted.name) ?? '', path);
-      if (!entries.some(({ version }) => version === wanted.version))
-        throw buildpackError(
-          'CNB_REGISTRY_MISSING',
-          `${yanked ? 'yank' : 'undo yank of'} "${wanted.namespace}/${wanted.name}@${wanted.version}": registry "${name}" does not have it`,
-          entries.length === 0 ? {} : { remedy: `There is ${entries.map(({ version }) => version).join(', ')}.` },
-        );
-      const changed = entries.map((entry) => (entry.version === wanted.version ? { ...entry, yanked } : entry));
-      writeFileSync(`${path}.new`, changed.map((entry) => encodeEntry(entry)).join(''));
-      renameSync(`${path}.new`, path);
-    },
-  };
-}
-
-/** An index served as plain files: `<url>/ja/va/acme_java`. It is asked for one buildpack at a time. */
-export function httpIndex(url: string, o: { name: string; client?: HttpClient | undefined }): RegistryIndex {
-  const client = o.client ?? new HttpClient();
-  return {
-    name: o.name,
-    lines: async (namespace, name, w) => {
-      const target = new URL(`${url.replace(/\/+$/, '')}/${indexPath(namespace, name)}`);
-      const fail = (detail: string, cause?: unknown): Error =>
-        buildpackError('CNB_REGISTRY_UNAVAILABLE', `read registry "${o.name}" at "${redactUrl(target)}": ${detail}`, {
-          cause,
-        });
-      try {
-        await using answer = await client.request({ method: 'GET', url: target, signal: w?.signal });
-        const chunks: Uint8Array[] = [];
-        let size = 0;
-        if (answer.status === 200)
-          for await (const chunk of answer.body) {
-            size += chunk.length;
-            if (size > 16 << 20) throw fail('its answer is larger than 16 MiB');
-            chunks.push(chunk.slice());
-          }
-        if (answer.status === 404) return undefined;
-        if (answer.status !== 200) throw fail(`it answered with status ${answer.status}`);
-        return Buffer.concat(chunks).toString();
-      } catch (error) {
-        if (w?.signal?.aborted) throw error;
-        throw error instanceof Error && 'kind' in error && 'code' in error ? error : fail(messageOf(error), error);
-      }
-    },
-  };
-}
-
-function readFolder(folder: string): readonly string[] | undefined {
-  try {
-    return readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  } catch (error) {
-    if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
-    throw error;
-  }
 }
