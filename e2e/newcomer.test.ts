@@ -8,6 +8,8 @@ import { leftovers } from './lib/leftovers.ts';
 import { CHECKOUT } from './lib/strake.ts';
 import { testUser, userFolder, userLacking, type TestUser } from './lib/user.ts';
 
+const FULL = process.env['STRAKE_TEST_FULL'] === '1';
+
 /** What a newcomer's shell finds: the system's programs, none of ours. */
 const PATH = (process.env['PATH'] ?? '')
   .split(':')
@@ -80,9 +82,18 @@ async function build(t: TestContext, who: Newcomer): Promise<Said | undefined> {
   return built;
 }
 
-/** `./strake run hello` serves, and ends by Ctrl-C. */
-async function run(who: Newcomer): Promise<void> {
-  const child = type(who, './strake', 'run', 'hello');
+/** `./strake build examples/NAME -t NAME` by buildpacks: an image ID, or what cannot be reached from here. */
+async function buildApp(who: Newcomer, name: string): Promise<string | { readonly unreachable: string }> {
+  const built = await said(type(who, './strake', 'build', `examples/${name}`, '-t', name, '--progress=plain'));
+  if (built.code === 69) return { unreachable: built.stderr.trim().split('\n').slice(-3).join(' ') };
+  assert.equal(built.code, 0, built.stderr);
+  assert.match(built.stdout, /^sha256:[0-9a-f]{64}$/m, 'the image ID');
+  return built.stdout;
+}
+
+/** `./strake run NAME` serves, and ends by Ctrl-C. */
+async function run(who: Newcomer, name = 'hello'): Promise<void> {
+  const child = type(who, './strake', 'run', name);
   const ended = said(child);
   let heard = '';
   const url = await new Promise<string>((resolve, reject) => {
@@ -95,7 +106,7 @@ async function run(who: Newcomer): Promise<void> {
   });
   const answer = await fetch(url, { headers: { connection: 'close' } });
   assert.equal(answer.status, 200);
-  assert.match(await answer.text(), /hello/i);
+  assert.match(await answer.text(), /hello|<title>/i);
   child.kill('SIGINT');
   const { code, stderr } = await ended;
   assert.ok(code === 0 || code === 130 || code === 143, `ended with ${code}: ${stderr}`);
@@ -132,6 +143,16 @@ suite('two commands from a fresh clone (must show 1)', { skip: lacking ?? false 
     const dirty = spawnSync('git', ['-C', first.clone, 'status', '--porcelain'], { encoding: 'utf8' });
     assert.equal(dirty.stdout, '', 'the clone is as clean as before');
   });
+
+  // The three others take their turns at full size: each fetches a language.
+  for (const name of ['node-app', ...(FULL ? ['python-app', 'static-site', 'procfile-app'] : [])])
+    test(`an application without a Dockerfile: ${name}`, async (t) => {
+      const built = await buildApp(first, name);
+      if (typeof built !== 'string') return t.skip(`something cannot be reached: ${built.unreachable}`);
+      await run(first, name);
+      assert.equal(await buildApp(first, name), built, 'the same image');
+      assert.deepEqual(leftovers(join(folder, 'data/strake')), []);
+    });
 
   test('as an ordinary user', { skip: userLacking() ?? false }, async (t) => {
     using user = testUser();
