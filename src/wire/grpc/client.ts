@@ -1,5 +1,5 @@
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
-import { connect as connectSocket } from 'node:net';
+import { connect as connectSocket, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { createClient, type Client, type Interceptor, type Transport } from '@connectrpc/connect';
@@ -83,13 +83,22 @@ export async function openConnection(
   address: GrpcAddress,
   o: { tls?: ClientTls | undefined } & ClientOptions & Wait = {},
 ): Promise<GrpcConnection> {
+  return new GrpcConnection(await openSocket(address, o), o);
+}
+
+/** A socket that is connected. Throws `GRPC_CONNECT`, `GRPC_TLS`. */
+export async function openSocket(
+  address: GrpcAddress,
+  o: { tls?: ClientTls | undefined; alpn?: readonly string[] | undefined } & Wait = {},
+): Promise<Socket> {
   throwIfCancelled(o);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const socket = dial(address, o.tls);
-  socket.once(o.tls && address.kind === 'tcp' ? 'secureConnect' : 'connect', resolve);
-  socket.once('error', (error: Error) => {
+  const socket = dial(address, o);
+  const onError = (error: Error): void => {
     reject(grpcError('GRPC_CONNECT', `connect to "${formatAddress(address)}": ${messageOf(error)}`, { cause: error }));
-  });
+  };
+  socket.once(o.tls && address.kind === 'tcp' ? 'secureConnect' : 'connect', resolve);
+  socket.once('error', onError);
   const onAbort = (): void => reject(cancelled(o.signal?.reason));
   o.signal?.addEventListener('abort', onAbort, { once: true });
   try {
@@ -100,10 +109,13 @@ export async function openConnection(
   } finally {
     o.signal?.removeEventListener('abort', onAbort);
   }
-  return new GrpcConnection(socket, o);
+  return socket;
 }
 
-function dial(address: GrpcAddress, tls: ClientTls | undefined): Duplex {
+function dial(
+  address: GrpcAddress,
+  { tls, alpn = ['h2'] }: { tls?: ClientTls | undefined; alpn?: readonly string[] | undefined },
+): Socket {
   if (address.kind === 'unix') return connectSocket(address.path);
   const { host, port } = address;
   if (!tls) return connectSocket({ host, port, noDelay: true });
@@ -112,7 +124,7 @@ function dial(address: GrpcAddress, tls: ClientTls | undefined): Duplex {
       host,
       port,
       servername: tls.serverName ?? host,
-      ALPNProtocols: ['h2'],
+      ...(alpn.length > 0 && { ALPNProtocols: [...alpn] }),
       ...(tls.ca && { ca: Buffer.from(tls.ca) }),
       ...(tls.cert && { cert: Buffer.from(tls.cert) }),
       ...(tls.key && { key: Buffer.from(tls.key) }),

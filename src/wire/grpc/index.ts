@@ -22,6 +22,7 @@ export {
 } from '@connectrpc/connect';
 export { formatAddress, parseAddress, type GrpcAddress } from './address.ts';
 export { GrpcConnection, openConnection, type ClientOptions, type ClientTls } from './client.ts';
+export { openDockerConnection, type DockerConnection } from './docker.ts';
 export { grpcError } from './errors.ts';
 export { messageStream, type MessageStream } from './message-stream.ts';
 export { GrpcServer, peerKey, type ListenOptions, type Peer, type ServerOptions, type ServerTls } from './server.ts';
