@@ -24,42 +24,40 @@ export async function answerRequest(request: SiteRequest, site: Site): Promise<A
   }
 }
 
-async function route(request: SiteRequest, site: Site): Promise<Answer> {
-  const { path, method } = request;
+async function route(asked: SiteRequest, site: Site): Promise<Answer> {
+  const request = ofOne(asked);
+  const { path, method, registry } = request;
   const [first = '', ...rest] = path;
   const isApi = first === 'api' && rest[0] === 'v1';
   if (method !== 'GET' && !(isApi && method === 'POST'))
     throw new SiteRefusal(405, 'This can only be read', { allow: 'GET, HEAD' });
-  if (isApi) return answerApi(request, site);
-  if (path.length === 1 && first === '') return searchPage(request, site);
-  if (path.length === 1 && first === 'healthz') return { status: 200, type: 'text/plain; charset=utf-8', body: 'ok\n' };
-  if (first === 'buildpacks' && (rest.length === 2 || rest.length === 3)) {
-    const page = await buildpackPage(request, site);
-    if (page) return page;
-    throw new SiteRefusal(404, 'There is no such buildpack');
+  // Of one registry there is its index and its list; the rest is told of all together.
+  if (isApi && (registry === undefined || method === 'POST' || rest.join('/') === 'v1/buildpacks'))
+    return answerApi(request, site);
+  if (registry === undefined) {
+    if (path.length === 1 && first === '') return searchPage(request, site);
+    if (path.length === 1 && first === 'healthz')
+      return { status: 200, type: 'text/plain; charset=utf-8', body: 'ok\n' };
+    if (first === 'buildpacks' && (rest.length === 2 || rest.length === 3)) {
+      const page = await buildpackPage(request, site);
+      if (page) return page;
+      throw new SiteRefusal(404, 'There is no such buildpack');
+    }
   }
-  const isOne = first === 'r' && rest.length > 1;
-  const text = await site.catalog.file((isOne ? rest.slice(1) : path).join('/'), {
-    registry: isOne ? rest[0] : undefined,
-    signal: request.signal,
-  });
+  const text = await site.catalog.file(path.join('/'), request);
   if (text !== undefined) return { status: 200, type: 'text/plain; charset=utf-8', body: text };
-  if (isOne && rest[1] === 'api') return answerApi(below(request, rest), site);
   throw new SiteRefusal(404, 'There is no such page');
 }
 
-/** What was asked of one registry, as if there were no other. */
-function below(request: SiteRequest, [name = '', ...path]: readonly string[]): SiteRequest {
-  if (request.method !== 'GET' || path.join('/') !== 'api/v1/buildpacks')
-    throw new SiteRefusal(404, 'There is no such page');
-  const query = new URLSearchParams(request.query);
-  query.set('registry', name);
-  return { ...request, path, query };
+/** `/r/NAME/…` as if there were no other registry. */
+function ofOne(request: SiteRequest): SiteRequest {
+  const [first, registry, ...path] = request.path;
+  return first === 'r' && registry !== undefined && path.length > 0 ? { ...request, registry, path } : request;
 }
 
 function refused(refusal: SiteRefusal, c: { readonly request: SiteRequest; readonly site: Site }): Answer {
   const { status, message, headers } = refusal;
-  const [first = '', second = ''] = c.request.path;
+  const [first = '', second = ''] = ofOne(c.request).path;
   if (first === 'api') return { ...jsonAnswer({ error: message }, status), headers };
   if (first !== '' && first !== 'buildpacks')
     return { status, type: 'text/plain; charset=utf-8', body: `${message}\n`, headers };

@@ -12,6 +12,8 @@ export interface SiteRequest {
   /** Decoded, without the slash at its beginning. */
   readonly path: readonly string[];
   readonly query: URLSearchParams;
+  /** The one registry that is asked, where the address names it (`/r/NAME/…`). */
+  readonly registry?: string | undefined;
   /** Of the Authorization header; undefined without one. */
   readonly bearer: string | undefined;
   /** Where this server is, as the one who asks calls it, with a slash at its end. */

@@ -34,10 +34,13 @@ export async function answerApi(request: SiteRequest, site: Site): Promise<Answe
 }
 
 /** What `httpIndex` lists by. */
-function list({ query }: SiteRequest, site: Site): Answer {
+function list({ query, registry }: SiteRequest, site: Site): Answer {
   const limit = numberOf(query, 'limit', LIST_LIMIT);
   const offset = numberOf(query, 'offset', Number.MAX_SAFE_INTEGER, 0);
-  const found = searchCatalog(site, { text: query.get('q') ?? '', registry: query.get('registry') ?? undefined });
+  const found = searchCatalog(site, {
+    text: query.get('q') ?? '',
+    registry: registry ?? query.get('registry') ?? undefined,
+  });
   return jsonAnswer({
     total: found.length,
     buildpacks: found.slice(offset, offset + limit).map((one) => summary(one, site)),

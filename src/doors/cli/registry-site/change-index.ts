@@ -16,7 +16,7 @@ export async function changeIndex(request: SiteRequest, site: Site): Promise<Ans
   const [, , what, namespace, name, version] = request.path;
   if (what !== 'buildpacks') throw new SiteRefusal(404, 'There is no such page');
   const body = objectIn(await request.body());
-  const index = indexOf(body, site);
+  const index = indexOf(request.registry ?? body['registry'], site);
   try {
     if (namespace === undefined) return await register(body, { index, site });
     if (name === undefined || version === undefined) throw new SiteRefusal(405, 'Only a version can be changed');
@@ -85,7 +85,7 @@ function textOf(body: Fields, ...keys: readonly string[]): string {
   throw new SiteRefusal(422, `"${keys[0]}" is missing`);
 }
 
-function indexOf({ registry }: Fields, { catalog }: Site): WritableIndex {
+function indexOf(registry: unknown, { catalog }: Site): WritableIndex {
   const name = typeof registry === 'string' ? registry : undefined;
   const index = catalog.writable(name);
   if (index === 'unknown') throw new SiteRefusal(404, `There is no registry "${name}"`);

@@ -537,6 +537,8 @@ test('who has a token registers what an image really is, and yanks; nobody else 
   assert.match((await s.get('ja/va/acme_java')).text, /"yanked":true/);
   assert.equal((await change(false)).status, 200);
   assert.match((await s.get('ja/va/acme_java')).text, /"yanked":false/);
+  assert.equal((await change(true, 'r/mine/api/v1/buildpacks/acme/java/1.9.0')).status, 200);
+  assert.equal((await change(true, 'r/other/api/v1/buildpacks/acme/java/1.9.0')).status, 404);
   assert.equal((await change('x')).status, 422);
   assert.equal((await change(true, 'api/v1/buildpacks/acme/java/9.9.9')).status, 404);
   for (const [body, status] of [
