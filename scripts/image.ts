@@ -16,7 +16,8 @@ try {
   run(['version']);
   copyFileSync(node, join(context, 'node'));
   cpSync(join(checkout, 'dist'), join(context, 'bundle'), { recursive: true });
-  copyFileSync(join(checkout, 'scripts/image/make.ts'), join(context, 'make.ts'));
+  for (const path of ['scripts/image/make.ts', 'src/doors/cli/buildpack/moved-program.ts'])
+    cpSync(join(checkout, path), join(context, path));
   const file = join(checkout, 'scripts/image/Dockerfile');
   for (const [target, tag] of [
     ['executor', name],

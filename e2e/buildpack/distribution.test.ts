@@ -311,7 +311,10 @@ image = "${host}/run"
     files(store.work, {
       'builder.toml': `[[buildpacks]]\nuri = "docker://${host}/multi"\n[[order]]\n[[order.group]]\nid = "acme/multi"\n[build]\nimage = "${host}/build"\n[[run.images]]\nimage = "run"\n[[targets]]\nos = "linux"\narch = "amd64"\n[[targets]]\nos = "linux"\narch = "arm64"\n`,
     });
-    await run('builder', 'create', `${host}/builder`, '-c', 'builder.toml', '--publish', '-q');
+    const created = await run('builder', 'create', `${host}/builder`, '-c', 'builder.toml', '--publish', '-q');
+    // Its own programs run on this machine's platform.
+    const other = process.arch === 'arm64' ? 'amd64' : 'arm64';
+    assert.match(created.stderr, new RegExp(`^warning: the builder for linux/${other} is for strake alone`));
     const { manifests } = await indexOf('builder');
     assert.deepEqual(
       manifests.map(({ platform }) => platform.architecture),

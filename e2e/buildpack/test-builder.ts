@@ -34,7 +34,8 @@ export interface TestExtension {
   readonly generate: string;
 }
 
-function writeExtension(folder: string, { id, detect = 'exit 0', generate }: TestExtension): void {
+/** Writes an extension's folder. */
+export function writeExtension(folder: string, { id, detect = 'exit 0', generate }: TestExtension): void {
   write(join(folder, 'extension.toml'), `api = "0.12"\n[extension]\nid = "${id}"\nversion = "1.0.0"\n`);
   for (const [name, script] of Object.entries({ detect, generate })) {
     const path = join(folder, 'bin', name);

@@ -12,6 +12,12 @@ export interface PlainContainer {
   /** Folders of this machine to bind, by their places in it. */
   readonly binds?: Readonly<Record<string, string>> | undefined;
   readonly runtime?: 'crun' | 'runc' | undefined;
+  /** Who its command is; root by default. */
+  readonly user?: { readonly uid: number; readonly gid: number } | undefined;
+  /** "none" is a pod's `drop: [ALL]` without privilege escalation. */
+  readonly capabilities?: 'none' | undefined;
+  /** Groups, besides its own, that the command is in: a pod's `fsGroup`. */
+  readonly groups?: readonly number[] | undefined;
   /** It has a terminal of its own, and its command line is run on one. */
   readonly terminal?: boolean | undefined;
 }
@@ -57,7 +63,8 @@ export async function inContainer(args: readonly string[], o: Options): Promise<
 }
 
 function config(args: readonly string[], o: Options): unknown {
-  const capabilities = [...STEP_CAPABILITIES];
+  const capabilities = o.capabilities === 'none' ? [] : [...STEP_CAPABILITIES];
+  const { uid, gid } = o.user ?? { uid: 0, gid: 0 };
   const quiet = ['nosuid', 'noexec', 'nodev'];
   return {
     ociVersion: '1.0.2',
@@ -65,12 +72,17 @@ function config(args: readonly string[], o: Options): unknown {
     hostname: 'pod',
     process: {
       terminal: o.terminal === true,
-      user: { uid: 0, gid: 0 },
+      user: { uid, gid, ...(o.groups && { additionalGids: o.groups }) },
       args,
       env: o.env ?? [],
       cwd: o.cwd ?? '/',
-      capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
-      noNewPrivileges: false,
+      // As runtimes do: only root has them from the start.
+      capabilities: {
+        bounding: capabilities,
+        effective: uid === 0 ? capabilities : [],
+        permitted: uid === 0 ? capabilities : [],
+      },
+      noNewPrivileges: o.capabilities === 'none',
     },
     mounts: [
       { destination: '/proc', type: 'proc', source: 'proc' },

@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { movedLoader, replaced } from '../../src/doors/cli/buildpack/moved-program.ts';
 
 const [parts = '', out = ''] = process.argv.slice(2);
 const root = join(out, 'root');
@@ -26,7 +27,7 @@ const LOADER = `${HOME}/lib/ld.so`;
 const { interpreter, libraries } = linkage(join(parts, 'node'));
 for (const folder of ['lib', 'ssl/certs', 'store', 'tmp']) mkdirSync(join(root, HOME, folder), { recursive: true });
 for (const [name, path] of libraries) copyFileSync(realpathSync(path), join(root, HOME, 'lib', name));
-writeFileSync(join(root, LOADER), movedLoader(readFileSync(interpreter)), { mode: 0o755 });
+writeFileSync(join(root, LOADER), movedLoader(readFileSync(interpreter), HOME), { mode: 0o755 });
 const moved = replaced(readFileSync(join(parts, 'stripped')), [[interpreter, LOADER, '\0']]);
 writeFileSync(join(out, 'node'), moved, { mode: 0o755 });
 single(join(out, 'node'), join(root, HOME, 'strake'));
@@ -50,37 +51,6 @@ function linkage(program: string): { readonly interpreter: string; readonly libr
   const interpreter = /^\s*(\/\S*ld-linux\S*) /m.exec(said)?.[1];
   if (interpreter === undefined || found.size === 0) throw new Error(`find the libraries of ${program}: ${said}`);
   return { interpreter, libraries: found };
-}
-
-/** The dynamic loader, with all that it looks into by itself moved: folders of libraries, its cache, what is to be loaded before all else. */
-function movedLoader(loader: Buffer): Buffer {
-  const words = [...new Set(loader.toString('latin1').match(/(?:\/usr)?\/lib\/(?:[\w-]+-linux-gnu\/)?(?=\0)/g))];
-  const folders = words
-    .sort((a, b) => b.length - a.length)
-    .map((word): Replacement => {
-      const whole = [`${HOME}/lib`, `${HOME}/`, '/sys/'].find((place) => place.length <= word.length);
-      if (whole === undefined) throw new Error(`move the loader: nothing is short enough for "${word}"`);
-      return [word, whole, '/'];
-    });
-  return replaced(loader, [
-    ...folders,
-    ['/etc/ld.so.cache', `${HOME}/ld.cache`, '/'],
-    ['/etc/ld.so.preload', `${HOME}/ld.preload`, '/'],
-  ]);
-}
-
-type Replacement = readonly [from: string, to: string, fill: string];
-
-/** The same file with these texts, each up to its end, in place of others: not a byte longer or shorter. */
-function replaced(file: Buffer, replacements: readonly Replacement[]): Buffer {
-  const bytes = Buffer.from(file);
-  for (const [from, to, fill] of replacements) {
-    const old = Buffer.from(`${from}\0`);
-    const fresh = Buffer.from(`${to}${fill.repeat(from.length - to.length)}\0`);
-    if (to.length > from.length || !bytes.includes(old)) throw new Error(`replace "${from}" by "${to}": it cannot be`);
-    for (let at = bytes.indexOf(old); at >= 0; at = bytes.indexOf(old, at + 1)) fresh.copy(bytes, at);
-  }
-  return bytes;
 }
 
 /** A program that is Node and strake in one file (https://nodejs.org/api/single-executable-applications.html). */

@@ -29,7 +29,7 @@ import {
   platformRuns,
   type Image,
 } from '../../../image/index.ts';
-import { archiveTree, walkFolder } from '../../../tree/index.ts';
+import { archiveTree, walkFolder, type FileTree } from '../../../tree/index.ts';
 import { embeddedFolder } from '../build/embedded-folder.ts';
 import { cliError, usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
@@ -45,6 +45,8 @@ import { mirroredSettings } from './mirrored.ts';
 
 export interface CreateFlags extends MakeFlags {
   readonly flatten: readonly string[];
+  /** False: strake's own lifecycle without its programs. */
+  readonly phases: boolean;
 }
 
 interface Making extends CliContext {
@@ -57,6 +59,8 @@ interface Making extends CliContext {
   readonly folder: string;
   readonly warn: (text: string) => void;
   readonly keep: (resource: Disposable) => void;
+  /** strake's own programs are wanted where no lifecycle is named. */
+  readonly phases: boolean;
 }
 
 /** `strake builder create`. */
@@ -95,6 +99,7 @@ export async function createBuilder(name: string, flags: CreateFlags, c: CliCont
         folder: dirname(file),
         warn,
         keep: (resource) => void opened.use(resource),
+        phases: flags.phases,
       };
       const made: MadeImage[] = [];
       for (const target of targets) made.push({ target, image: await builderFor(target, flags, making) });
@@ -227,7 +232,12 @@ async function lifecycleFor(platform: Platform, c: Making): Promise<Lifecycle> {
       c,
     );
   if (uri === undefined || uri === '')
-    return ownLifecycle({ version: ownVersion().version, launcher: ownLauncher(platform, c) });
+    return ownLifecycle({
+      version: ownVersion().version,
+      launcher: ownLauncher(platform, c),
+      phases: c.phases ? await phasesFor(platform, c) : undefined,
+      signal,
+    });
   const locator = parseLocator(uri, { exists: (path) => existsSync(fromFolder(path, c.folder)) });
   if (locator.kind === 'path') return lifecycleAt(fromFolder(locator.path, c.folder), c);
   if (locator.kind === 'url') return lifecycleAt(await c.sources.download(locator.url), c);
@@ -245,6 +255,21 @@ function ownLauncher({ os, architecture }: Platform, c: Making): Uint8Array | un
   const path = join(embeddedFolder('launchers'), name);
   if (os === 'linux' && existsSync(path)) return readFileSync(path);
   c.warn(`strake has no launcher for ${os}/${architecture}: name a lifecycle in builder.toml`);
+  return undefined;
+}
+
+/** strake's own programs. They are those that run here, so a builder for another platform goes without. */
+async function phasesFor(platform: Platform, c: Making): Promise<FileTree | undefined> {
+  const host = hostPlatform(process);
+  let phases: FileTree | string = `this is ${formatPlatform(host)}`;
+  if (platform.os === host.os && platform.architecture === host.architecture) {
+    const { ownPhases } = await import('./own-phases.ts');
+    phases = await ownPhases(join(c.shop.scratch, 'phases'));
+  }
+  if (typeof phases !== 'string') return phases;
+  c.warn(
+    `the builder for ${formatPlatform(platform)} is for strake alone, without the programs of a lifecycle: ${phases}`,
+  );
   return undefined;
 }
 

@@ -23,11 +23,13 @@ export const command: CliCommand = {
       registryOptions(command.command('create'))
         .summary('make a builder')
         .description(
-          'Makes the builder that a builder.toml describes, by putting layers together: nothing is run. Without [lifecycle] it is for strake alone, which is a lifecycle itself.',
+          "Makes the builder that a builder.toml describes, by putting layers together: nothing is run. Without [lifecycle] it has strake's own, which other platforms can call.",
         )
         .argument('<name>', 'the name of the image (or oci:FOLDER)'),
       { what: 'builder', file: 'builder.toml' },
-    ).option('--flatten <id@version,...>', 'buildpacks to put into one layer', collectValues, []);
+    )
+      .option('--flatten <id@version,...>', 'buildpacks to put into one layer', collectValues, [])
+      .option('--no-phases', "without the programs of strake's own lifecycle: smaller, and for strake alone");
     create.action((name: string, flags: CreateFlags) =>
       run(create, async (c) => (await import('../buildpack/create-builder.ts')).createBuilder(name, flags, c)),
     );

@@ -12,7 +12,7 @@ import { makeBuilder, type BuilderParts } from './make-builder.ts';
 import { makePackage } from './make-package.ts';
 import type { Module } from './module.ts';
 import { packageAtPath, packageOfImage } from './read-package.ts';
-import { walkFolder } from '../../../tree/index.ts';
+import { memoryTree, walkFolder } from '../../../tree/index.ts';
 import { layerOfTree } from './workshop.ts';
 
 const PLATFORM = { os: 'linux', architecture: 'amd64' };
@@ -27,6 +27,8 @@ function entry(id: string, version = '', optional = false): GroupEntry {
   return { kind: 'buildpack', id, version, optional, execEnv: [] };
 }
 
+const OWN = await ownLifecycle({ version: '9.9.9' });
+
 function parts(base: Image, modules: readonly Module[], more: Partial<BuilderParts> = {}): BuilderParts {
   return {
     base,
@@ -39,7 +41,7 @@ function parts(base: Image, modules: readonly Module[], more: Partial<BuilderPar
     orderExtensions: [],
     system: { pre: [], post: [] },
     runImages: [{ image: 'run', mirrors: ['mirror.example/run'] }],
-    lifecycle: ownLifecycle({ version: '9.9.9' }),
+    lifecycle: OWN,
     buildEnv: new Map(),
     flatten: [],
     labels: {},
@@ -255,7 +257,7 @@ test('what cannot be used on the builder is refused', async () => {
   await refuses({ stackId: 's' }, /stack "s" is incompatible with stack ""/);
   await refuses({ flatten: [['b@1.0.0']], order: [[entry('b')]] }, /no versions of buildpack "b"/);
   const old: Lifecycle = {
-    ...ownLifecycle({ version: '0.1.0' }),
+    ...(await ownLifecycle({ version: '0.1.0' })),
     apis: { buildpack: { deprecated: [], supported: ['0.7'] }, platform: { deprecated: [], supported: ['0.12'] } },
   };
   await refuses({ lifecycle: old }, /Buildpack API 0\.10 is incompatible with lifecycle 0\.1\.0/);
@@ -312,9 +314,9 @@ test('a lifecycle from a folder or an image: its programs and the link', async (
   await assert.rejects(lifecycleOfImage(buildImage(), { what: 'plain', shop: b.shop }), /it is no lifecycle image/);
 });
 
-test("strake's own lifecycle is a mark and a launcher", async () => {
+test("strake's own lifecycle: a mark, a launcher, and its programs by links to one", async () => {
   using b = bench();
-  const { tree } = ownLifecycle({ version: '9.9.9', launcher: Buffer.from('program') });
+  const { tree } = await ownLifecycle({ version: '9.9.9', launcher: Buffer.from('program') });
   const toml = tree.read((await tree.entries()).filter(({ path }) => path.endsWith('.toml')));
   let text = '';
   for await (const chunk of toml) text += Buffer.from(chunk).toString();
@@ -447,4 +449,31 @@ test('an order as a tree, composites opened, circles not', async () => {
     ],
   ]);
   assert.deepEqual(shape(1), [[{ id: 'meta', cyclic: false, groups: [] }]]);
+  const phases = memoryTree({
+    lib: { type: 'directory', mode: 0o700, uid: 7, gid: 7 },
+    'lib/x.so': { mode: 0o600, uid: 7, content: 'x' },
+    lifecycle: { mode: 0o700, content: 'all' },
+  });
+  const whole = await ownLifecycle({ version: '9.9.9', phases });
+  assert.deepEqual(
+    (await whole.tree.entries()).map(({ path, mode, uid, link }) =>
+      `${path} ${mode.toString(8)} ${uid} ${link ?? ''}`.trim(),
+    ),
+    [
+      'cnb/lifecycle 755 0',
+      ...['analyzer', 'builder', 'creator', 'detector', 'exporter', 'extender'].map(
+        (name) => `cnb/lifecycle/${name} 777 0 lifecycle`,
+      ),
+      'cnb/lifecycle/lib 755 0',
+      'cnb/lifecycle/lib/x.so 644 0',
+      'cnb/lifecycle/lifecycle 755 0',
+      'cnb/lifecycle/lifecycle.toml 644 0',
+      ...['rebaser', 'restorer'].map((name) => `cnb/lifecycle/${name} 777 0 lifecycle`),
+      'lifecycle 644 0 /cnb/lifecycle',
+    ],
+  );
+  const labels = (await configOf(await makeBuilder(parts(buildImage(), [], { lifecycle: whole, order: [] }), quiet(b))))
+    .config?.Labels;
+  assert.equal(labels?.['io.buildpacks.lifecycle.version'], '9.9.9');
+  assert.match(labels['io.buildpacks.lifecycle.apis'] ?? '', /"platform":\{"deprecated":\[\],"supported":\["0.7"/);
 });

@@ -13,15 +13,21 @@ export interface Lifecycle {
   readonly apis: LifecycleApis;
   /** The layer: `/cnb/lifecycle/*` and the link `/lifecycle`. */
   readonly tree: FileTree;
+  /** Other platforms can call it. */
+  readonly phases: boolean;
 }
 
 const PROGRAMS = ['analyzer', 'builder', 'creator', 'detector', 'exporter', 'launcher', 'restorer'];
+const PHASES = ['analyzer', 'builder', 'creator', 'detector', 'exporter', 'extender', 'rebaser', 'restorer'];
 const FOLDER = 'cnb/lifecycle';
 
 /**
- * strake is the lifecycle itself, so a builder needs no programs of one: it is marked whose it is by a lifecycle.toml of strake's own, and has what goes into app images, the launcher. Other platforms cannot build with it.
+ * strake's own: a lifecycle.toml, the launcher that goes into app images, and, with `phases`, the programs. `phases` is a tree for `/cnb/lifecycle`, in which `lifecycle` is all of them by the name it is called by. strake itself
+ * builds without them; other platforms cannot.
  */
-export function ownLifecycle(o: { version: string; launcher?: Uint8Array | undefined }): Lifecycle {
+export async function ownLifecycle(
+  o: { version: string; launcher?: Uint8Array | undefined; phases?: FileTree | undefined } & Wait,
+): Promise<Lifecycle> {
   const file = (name: string, mode: number, content: Uint8Array): ComposeItem => ({
     entry: { ...plainFile(`${FOLDER}/${name}`), mode, size: content.length },
     from: { content },
@@ -30,13 +36,30 @@ export function ownLifecycle(o: { version: string; launcher?: Uint8Array | undef
   return {
     version: o.version,
     apis: STRAKE_APIS,
+    phases: o.phases !== undefined,
     tree: composeTree([
       { entry: folderAt(FOLDER) },
       ...(o.launcher ? [file('launcher', 0o755, o.launcher)] : []),
       file('lifecycle.toml', 0o644, Buffer.from(toml)),
+      ...(o.phases ? await phaseItems(o.phases, o) : []),
       ...composeLink(),
     ]),
   };
+}
+
+/** The same on every machine: owner, modes. */
+async function phaseItems(tree: FileTree, w: Wait): Promise<readonly ComposeItem[]> {
+  const items = (await tree.entries(w)).map((entry): ComposeItem => {
+    const isProgram = entry.type === 'directory' || (entry.mode & 0o100) !== 0;
+    return {
+      entry: { ...entry, path: `${FOLDER}/${entry.path}`, mode: isProgram ? 0o755 : 0o644, uid: 0, gid: 0 },
+      from: entry.type === 'file' ? { tree, entry } : undefined,
+    };
+  });
+  const link = (name: string): ComposeItem => ({
+    entry: { ...plainFile(`${FOLDER}/${name}`), type: 'symlink', mode: 0o777, link: 'lifecycle' },
+  });
+  return [...items, ...PHASES.map(link)];
 }
 
 /**
@@ -64,7 +87,7 @@ export async function lifecycleOfTree(tree: FileTree, o: { what: string } & Wait
   }
   const missing = PROGRAMS.find((name) => !names.has(name) && !names.has(`${name}.exe`));
   if (missing !== undefined) throw invalid(o.what, `there is no program "${missing}" in it`);
-  return { ...described, tree: composeTree(items) };
+  return { ...described, phases: true, tree: composeTree(items) };
 }
 
 /** The lifecycle of an image: what is under `/cnb` of its upmost layer that has it. Throws `CNB_LIFECYCLE_INVALID`. */

@@ -147,6 +147,13 @@ export async function makeBuilder(
       Labels: {
         ...labels,
         ...parts.labels,
+        // So that it can stand for a lifecycle image, too (pack --lifecycle-image).
+        ...(parts.lifecycle.phases
+          ? {
+              [LABELS.lifecycleVersion]: parts.lifecycle.version,
+              [LABELS.lifecycleApis]: labelJson(parts.lifecycle.apis),
+            }
+          : {}),
         [LABELS.buildpackLayers]: encodeModuleLayers(buildpacks.labelled),
         [LABELS.extensionLayers]: encodeModuleLayers(extensions.labelled),
         [LABELS.buildpackOrder]: labelJson(listOrNull(orderJson(parts.order))),
