@@ -1,0 +1,153 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { findTool } from '../../src/base/index.ts';
+
+/** Why no containerd can be started here; false when one can. */
+export const needsContainerd: string | false =
+  process.getuid?.() !== 0
+    ? 'not root'
+    : findTool('containerd') === undefined
+      ? 'containerd is not installed'
+      : findTool('runc') === undefined
+        ? 'runc is not installed'
+        : false;
+
+/** A containerd of a test's own. */
+export interface TestContainerd extends AsyncDisposable {
+  readonly folder: string;
+  /** Its socket. */
+  readonly address: string;
+  readonly pid: number;
+  /** `ctr` in a namespace; gives what it prints. */
+  ctr(namespace: string, ...args: readonly string[]): string;
+  /** Kills it alone, as a crash would; its tasks run on. */
+  crash(): Promise<void>;
+  start(): Promise<void>;
+  /** What containers, tasks, leases, snapshots and uploads there are. */
+  left(
+    namespace: string,
+    snapshotter?: string,
+  ): { containers: string[]; tasks: string[]; leases: string[]; snapshots: string[] };
+}
+
+/** Starts one with its files in a folder of their own; the end of the scope ends it with all of its tasks and mounts. */
+export async function startContainerd(): Promise<TestContainerd> {
+  const folder = mkdtempSync(join(tmpdir(), 'strake-ctd-'));
+  const address = join(folder, 'c.sock');
+  const disabled = [
+    'io.containerd.grpc.v1.cri',
+    'io.containerd.internal.v1.opt',
+    'io.containerd.snapshotter.v1.btrfs',
+    'io.containerd.snapshotter.v1.zfs',
+    'io.containerd.snapshotter.v1.devmapper',
+    'io.containerd.snapshotter.v1.aufs',
+    'io.containerd.tracing.processor.v1.otlp',
+  ];
+  const state = join(folder, 'state');
+  writeFileSync(
+    join(folder, 'config.toml'),
+    `version = 2
+root = "${join(folder, 'root')}"
+state = "${state}"
+disabled_plugins = ${JSON.stringify(disabled)}
+[grpc]
+address = "${address}"
+[ttrpc]
+address = "${join(folder, 't.sock')}"
+`,
+  );
+  let child: ChildProcess | undefined;
+  const log = openSync(join(folder, 'log'), 'a');
+  const start = async (): Promise<void> => {
+    const started = spawn('containerd', ['--config', join(folder, 'config.toml'), '--log-level', 'warn'], {
+      stdio: ['ignore', log, log],
+    });
+    child = started;
+    for (let i = 0; i < 500; i++) {
+      if (started.exitCode !== null) break;
+      if (await answers(address)) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error(`containerd does not start: ${readFileSync(join(folder, 'log'), 'utf8')}`);
+  };
+  const crash = async (): Promise<void> => {
+    const dying = child;
+    child = undefined;
+    if (!dying || dying.exitCode !== null) return;
+    const gone = new Promise((resolve) => dying.once('exit', resolve));
+    dying.kill('SIGKILL');
+    await gone;
+  };
+  const ctr = (namespace: string, ...args: readonly string[]): string => {
+    const { status, stdout, stderr } = spawnSync('ctr', ['-a', address, '-n', namespace, ...args], {
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`ctr ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  const names = (text: string): string[] =>
+    text
+      .split('\n')
+      .slice(1)
+      .flatMap((line) => line.split(/\s+/)[0] || []);
+  await start();
+  return {
+    folder,
+    address,
+    get pid() {
+      return child?.pid ?? 0;
+    },
+    ctr,
+    crash,
+    start,
+    left: (namespace, snapshotter = 'overlayfs') => ({
+      containers: names(ctr(namespace, 'containers', 'ls')),
+      tasks: names(ctr(namespace, 'tasks', 'ls')),
+      leases: names(ctr(namespace, 'leases', 'ls')),
+      snapshots: names(ctr(namespace, 'snapshots', '--snapshotter', snapshotter, 'ls')),
+    }),
+    [Symbol.asyncDispose]: async () => {
+      await crash();
+      killShims(state);
+      for (const point of mountsBelow(folder).toReversed()) spawnSync('umount', ['-l', point]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Shims are told their containerd's socket: those of this one alone. */
+function killShims(state: string): void {
+  const tasks = join(state, 'io.containerd.runtime.v2.task');
+  if (!existsSync(tasks)) return;
+  for (const namespace of readdirSync(tasks))
+    for (const id of readdirSync(join(tasks, namespace))) {
+      for (const name of ['init.pid', 'shim.pid']) {
+        try {
+          process.kill(Number(readFileSync(join(tasks, namespace, id, name), 'utf8')), 'SIGKILL');
+        } catch {
+          continue;
+        }
+      }
+    }
+}
+
+function mountsBelow(folder: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((point) => point.startsWith(`${folder}/`));
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
