@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import { rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { leftovers } from '../lib/leftovers.ts';
 import { emptyStore, type TestStore } from '../lib/store.ts';
 import { ok, strake } from '../lib/strake.ts';
-import { buildTestBuilder, write } from './test-builder.ts';
+import { buildTestBuilder, write, writeBuildpack } from './test-builder.ts';
 
 /** Makes layers of whatever a file system holds. */
 const ODD = `
@@ -69,6 +70,63 @@ suite('what a build by buildpacks refuses, and what it takes', () => {
   test('buildpacks without a name, or of another machine', async () => {
     await refused(['-b', ''], /use buildpack "": it has no name/);
     await refused(['-b', 'file://elsewhere/folder'], /use buildpack "file:\/\/elsewhere\/folder": /);
+  });
+
+  test('a secret for a buildpack that does not take part is a warning', async () => {
+    const token = join(store.work, 'token');
+    write(token, 'x');
+    const secrets = ['test/odd', 'test/od'].flatMap((id) => [
+      '--secret',
+      `id=t-${id.length},src=${token},buildpack=${id}`,
+    ]);
+    const { stderr } = await ok(['build', '--progress=plain', '-B', 'builder', ...secrets, app], { root: store.root });
+    assert.match(stderr, /secret "t-7" is for buildpack "test\/od", which does not build this application/);
+    assert.doesNotMatch(stderr, /secret "t-8" is for/);
+  });
+
+  test('a project descriptor that is no file; one that is a link is read', async () => {
+    const other = join(store.work, 'described');
+    write(join(other, 'project.toml/file'), 'x');
+    const args = ['build', '--progress=plain', '-B', 'builder', '--by-buildpacks', other];
+    const folder = await strake(args, { root: store.root });
+    assert.equal(folder.code, 64);
+    assert.match(folder.stderr, /read project descriptor "project\.toml": it is a folder, not a file/);
+    rmSync(join(other, 'project.toml'), { recursive: true });
+    write(join(other, 'conf/real.toml'), '[_]\nschema-version = "0.2"\n[io.buildpacks]\nbuilder = "no-such-builder"\n');
+    symlinkSync('conf/real.toml', join(other, 'project.toml'));
+    const linked = await strake(['build', '--pull-policy=never', '--progress=plain', '--by-buildpacks', other], {
+      root: store.root,
+    });
+    assert.match(linked.stderr, /no-such-builder/);
+    rmSync(join(other, 'project.toml'));
+    symlinkSync('gone', join(other, 'project.toml'));
+    const dangling = await strake(args, { root: store.root });
+    assert.match(dangling.stderr, /it is a symbolic link that leads to no file/);
+  });
+
+  test('layers that are no folders and files that are none are named', async () => {
+    const cases: readonly (readonly [script: string, says: RegExp])[] = [
+      [
+        'ln -s /tmp x; printf "[types]\\nlaunch = true\\n" > x.toml',
+        /layer "\/layers\/test_bad\/x" of buildpack "test\/bad": it is a symbolic link, not a folder/,
+      ],
+      [
+        'echo x > x; printf "[types]\\ncache = true\\n" > x.toml',
+        /layer "\/layers\/test_bad\/x" .*: it is a file, not a folder/,
+      ],
+      ['mkdir launch.toml', /read "\/layers\/test_bad\/launch\.toml": it is a folder, not a file/],
+      ['/bin/busybox mkfifo x.toml', /read "\/layers\/test_bad\/x\.toml": it is a FIFO, not a file/],
+      [
+        'ln -s launch.toml launch.toml',
+        /read "\/layers\/test_bad\/launch\.toml": it is a symbolic link that leads to no file/,
+      ],
+    ];
+    for (const [script, says] of cases) {
+      const folder = join(store.work, 'bad');
+      writeBuildpack(folder, { id: 'test/bad', build: `cd "$CNB_LAYERS_DIR"\n${script}` });
+      await refused(['-b', folder], says);
+    }
+    assert.deepEqual(leftovers(store.root), []);
   });
 
   test('a descriptor that is named and not there', () =>

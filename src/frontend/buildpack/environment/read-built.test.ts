@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { CodedError } from '../../../base/index.ts';
+import type { MemoryFile } from '../../../tree/index.ts';
 import type { BuiltBuildpack, PlanEntry, Requirement } from '../model/types.ts';
 import { mergeMetadata } from './merge-metadata.ts';
 import { buildpackPlan, nextPlan } from './plans.ts';
@@ -13,7 +14,7 @@ const plan: readonly Requirement[] = [
 ];
 
 async function built(
-  record: Record<string, string>,
+  record: Record<string, MemoryFile>,
   o: { api?: string; id?: string; sbomFormats?: readonly string[] } = {},
 ): Promise<BuiltBuildpack> {
   const id = o.id ?? 'a/b';
@@ -31,7 +32,7 @@ async function built(
 }
 
 async function refuses(
-  record: Record<string, string>,
+  record: Record<string, MemoryFile>,
   words: string,
   o: { api?: string; sbomFormats?: readonly string[] } = {},
 ): Promise<void> {
@@ -54,13 +55,16 @@ suite('what a bin/build left', () => {
       'build.toml': '',
       'store.toml': '',
       'other.txt': '',
+      // A layer of this name.
       'dir.toml/f': '',
+      'dir.toml.toml': '[types]\nlaunch = true\n',
     });
     assert.deepEqual(
       layers.map(({ name, hasFolder, toml }) => [name, hasFolder, toml.launch, toml.build, toml.cache]),
       [
         ['a', true, false, true, false],
         ['a-b', false, false, false, true],
+        ['dir.toml', true, true, false, false],
         ['z', false, true, false, false],
       ],
     );
@@ -90,6 +94,27 @@ suite('what a bin/build left', () => {
   test('a layer’s toml that may not be fails with its file', async () => {
     await refuses({ 'l.toml': 'launch = true\n' }, '"/layers/a_b/l.toml"');
     await refuses({ 'l.toml': '[types]\nlaunch = "yes"\n' }, '"types.launch"');
+  });
+
+  test('a layer that is no folder, and a toml that is no file, are refused by name', async () => {
+    const launched = { 'l.toml': '[types]\nlaunch = true\n' };
+    const remedy = '"/layers/a_b/l" of buildpack "a/b": it is';
+    await refuses(
+      { ...launched, l: { type: 'symlink', link: 'm' }, 'm/f': '' },
+      `${remedy} a symbolic link, not a folder`,
+    );
+    await refuses({ ...launched, l: 'text' }, `${remedy} a file, not a folder`);
+    await refuses({ ...launched, l: { type: 'fifo' } }, `${remedy} a FIFO, not a folder`);
+    // Of no type it is nobody's business.
+    assert.equal((await built({ 'l.toml': '', l: 'text' })).layers[0]?.hasFolder, false);
+    for (const name of ['l.toml', 'launch.toml', 'build.toml', 'store.toml']) {
+      await refuses({ [`${name}/f`]: '' }, `read "/layers/a_b/${name}": it is a folder, not a file`);
+      await refuses({ [name]: { type: 'fifo' } }, 'it is a FIFO, not a file');
+      await refuses({ [name]: { type: 'symlink', link: name } }, 'it is a symbolic link that leads to no file');
+      await refuses({ [name]: { type: 'symlink', link: 'gone' } }, 'it is a symbolic link that leads to no file');
+    }
+    const linked = await built({ 'store.toml': { type: 'symlink', link: 'real' }, real: '[metadata]\nk = 1\n' });
+    assert.deepEqual(linked.store, { k: 1 });
   });
 
   test('unmet names must be in the plan, and not be empty', async () => {

@@ -1,6 +1,7 @@
-import type { Wait } from '../../../base/index.ts';
+import { hasCode, hasErrno, type Wait } from '../../../base/index.ts';
 import { buildpackError } from '../errors.ts';
 import { apiAtLeast } from '../model/api.ts';
+import { entryKind, whyNoFile } from '../model/entry-kind.ts';
 import { escapeId } from '../model/ids.ts';
 import { EMPTY_BUILD, EMPTY_LAUNCH, parseBuildToml, parseLaunchToml, parseStoreToml } from '../model/launch.ts';
 import { parseLayerToml } from '../model/layer.ts';
@@ -29,15 +30,31 @@ export async function readBuilt(files: Files, o: ReadBuiltOptions): Promise<Buil
   const entries = await files.list(folder, o);
   const names = entries.map(({ path, type }) => ({ name: path.slice(path.lastIndexOf('/') + 1), type }));
   const folders = new Set(names.filter(({ type }) => type === 'directory').map(({ name }) => name));
+  const types = new Map(names.map(({ name, type }) => [name, type]));
   const text = async (name: string): Promise<string | undefined> => {
-    const content = await files.read(`${folder}/${name}`, o);
-    return content && new TextDecoder().decode(content);
+    const content = await readUnlessLoop(files, `${folder}/${name}`, o);
+    if (content) return new TextDecoder().decode(content);
+    const type = types.get(name);
+    if (type === undefined) return undefined;
+    // What was written for nobody to read would otherwise count as nothing written.
+    throw buildpackError('CNB_FILE_INVALID', `read "${folder}/${name}": ${whyNoFile(type)}`, {
+      remedy: `Have buildpack "${element.id}" write a regular file, or none.`,
+    });
   };
   const layers: BuiltLayer[] = [];
   for (const { name: file, type } of names) {
     const name = file.slice(0, -'.toml'.length);
-    if (!file.endsWith('.toml') || type === 'directory' || name === '' || RESERVED.has(name)) continue;
+    if (!file.endsWith('.toml') || name === '' || RESERVED.has(name)) continue;
+    // The folder of a layer may be named so itself.
+    if (type === 'directory' && types.has(`${file}.toml`)) continue;
     const toml = parseLayerToml((await text(file)) ?? '', { api: element.api, file: `${folder}/${file}` });
+    const found = types.get(name);
+    if (found !== undefined && found !== 'directory' && (toml.launch || toml.build || toml.cache))
+      throw buildpackError(
+        'CNB_FILE_INVALID',
+        `read layer "${folder}/${name}" of buildpack "${element.id}": it is ${entryKind(found)}, not a folder`,
+        { remedy: `Have the buildpack make a folder, with what "${file}" describes in it.` },
+      );
     layers.push({ name, toml, hasFolder: folders.has(name) });
   }
   layers.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -69,6 +86,16 @@ export async function readBuilt(files: Files, o: ReadBuiltOptions): Promise<Buil
     sbom,
     buildBom: build.bom,
   };
+}
+
+/** A file's bytes; undefined where there is none, also at the end of links without an end. */
+async function readUnlessLoop(files: Files, path: string, w: Wait): Promise<Uint8Array | undefined> {
+  try {
+    return await files.read(path, w);
+  } catch (error) {
+    if (hasCode(error, 'LINK_LOOP') || hasErrno(error, 'ELOOP')) return undefined;
+    throw error;
+  }
 }
 
 /** Before Buildpack API 0.8 a process had no working folder. */

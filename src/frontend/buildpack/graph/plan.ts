@@ -122,6 +122,7 @@ async function buildFor(
   const previous = before && known && { image: before, metadata: known };
   const kept = cache && { image: cache, metadata: parseCacheMetadata(cache.labels[LABELS.cacheMetadata] ?? '') };
   const found = await detectApp(host, { ...setting, app, ...w });
+  warnOfSecrets(host, options, [...found.group, ...found.extensions]);
   const generated = await generateDockerfiles(host, found, { ...setting, app, ...w });
   const extending = { options, platform, app, ...w };
   const [extended, run] = await Promise.all([
@@ -150,6 +151,21 @@ async function buildFor(
   };
   const image = await exportApp(host, { ...done, ...w });
   return { image, cache: await exportCache(host, { ...done, ...w }) };
+}
+
+/** A secret for a buildpack that does not take part reaches nobody: most likely its id is misspelt. */
+function warnOfSecrets(
+  host: FrontendHost,
+  { secrets }: BuildpackOptions,
+  group: readonly { readonly id: string }[],
+): void {
+  for (const { id, buildpack } of secrets)
+    if (buildpack !== undefined && !group.some((element) => element.id === buildpack))
+      host.warn({
+        code: 'SECRET_UNUSED',
+        message: `secret "${id}" is for buildpack "${buildpack}", which does not build this application`,
+        detail: `These do: ${group.map((element) => element.id).join(', ')}.`,
+      });
 }
 
 const LAUNCHER_INFO = { version: '', repository: '', commit: '' };

@@ -4,6 +4,7 @@ import { cleanPath } from '../../../tree/index.ts';
 import type { FrontendHost } from '../../index.ts';
 import { parseLocator, splitVersion } from '../distribution/index.ts';
 import { buildpackError } from '../errors.ts';
+import { whyNoFile } from '../model/entry-kind.ts';
 import { appFilter, selectAppFiles } from '../project/app-files.ts';
 import { parseProject, projectFor, type ProjectDescriptor, type ProjectModule } from '../project/project.ts';
 import { DESCRIPTOR, type BuildpackOptions, type ModuleLocator } from './options.ts';
@@ -22,8 +23,23 @@ export async function readProject(
   w: Wait,
 ): Promise<ProjectDescriptor | undefined> {
   const path = cleanPath(`/${options.descriptor}`);
-  const files = await filesOf(host, contextState([path.slice(1)]), w);
+  const only = [path.slice(1)];
+  const source = sourceState(
+    // Also what a link leads to.
+    { type: 'local', name: 'context', include: only, follow: only },
+    { name: `[internal] load ${only[0]}`, internal: true },
+  );
+  const files = await filesOf(host, source, w);
   const bytes = await files.read(path, w);
+  const found = bytes ? undefined : await files.stat(path, w);
+  if (found)
+    throw buildpackError(
+      'CNB_FILE_INVALID',
+      `read project descriptor "${options.descriptor}": ${whyNoFile(found.type)}`,
+      {
+        remedy: 'Make it a file, or name another one with --descriptor.',
+      },
+    );
   if (!bytes && options.descriptor !== DESCRIPTOR)
     throw buildpackError(
       'CNB_FILE_INVALID',

@@ -1,4 +1,4 @@
-import { kindOf, type Wait } from '../../../base/index.ts';
+import { hasCode, type Wait } from '../../../base/index.ts';
 import type { State } from '../../../graph/index.ts';
 import type { Entry } from '../../../tree/index.ts';
 import type { FrontendHost, Ref } from '../../index.ts';
@@ -32,7 +32,8 @@ async function orElse<T>(found: Promise<T>, absent: T): Promise<T> {
   try {
     return await found;
   } catch (error) {
-    if (kindOf(error) === 'not_found' || kindOf(error) === 'invalid') return absent;
+    // Not what is spoiled, and not links without an end: they are there.
+    if (hasCode(error, 'PATH_NOT_FOUND', 'NOT_A_FILE', 'NOT_A_FOLDER')) return absent;
     throw error;
   }
 }
