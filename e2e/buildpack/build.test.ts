@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { emptyStore, type TestStore } from '../lib/store.ts';
@@ -215,5 +215,32 @@ suite('an application by buildpacks', () => {
     const flags = ['--binding', binding, '--secret', `id=token,src=${secret},buildpack=own/reads`];
     const { stderr } = await build('-b', own, ...flags, '--step-cache', 'off');
     assert.match(stderr, /22\n[^]*19\n/);
+  });
+
+  test('a cache in a folder goes from machine to machine, as the lifecycle writes it; a damaged one is not used', async () => {
+    const at = (name: string): string => join(store.work, name);
+    const bound = async (folder: string, text: string): Promise<string> => {
+      writeFileSync(join(app, 'app.txt'), text);
+      const { stderr } = await build('-t', 'bound', '--cache', `type=build;format=bind;source=${at(folder)}`);
+      return stderr;
+    };
+    assert.match(await bound('cache-1', 'the first\n'), /nothing restored/);
+    const [metadata, ...tars] = readdirSync(at('cache-1/committed')).toSorted();
+    assert.equal(metadata, 'io.buildpacks.lifecycle.cache.metadata');
+    assert.ok(tars.length > 0 && tars.every((name) => /^sha256:[0-9a-f]{64}\.tar$/.test(name)), tars.join());
+    // The store knows nothing of this folder.
+    renameSync(at('cache-1'), at('cache-2'));
+    assert.match(await bound('cache-2', 'the second\n'), /restored: bin/);
+    // It does know of the first one, which is empty now.
+    assert.match(await bound('cache-1', 'the third\n'), /nothing restored/);
+    renameSync(at('cache-2'), at('cache-3'));
+    for (const tar of tars) truncateSync(at(`cache-3/committed/${tar}`), 700);
+    const damaged = await bound('cache-3', 'the fourth\n');
+    assert.match(damaged, /warning: the cache in ".*cache-3" is not used: /);
+    assert.match(damaged, /nothing restored/);
+    assert.match(await bound('cache-3', 'the fifth\n'), /restored: bin/);
+    const both = ['--cache', 'type=build;format=bind;source=x', '--cache-volume', 'x'];
+    for (const wrong of [both, ['--cache', 'format=bind'], ['--cache', 'type=other']])
+      assert.equal((await strake(['build', ...wrong, '-B', 'builder', app], { root: store.root })).code, 64);
   });
 });

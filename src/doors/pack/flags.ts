@@ -129,7 +129,7 @@ export const BUILD_FLAGS: readonly Flag[] = [
     kind: 'text',
     about: 'Where the cache is: type=build|launch;format=volume|bind|image;name=…|source=…',
     standing: 'differs',
-    note: 'volumes are names in the store; a launch cache and bind are accepted and said to have no effect: the store is both',
+    note: 'volumes are names in the store; a launch cache is accepted and said to have no effect: layers of the image before are taken from where it lies; a bind cache is that of the lifecycle, so that pack can go on with it',
   },
   {
     name: 'cache-image',

@@ -73,7 +73,7 @@ test('caches: images and names of the store, the rest has no effect and is said 
   assert.equal(words('type=build;format=image;name=r/cache'), '--cache-image r/cache');
   assert.equal(words('type=build;format=volume;name=mine;type=launch;format=volume;name=other'), '--cache-volume mine');
   assert.equal(words('type=build;format=volume'), '');
-  assert.match(plan(['app', '--cache', 'type=build;format=bind;source=/c']).notes[0] ?? '', /format=bind;source=\/c/);
+  assert.equal(words('type=build;format=bind;source=/c'), '--cache type=build;format=bind;source=/c');
   assert.match(
     plan(['app', '--cache', 'type=launch;format=volume;name=x']).notes[0] ?? '',
     /type=launch has no effect/,

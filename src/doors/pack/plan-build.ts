@@ -104,10 +104,7 @@ function cachesOf(text: string | undefined): { readonly argv: readonly string[];
     if (format === 'bind' && source === undefined) throw badCache(text, 'the source is missing');
     if (type === 'launch')
       notes.push('--cache type=launch has no effect: layers of the image before are taken from where it lies');
-    else if (format === 'bind')
-      notes.push(
-        `--cache format=bind;source=${source ?? ''} has no effect: the cache lies in the store of strake (STRAKE_ROOT); format=image carries it elsewhere`,
-      );
+    else if (format === 'bind') argv.push('--cache', `type=build;format=bind;source=${source ?? ''}`);
     else if (name !== undefined) argv.push(format === 'image' ? '--cache-image' : '--cache-volume', name);
   }
   return { argv, notes };

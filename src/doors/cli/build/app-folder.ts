@@ -16,6 +16,7 @@ export interface BuildpackFlags {
   readonly execEnv?: string | undefined;
   readonly runImage?: string | undefined;
   readonly previousImage?: string | undefined;
+  readonly buildCache?: readonly string[] | undefined;
   readonly cacheImage?: string | undefined;
   readonly cacheVolume?: string | undefined;
   readonly clearCache?: boolean | undefined;

@@ -36,6 +36,7 @@ export function detectOptions(command: Command): Command {
 /** Flags of what makes an image of an application, too. */
 export function appOptions(command: Command): Command {
   return detectOptions(command)
+    .addOption(buildCacheOption())
     .option('--by-buildpacks', 'also where there is a Dockerfile')
     .option('-D, --default-process <type>', 'what the image runs by default')
     .option('--previous-image <image>', 'the image before, if it goes by another name')
@@ -46,4 +47,14 @@ export function appOptions(command: Command): Command {
     .option('--creation-time <seconds>', 'when the image says it was made, since 1970, or "now"')
     .option('--sbom-output-dir <folder>', "also write the image's SBOM files there")
     .option('--report-output-dir <folder>', 'write report.toml there: what the image is called, and its digest');
+}
+
+/** It has a name of its own among the values: `cache` is what --no-cache says. */
+function buildCacheOption(): Option {
+  const option = new Option(
+    '--cache <definition>',
+    "where the buildpacks' cache is: type=build;format=bind;source=FOLDER, or format=image or volume with name=NAME",
+  ).argParser((value: string, before?: readonly string[]) => list(value, before ?? []));
+  option.attributeName = () => 'buildCache';
+  return option;
 }

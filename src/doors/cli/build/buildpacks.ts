@@ -9,6 +9,7 @@ import { readUserConfig, type UserConfig } from '../buildpack/user-config.ts';
 import { cliError, usage } from '../errors.ts';
 import type { Io } from '../io.ts';
 import type { SecretSource } from '../parse/secret.ts';
+import { buildCachePlace } from '../parse/build-cache.ts';
 import { csvPairs } from '../parse/csv.ts';
 import { keyValues } from '../parse/values.ts';
 import type { BuildpackFlags } from './app-folder.ts';
@@ -24,6 +25,8 @@ export interface BuildpackPlan {
   /** The folder of strake.toml with the bases that the embedded builder is made of. */
   readonly bases: string;
   readonly secrets: ReadonlyMap<string, SecretSource>;
+  /** A folder for what buildpacks keep, and the name of its copy in the store. */
+  readonly bind?: { readonly folder: string; readonly name: string } | undefined;
 }
 
 export function planBuildpacks(
@@ -55,6 +58,8 @@ export function planBuildpacks(
   const image = tag === undefined ? undefined : canonicalReference(parseReference(tag));
   const config = readUserConfig(io);
   const builder = flags.builder ?? config.defaultBuilder;
+  const cache = cachePlaces(flags, io);
+  const cacheStore = cacheName(cache.of ?? image ?? context.folder ?? '', flags.execEnv);
   const bindings = new Map([
     ...(builder === undefined ? machineTrust(io.env) : []),
     ...bindingsOf(flags.binding ?? [], io.cwd),
@@ -72,8 +77,8 @@ export function planBuildpacks(
     'default-process': flags.defaultProcess,
     workspace: flags.workspace,
     network: flags.network,
-    'cache-store': cacheName(flags.cacheVolume ?? image ?? context.folder ?? '', flags.execEnv),
-    'cache-registry': flags.cacheImage,
+    'cache-store': cacheStore,
+    'cache-registry': cache.image,
     'clear-cache': flags.clearCache === true ? '' : undefined,
     'step-cache': flags.stepCache,
     'no-cache': flags.cache === false ? '' : undefined,
@@ -95,11 +100,37 @@ export function planBuildpacks(
     ),
     folders,
     bases: embeddedFolder('buildpacks'),
+    bind: cache.folder === undefined ? undefined : { folder: cache.folder, name: cacheStore },
     secrets: new Map(
       [...bindings].flatMap(([name, files]) =>
         [...files].map(([file, path]) => [`binding:${name}/${file}`, { file: path }] as const),
       ),
     ),
+  };
+}
+
+/** Where the cache is: by `--cache`, or by the flags that say one thing of it; `of` is what it is named after. */
+function cachePlaces(
+  {
+    buildCache = [],
+    cacheImage,
+    cacheVolume,
+    platform = [],
+  }: BuildpackFlags & { readonly platform?: readonly string[] },
+  io: Pick<Io, 'cwd'>,
+): { readonly image?: string | undefined; readonly folder?: string | undefined; readonly of?: string | undefined } {
+  const { image, volume, folder } = buildCachePlace(buildCache, io);
+  if ((image ?? volume ?? folder) !== undefined && (cacheImage ?? cacheVolume) !== undefined)
+    throw usage('keep a cache: --cache goes neither with --cache-image nor with --cache-volume', 'Give one of them.');
+  if (folder !== undefined && platform.flatMap((text) => text.split(',')).length > 1)
+    throw usage(
+      'keep a cache in a folder: a folder holds that of one platform',
+      'Build one platform, or take format=volume.',
+    );
+  return {
+    image: image ?? cacheImage,
+    folder,
+    of: folder === undefined ? (volume ?? cacheVolume) : `bind:${folder}`,
   };
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { CodedError, hasCode, hasErrno, messageOf, reasonOf, withoutSecrets } from '../../../base/index.ts';
-import type { BuildEvent, BuildResult, GroundReport } from '../../../engine/index.ts';
+import type { BuildEvent, BuildResult, Engine, GroundReport } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
 import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
@@ -18,6 +18,7 @@ import type { BuildReport } from '../report/build-report.ts';
 import type { BuildTelemetry } from '../telemetry/build-telemetry.ts';
 import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
+import type { BindCache } from './bind-cache.ts';
 import { creationTime, isForBuildpacks } from './app-folder.ts';
 import type { BuildpackPlan } from './buildpacks.ts';
 import { namedFolder, openContext, type BuildContext } from './context.ts';
@@ -99,11 +100,14 @@ export async function runBuild(
       project: (context.isLocal ? context.folder : undefined) ?? settings.project,
       ownBases: app?.bases,
     });
+    const bind = app?.bind && (await bindCache(app.bind, { engine, io }));
+    // What lies in the store of an earlier build is not what the folder holds now.
+    const isEmpty = bind !== undefined && !(await bind.bring({ warn: (message) => warn([message], io), signal }));
     let result: BuildResult | undefined;
     let ground: GroundReport | undefined;
     const failed = new FailedStage();
     try {
-      for await (const event of engine.build(request, host, { signal })) {
+      for await (const event of engine.build(isEmpty ? withoutCache(request) : request, host, { signal })) {
         emit(event);
         failed.see(event);
         if (event.kind === 'result') ({ result } = event);
@@ -118,6 +122,7 @@ export async function runBuild(
       throw error;
     }
     if (result) writeFiles(result, ground, { flags, cwd: io.cwd });
+    if (result && bind) await keepCache(bind, { signal, io });
     if (result && app) await (await import('./app-files.ts')).writeAppFiles(result, flags, { engine, planned, c });
     if (result) await report?.built(result, { engine, host, signal });
     renderer.finish();
@@ -134,6 +139,31 @@ export async function runBuild(
     warn([...(problem === undefined ? [] : [messageOf(problem)]), ...problems], io);
     throw error;
   }
+}
+
+async function bindCache(
+  o: { readonly folder: string; readonly name: string },
+  c: { readonly engine: Engine; readonly io: Io },
+): Promise<BindCache> {
+  const { BindCache } = await import('./bind-cache.ts');
+  return new BindCache(o.folder, { ...o, ...c });
+}
+
+/** What cannot be kept is no reason to fail. */
+async function keepCache(
+  cache: BindCache,
+  { io, signal }: { readonly io: Io; readonly signal: AbortSignal },
+): Promise<void> {
+  try {
+    await cache.keep({ signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    warn([`the cache of buildpacks is not kept: ${messageOf(error)}`], io);
+  }
+}
+
+function withoutCache<R extends { readonly options: Readonly<Record<string, string>> }>(request: R): R {
+  return { ...request, options: { ...request.options, 'clear-cache': '' } };
 }
 
 async function reportFor(

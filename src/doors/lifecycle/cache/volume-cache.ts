@@ -22,6 +22,11 @@ import { tarFileTree, type FileTree } from '../../../tree/index.ts';
 import { lifecycleError } from '../errors.ts';
 import type { BuildCache, CachedLayer } from './build-cache.ts';
 
+/** A layer whose tar is made when it is not there already. */
+export interface WantedLayer extends Omit<CachedLayer, 'tar'> {
+  readonly tar: () => Promise<string>;
+}
+
 /**
  * A cache in a folder, as the lifecycle writes and reads it (lifecycle cache/volume_cache.go): `committed/` has one `sha256:<hex>.tar` for each layer and the metadata; what is to take its place is made in `staging/`, and
  * `committed-backup/` is the old one for the moment in between. Whenever a machine goes down, one of both is whole, and a tar that did not reach the disk is found out by its digest.
@@ -64,7 +69,7 @@ export class VolumeCache implements BuildCache {
     return tarFileTree(path, w);
   }
 
-  async replace(metadata: CacheMetadata, o: { layers: readonly CachedLayer[] } & Wait): Promise<void> {
+  async replace(metadata: CacheMetadata, o: { layers: readonly (CachedLayer | WantedLayer)[] } & Wait): Promise<void> {
     try {
       rmSync(this.#staging, { recursive: true, force: true });
       mkdirSync(this.#staging, { recursive: true });
@@ -90,7 +95,7 @@ export class VolumeCache implements BuildCache {
   }
 
   /** By a link to the one that is there already, where that is whole. */
-  async #stage({ diffId, tar, size }: CachedLayer, w: Wait): Promise<void> {
+  async #stage({ diffId, tar, size }: CachedLayer | WantedLayer, w: Wait): Promise<void> {
     const to = this.#tar(this.#staging, diffId);
     if (existsSync(to)) return;
     const own = this.#tar(this.#committed, diffId);
@@ -100,7 +105,7 @@ export class VolumeCache implements BuildCache {
     } catch (error) {
       if (!hasErrno(error, 'EXDEV', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK')) throw error;
     }
-    copyFileSync(tar, to);
+    copyFileSync(typeof tar === 'string' ? tar : await tar(), to);
   }
 
   #tar(folder: string, diffId: Digest): string {
