@@ -80,8 +80,6 @@ const LEDGER: Readonly<Record<string, string>> = {
   'smol-toml': 'base',
   yaml: 'base',
   '@bufbuild/protobuf': 'wire/grpc',
-  '@connectrpc/connect': 'wire/grpc',
-  '@connectrpc/connect-node': 'wire/grpc',
   commander: 'doors/cli',
   'node:ffi': 'base',
   'node:sqlite': 'base',

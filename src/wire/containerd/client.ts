@@ -11,7 +11,7 @@ import { Introspection } from '../gen/containerd/introspection_pb.ts';
 import { Version } from '../gen/containerd/version_pb.ts';
 import {
   Code,
-  ConnectError,
+  StatusError,
   fromStatus,
   openConnection,
   parseAddress,
@@ -175,11 +175,11 @@ const BROKEN: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Internal, Code
 /** What a call that failed means. */
 async function failure(error: unknown, o: { readonly action: string; readonly line: Line } & Wait): Promise<unknown> {
   if (o.signal?.aborted) return cancelled(o.signal.reason);
-  if (!(error instanceof ConnectError)) return error;
+  if (!(error instanceof StatusError)) return error;
   // That the connection has ended is told a moment after the calls on it failed.
   if (BROKEN.has(error.code)) await setImmediate();
   if (!o.line.ended && error.code !== Code.Unavailable) return fromStatus(error, o.action);
-  return containerdError('CONTAINERD_UNAVAILABLE', `${o.action}: containerd has gone away: ${error.rawMessage}`, {
+  return containerdError('CONTAINERD_UNAVAILABLE', `${o.action}: containerd has gone away: ${error.message}`, {
     cause: error,
   });
 }

@@ -2,13 +2,15 @@ import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { connect as connectSocket, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import { createClient, type Client, type Interceptor, type Transport } from '@connectrpc/connect';
-import { createGrpcTransport } from '@connectrpc/connect-node';
-import type { DescService } from '@bufbuild/protobuf';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { cancelled, messageOf, throwIfCancelled, type Wait } from '../../base/index.ts';
 import { formatAddress, type GrpcAddress } from './address.ts';
+import { call } from './call.ts';
 import { grpcError } from './errors.ts';
-import { MESSAGE_LIMIT, STREAM_WINDOW, CONNECTION_WINDOW } from './windows.ts';
+import type { MetadataInit } from './metadata.ts';
+import type { CallOptions, Client } from './service.ts';
+import { Code, StatusError } from './status.ts';
+import { CONNECTION_WINDOW, MESSAGE_LIMIT, SESSION } from './windows.ts';
 
 /** Who is trusted, who we are (both PEM), and under which name the server's certificate stands where that is not the address. */
 export interface ClientTls {
@@ -20,7 +22,7 @@ export interface ClientTls {
 
 export interface ClientOptions {
   /** Headers of every call. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly headers?: MetadataInit | undefined;
   /** Bytes of the largest message that is taken. */
   readonly messageLimit?: number | undefined;
 }
@@ -30,13 +32,11 @@ export class GrpcConnection implements AsyncDisposable {
   /** Settles when the connection has ended, with what ended it where that was a fault. */
   readonly closed: Promise<Error | undefined>;
   readonly #session: ClientHttp2Session;
-  readonly #transport: Transport;
+  readonly #headers: MetadataInit;
+  readonly #limit: number;
 
   constructor(stream: Duplex, o: ClientOptions = {}) {
-    const session = connectHttp2('http://localhost', {
-      createConnection: () => stream,
-      settings: { initialWindowSize: STREAM_WINDOW, enablePush: false },
-    });
+    const session = connectHttp2('http://localhost', { createConnection: () => stream, ...SESSION });
     session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW));
     let fault: Error | undefined;
     session.on('error', (error: Error) => {
@@ -46,25 +46,13 @@ export class GrpcConnection implements AsyncDisposable {
       session.once('close', () => resolve(fault));
     });
     this.#session = session;
-    this.#transport = createGrpcTransport({
-      baseUrl: 'http://localhost',
-      acceptCompression: [],
-      readMaxBytes: o.messageLimit ?? MESSAGE_LIMIT,
-      interceptors: o.headers ? [withHeaders(o.headers)] : [],
-      sessionManager: {
-        authority: 'http://localhost',
-        request: async (method, path, headers, options) => {
-          if (session.closed || session.destroyed)
-            throw grpcError('GRPC_CONNECT', `call "${path}": the connection has ended`);
-          return session.request({ ...headers, ':method': method, ':path': path }, options);
-        },
-        notifyResponseByteRead: () => undefined,
-      },
-    });
+    this.#headers = o.headers ?? {};
+    this.#limit = o.messageLimit ?? MESSAGE_LIMIT;
   }
 
   client<S extends DescService>(service: S): Client<S> {
-    return createClient(service, this.#transport);
+    const calls = service.methods.map((method) => [method.localName, this.#calls(method)] as const);
+    return Object.fromEntries(calls) as unknown as Client<S>;
   }
 
   /** Ends it at once, with all calls on it. */
@@ -76,6 +64,35 @@ export class GrpcConnection implements AsyncDisposable {
     this.#session.destroy();
     await this.closed;
   }
+
+  #calls(method: DescMethod): unknown {
+    const answers = (requests: AsyncIterable<never>, o: CallOptions = {}): AsyncGenerator =>
+      call(this.#session, method, { ...o, requests, limit: this.#limit, headers: { ...this.#headers, ...o.headers } });
+    switch (method.methodKind) {
+      case 'unary':
+        return (request: never, o?: CallOptions) => theOne(answers(only(request), o), method);
+      case 'server_streaming':
+        return (request: never, o?: CallOptions) => answers(only(request), o);
+      case 'client_streaming':
+        return (requests: AsyncIterable<never>, o?: CallOptions) => theOne(answers(requests, o), method);
+      default:
+        return answers;
+    }
+  }
+}
+
+async function* only<T>(request: T): AsyncGenerator<T> {
+  yield request;
+}
+
+/** The answer of a call that has one. */
+async function theOne(answers: AsyncGenerator, method: DescMethod): Promise<unknown> {
+  const wrong = (what: string): StatusError =>
+    new StatusError(Code.Internal, `call ${method.parent.typeName}/${method.name}: the server gave ${what}`);
+  const first = await answers.next();
+  if (first.done === true) throw wrong('no answer');
+  if ((await answers.next()).done !== true) throw wrong('more than one answer');
+  return first.value;
 }
 
 /** Connects to a server. Throws `GRPC_CONNECT`, `GRPC_TLS`. */
@@ -132,11 +149,4 @@ function dial(
   } catch (error) {
     throw grpcError('GRPC_TLS', `connect to "${formatAddress(address)}": ${messageOf(error)}`, { cause: error });
   }
-}
-
-function withHeaders(headers: Readonly<Record<string, string>>): Interceptor {
-  return (next) => (request) => {
-    for (const [name, value] of Object.entries(headers)) request.header.set(name, value);
-    return next(request);
-  };
 }

@@ -6,9 +6,9 @@ import type { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { systemRandom, tempFolder } from '../../base/index.ts';
 import { Health, HealthCheckResponse_ServingStatus } from '../gen/grpc/health_pb.ts';
-import { GrpcConnection, GrpcServer, openDockerConnection, type ConnectRouter } from './index.ts';
+import { GrpcConnection, GrpcServer, openDockerConnection, type Router } from './index.ts';
 
-function routes(router: ConnectRouter): void {
+function routes(router: Router): void {
   router.service(Health, { check: () => ({ status: HealthCheckResponse_ServingStatus.SERVING }) });
 }
 

@@ -9,6 +9,7 @@ import { Control } from '../gen/buildkit/control_pb.ts';
 import { FileSend } from '../gen/buildkit/filesync_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus } from '../gen/grpc/health_pb.ts';
 import {
+  Code,
   formatAddress,
   fromStatus,
   GrpcConnection,
@@ -16,12 +17,12 @@ import {
   messageStream,
   openConnection,
   parseAddress,
-  peerKey,
+  StatusError,
   toStatus,
-  type ConnectRouter,
+  type Router,
 } from './index.ts';
 
-function routes(router: ConnectRouter): void {
+function routes(router: Router): void {
   router.service(Health, {
     check: ({ service }) => {
       if (service === 'bad')
@@ -92,7 +93,7 @@ test('a connection inside a call carries calls the other way, both ends see it e
     routes: (router) =>
       router.service(Control, {
         async *session(messages, context) {
-          context.values.get(peerKey).gone.addEventListener('abort', () => gone.resolve());
+          context.peer.gone.addEventListener('abort', () => gone.resolve());
           const tunnel = messageStream(datas(messages));
           inner.resolve(new GrpcConnection(tunnel.stream));
           for await (const chunk of tunnel.outgoing) yield { data: chunk };
@@ -129,6 +130,185 @@ test('a connection inside a call carries calls the other way, both ends see it e
   await gone.promise;
   await back.closed;
   await assert.rejects(back.client(Health).check({}));
+});
+
+/** Calls and their server, side by side. */
+function pair(routes: (router: Router) => void): { connection: GrpcConnection } & AsyncDisposable {
+  const [here, there] = duplexPair();
+  const server = new GrpcServer({ routes });
+  server.accept(there);
+  const connection = new GrpcConnection(here, { headers: { 'x-all': 'yes' } });
+  return {
+    connection,
+    [Symbol.asyncDispose]: async () => {
+      await connection[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+test('a header with several values arrives as several', async () => {
+  let heard: readonly string[] = [];
+  await using ends = pair((router) =>
+    router.service(Health, {
+      check: (_, { headers, answerHeaders }) => {
+        heard = [...headers.all('x-one'), ...headers.all('x-all'), String(headers.bytes('x-b-bin'))];
+        answerHeaders.append('x-back', 'a, b');
+        answerHeaders.append('x-back', 'c');
+        return {};
+      },
+    }),
+  );
+  let back: readonly string[] = [];
+  const many = Array.from({ length: 3000 }, (_, n) => `pattern, ${n}`);
+  await ends.connection.client(Health).check(
+    {},
+    {
+      headers: { 'x-one': many, 'x-b-bin': Buffer.from('bytes').toString('base64') },
+      onHeader: (headers) => (back = headers.all('x-back')),
+    },
+  );
+  assert.deepEqual(heard, [...many, 'yes', 'bytes']);
+  assert.deepEqual(back, ['a, b', 'c']);
+});
+
+test('statuses travel with their words and details', async () => {
+  const details = [{ typeUrl: 'github.com/x/errdefs.Y+json', value: new Uint8Array([1, 2, 0xff]) }];
+  const words = 'no: 100 % wrong,\nhéllo 🚢';
+  await using ends = pair((router) =>
+    router.service(Health, {
+      check: () => {
+        throw new StatusError(Code.FailedPrecondition, words, { details });
+      },
+    }),
+  );
+  await assert.rejects(ends.connection.client(Health).check({}), (error: unknown) => {
+    assert.ok(error instanceof StatusError);
+    assert.deepEqual([error.code, error.message], [Code.FailedPrecondition, words]);
+    assert.deepEqual(
+      error.details.map(({ typeUrl, value }) => ({ typeUrl, value: Uint8Array.from(value) })),
+      details,
+    );
+    return true;
+  });
+});
+
+test('a call that is given up, runs out of time or is left is ended on both sides', async () => {
+  const ended: unknown[] = [];
+  const over = (): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => (ended.length > 0 ? resolve() : void setImmediate(look));
+      look();
+    });
+  await using ends = pair((router) =>
+    router.service(Health, {
+      check: async (_, { signal }) => {
+        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+        ended.push(signal.reason);
+        return {};
+      },
+      async *watch(_, { signal }) {
+        signal.addEventListener('abort', () => ended.push(signal.reason));
+        for (;;) {
+          yield {};
+          if (signal.aborted) return;
+        }
+      },
+    }),
+  );
+  const health = ends.connection.client(Health);
+  const codeOf = async (work: Promise<unknown>): Promise<unknown> => {
+    try {
+      await work;
+    } catch (error) {
+      return (error as StatusError).code;
+    }
+    return undefined;
+  };
+
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 20);
+  assert.equal(await codeOf(health.check({}, { signal: controller.signal })), Code.Canceled);
+  await over();
+  ended.length = 0;
+
+  assert.equal(await codeOf(health.check({}, { timeoutMs: 20 })), Code.DeadlineExceeded);
+  await over();
+  ended.length = 0;
+
+  let seen = 0;
+  for await (const answer of health.watch({})) {
+    assert.ok(answer);
+    if (++seen === 1000) break;
+  }
+  await over();
+
+  assert.equal(await codeOf(health.check({}, { signal: AbortSignal.abort() })), Code.Canceled);
+});
+
+test('an answer before all was asked ends the asking, and a failing question ends the call', async () => {
+  await using ends = pair((router) =>
+    router.service(FileSend, {
+      async *diffCopy(messages) {
+        for await (const { data } of messages) {
+          yield { data };
+          if (data[0] === 3) return;
+        }
+      },
+    }),
+  );
+  let asked = 0;
+  const send = ends.connection.client(FileSend);
+  const answers = await Array.fromAsync(
+    send.diffCopy(
+      (async function* () {
+        for (; asked < 1_000_000; asked++) yield { data: new Uint8Array([Math.min(asked, 3)]) };
+      })(),
+    ),
+  );
+  assert.equal(answers.length, 4);
+  assert.ok(asked < 1_000_000);
+  await assert.rejects(
+    Array.fromAsync(
+      send.diffCopy(
+        // eslint-disable-next-line require-yield
+        (async function* () {
+          throw new CodedError({ code: 'MINE', kind: 'failed', message: 'mine' });
+        })(),
+      ),
+    ),
+    { code: 'MINE' },
+  );
+});
+
+test('what nobody takes is not sent', async () => {
+  let sent = 0;
+  const release = Promise.withResolvers<void>();
+  await using ends = pair((router) =>
+    router.service(FileSend, {
+      async *diffCopy(messages) {
+        await release.promise;
+        let size = 0;
+        for await (const { data } of messages) size += data.length;
+        yield { data: Buffer.from(String(size)) };
+      },
+    }),
+  );
+  const data = Buffer.alloc(1024 * 1024);
+  const answers = Array.fromAsync(
+    ends.connection.client(FileSend).diffCopy(
+      (async function* () {
+        for (; sent < 64; sent++) yield { data };
+      })(),
+    ),
+  );
+  for (let before = -1; before !== sent;) {
+    before = sent;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.ok(sent < 40, `${sent} MiB are under way`);
+  release.resolve();
+  assert.equal(Buffer.from((await answers)[0]?.data ?? []).toString(), String(64 * data.length));
 });
 
 test('a message above the limit is refused, the connection goes on', async () => {

@@ -11,19 +11,12 @@ export {
   type MessageShape,
 } from '@bufbuild/protobuf';
 export { timestampDate, timestampFromMs, timestampMs, type Any, type Timestamp } from '@bufbuild/protobuf/wkt';
-export {
-  Code,
-  ConnectError,
-  type CallOptions,
-  type Client,
-  type ConnectRouter,
-  type HandlerContext,
-  type ServiceImpl,
-} from '@connectrpc/connect';
 export { formatAddress, parseAddress, type GrpcAddress } from './address.ts';
 export { GrpcConnection, openConnection, type ClientOptions, type ClientTls } from './client.ts';
 export { openDockerConnection, type DockerConnection } from './docker.ts';
 export { grpcError } from './errors.ts';
 export { messageStream, type MessageStream } from './message-stream.ts';
-export { GrpcServer, peerKey, type ListenOptions, type Peer, type ServerOptions, type ServerTls } from './server.ts';
-export { fromStatus, toStatus, type StatusDetails } from './status.ts';
+export { Metadata, type MetadataInit } from './metadata.ts';
+export { GrpcServer, type ListenOptions, type Peer, type ServerOptions, type ServerTls } from './server.ts';
+export type { CallOptions, Client, HandlerContext, Router, ServiceImpl } from './service.ts';
+export { Code, fromStatus, StatusError, toStatus, type StatusDetail } from './status.ts';

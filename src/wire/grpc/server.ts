@@ -9,20 +9,13 @@ import {
 import { connect as connectSocket, type AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import {
-  createContextKey,
-  createContextValues,
-  ConnectError,
-  type ConnectRouter,
-  type ContextKey,
-  type Interceptor,
-} from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { hasErrno, kindOf, messageOf } from '../../base/index.ts';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import { hasErrno, messageOf } from '../../base/index.ts';
 import { formatAddress, type GrpcAddress } from './address.ts';
 import { grpcError } from './errors.ts';
-import { toStatus } from './status.ts';
-import { CONNECTION_WINDOW, MESSAGE_LIMIT, STREAM_WINDOW } from './windows.ts';
+import { handle, type Handling } from './handle.ts';
+import type { Router } from './service.ts';
+import { CONNECTION_WINDOW, MESSAGE_LIMIT, SESSION } from './windows.ts';
 
 /** The server's certificate and key (PEM); with `clientCa` only clients whose certificate it signed are served. */
 export interface ServerTls {
@@ -40,7 +33,7 @@ export interface ListenOptions {
 }
 
 export interface ServerOptions {
-  readonly routes: (router: ConnectRouter) => void;
+  readonly routes: (router: Router) => void;
   readonly messageLimit?: number | undefined;
   /** Told of errors that are ours, not the caller's. The caller hears their message only. */
   readonly onFault?: ((error: unknown, call: string) => void) | undefined;
@@ -52,31 +45,26 @@ export interface Peer {
   readonly gone: AbortSignal;
 }
 
-/** In a handler: `context.values.get(peerKey)`. */
-export const peerKey: ContextKey<Peer> = createContextKey<Peer>({ gone: new AbortController().signal });
-
 /** Serves calls on sockets it listens on, and on any other connection it is given. */
 export class GrpcServer implements AsyncDisposable {
-  readonly #handler: ReturnType<typeof connectNodeAdapter>;
+  readonly #handling: Omit<Handling, 'peer'>;
   /** Serves what is given to `accept`. */
   readonly #loose: Http2Server;
   readonly #listening: { readonly server: Http2Server | Http2SecureServer; readonly address: GrpcAddress }[] = [];
   readonly #sessions = new Map<ServerHttp2Session, Peer>();
 
   constructor(o: ServerOptions) {
-    this.#handler = connectNodeAdapter({
-      routes: o.routes,
-      connect: false,
-      grpcWeb: false,
-      acceptCompression: [],
-      readMaxBytes: o.messageLimit ?? MESSAGE_LIMIT,
-      interceptors: [statuses(o.onFault)],
-      contextValues: (request) => {
-        const session = 'stream' in request ? (request.stream.session as ServerHttp2Session | undefined) : undefined;
-        const peer = session && this.#sessions.get(session);
-        return peer ? createContextValues().set(peerKey, peer) : createContextValues();
+    const methods = new Map<string, { readonly method: DescMethod; readonly run: unknown }>();
+    o.routes({
+      service: (service: DescService, impl) => {
+        for (const method of service.methods)
+          methods.set(`/${service.typeName}/${method.name}`, {
+            method,
+            run: (impl as Readonly<Record<string, unknown>>)[method.localName],
+          });
       },
     });
+    this.#handling = { methods, limit: o.messageLimit ?? MESSAGE_LIMIT, onFault: o.onFault };
     this.#loose = this.#prepared(createServer(SESSION));
   }
 
@@ -134,10 +122,13 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   #prepared<S extends Http2Server | Http2SecureServer>(server: S): S {
-    server.on('request', this.#handler);
     server.on('session', (session: ServerHttp2Session) => {
       const ended = new AbortController();
-      this.#sessions.set(session, { gone: ended.signal });
+      const peer: Peer = { gone: ended.signal };
+      this.#sessions.set(session, peer);
+      session.on('stream', (stream, headers, _flags, raw) =>
+        handle(stream, { path: headers[':path'] ?? '', raw: raw }, { ...this.#handling, peer }),
+      );
       session.setLocalWindowSize(CONNECTION_WINDOW);
       session.on('error', () => undefined);
       session.once('close', () => {
@@ -150,8 +141,6 @@ export class GrpcServer implements AsyncDisposable {
     return server;
   }
 }
-
-const SESSION = { settings: { initialWindowSize: STREAM_WINDOW, maxConcurrentStreams: 1000 } } as const;
 
 function secureServer(tls: ServerTls): Http2SecureServer {
   try {
@@ -191,31 +180,5 @@ async function isServed(path: string): Promise<boolean> {
     });
   } finally {
     socket.destroy();
-  }
-}
-
-/** Errors of handlers as statuses, of calls with one answer and of streams. */
-function statuses(onFault: ServerOptions['onFault']): Interceptor {
-  return (next) => async (request) => {
-    const call = `${request.service.typeName}/${request.method.name}`;
-    const status = (error: unknown): ConnectError => {
-      if (!(error instanceof ConnectError) && kindOf(error) === 'internal') onFault?.(error, call);
-      return toStatus(error);
-    };
-    try {
-      const answer = await next(request);
-      if (!answer.stream) return answer;
-      return { ...answer, message: translated(answer.message, status) };
-    } catch (error) {
-      throw status(error);
-    }
-  };
-}
-
-async function* translated<T>(messages: AsyncIterable<T>, status: (error: unknown) => ConnectError): AsyncIterable<T> {
-  try {
-    yield* messages;
-  } catch (error) {
-    throw status(error);
   }
 }
