@@ -9,6 +9,7 @@ import { emptyStore, type TestStore } from '../lib/store.ts';
 import { ok, strake, type StrakeResult } from '../lib/strake.ts';
 import { testUser, userLacking, type TestUser } from '../lib/user.ts';
 import { buildBox } from './busybox-image.ts';
+import { OPEN_TUN } from './open-tun.ts';
 import { freePort, startRun, type Running } from './running.ts';
 
 const lacking = userLacking();
@@ -127,8 +128,12 @@ for (const as of ['root', 'user'] as const) {
       const locked = await sh(script, '--read-only', '--tmpfs', '/t:size=1m', '-v', '/v');
       assert.equal(locked.stdout, 'root\nof the image\nvolume\nmemory\nown\n', locked.stderr);
       assert.equal((await sh('ls /data /www')).stdout, '/data:\nfile\n\n/www:\nindex.html\n');
-      const named = await sh('true', '-v', 'name:/data');
-      assert.match(named.stderr, /named volumes are not supported[^]*\.\/name/);
+      // A named volume begins with what the image has there, and stays.
+      assert.equal((await sh('cat /data/file; echo more >/data/kept', '-v', 'name:/data')).stdout, 'of the image\n');
+      assert.equal((await sh('ls /data', '-v', 'name:/data')).stdout, 'file\nkept\n');
+      assert.equal((await ok(['volume', 'ls', '-q'], { root: store.root, user })).stdout, 'name\n');
+      await ok(['volume', 'rm', 'name'], { root: store.root, user });
+      assert.equal((await ok(['volume', 'ls', '-q'], { root: store.root, user })).stdout, '');
     });
 
     test(
@@ -275,10 +280,6 @@ for (const as of ['root', 'user'] as const) {
     });
   });
 }
-
-/** Opens /dev/net/tun to everybody, in a mount namespace of its own. */
-const OPEN_TUN =
-  'd=$(mktemp -d) && mount -t tmpfs none "$d" && mknod "$d/tun" c 10 200 && chmod 666 "$d/tun" && mount --bind "$d/tun" /dev/net/tun && umount -l "$d" && rmdir "$d" && exec "$@"';
 
 /** What containers leave in a store that ends well: nothing of executors, no snapshot that can be written to, no temporary file. */
 function left(root: string): string[] {

@@ -170,6 +170,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
     compare: (a, b, options) => compareLocations(a, b, { ...options, worker, sessionFor, clock, random, scratch }),
     workshop: (options) => openWorkshop({ ...options, worker, sessionFor, scratch, random }),
     root: (image, options) => openContainerRoot(image, { ...options, worker, sessionFor }),
+    dropRoot: (name, w) => worker.stage.release(name, w),
     [Symbol.asyncDispose]: () => scope[Symbol.asyncDispose](),
   };
 }

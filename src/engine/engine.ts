@@ -26,6 +26,8 @@ export interface Engine extends Builder, AsyncDisposable {
   ground(w?: Wait): Promise<GroundReport>;
   /** The tree of an image of the local store as the root of a container. */
   root(image: string, o: ContainerRootOptions): Promise<ContainerRoot>;
+  /** Gives up what a container root has kept under a name. */
+  dropRoot(name: string, w?: Wait): Promise<void>;
   /** Where images are put together from others, with no step run. */
   workshop(o: Omit<TransferOptions, 'signal'>): Promise<Workshop>;
   /** What differs between two images, wherever they lie, or plain trees of files (`dir:FOLDER`, a folder, a tar of one). */
@@ -101,7 +103,8 @@ export interface RebaseResult {
 export interface ImageService {
   list(w?: Wait): Promise<readonly ImageSummary[]>;
   /** By name, image ID, unique prefix of an ID, or manifest digest. Throws `IMAGE_NOT_FOUND` with what is near. */
-  inspect(name: string, w?: Wait): Promise<ImageDetails>;
+  /** Of an image of several platforms that of `platform`, or best of this machine. */
+  inspect(name: string, o?: { readonly platform?: Platform | undefined } & Wait): Promise<ImageDetails>;
   tag(source: string, target: string, w?: Wait): Promise<void>;
   /** Takes names away; the image itself when the last one is gone or an ID was given. Says what was untagged and deleted. */
   remove(

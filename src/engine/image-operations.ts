@@ -61,8 +61,8 @@ export class ImageOperations implements ImageService {
     return Promise.all(this.#worker.images.list().map(async ({ record }) => this.#summary(record)));
   }
 
-  async inspect(name: string): Promise<ImageDetails> {
-    return this.#details(this.#worker.images.resolve(name, { prefer: hostPlatform(process) }));
+  async inspect(name: string, { platform }: { platform?: Platform | undefined } = {}): Promise<ImageDetails> {
+    return this.#details(this.#worker.images.resolve(name, { platform, prefer: hostPlatform(process) }));
   }
 
   async tag(source: string, target: string): Promise<void> {

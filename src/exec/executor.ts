@@ -62,7 +62,14 @@ export interface PublishedPort {
 }
 
 export type StepMount =
-  | { readonly type: 'bind'; readonly source: string; readonly target: string; readonly readonly: boolean }
+  | {
+      readonly type: 'bind';
+      readonly source: string;
+      readonly target: string;
+      readonly readonly: boolean;
+      /** A source that is an empty folder is first filled with what the root has at `target`, as named volumes are. */
+      readonly fill?: boolean | undefined;
+    }
   | {
       readonly type: 'tmpfs';
       readonly target: string;

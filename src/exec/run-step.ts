@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountAll, sys, throwIfCancelled, type Wait } from '../base/index.ts';
 import { killTree } from './descendants.ts';
+import { fillVolumes } from './fill-volumes.ts';
 import { execError } from './errors.ts';
 import { hostsFile } from './hosts.ts';
 import { makeFolders, resolveInRoot } from './in-root.ts';
@@ -89,6 +90,7 @@ export async function runStep(
     settle = () => stubs.settle();
     undo.push(() => stubs.remove());
     takeModes(prepared.mounts, rootfs);
+    fillVolumes(process, rootfs);
     makeCwd(process, { rootfs, targets: stubs.targets });
     const targets = stubs.targets.slice(-prepared.mounts.length);
     const step: Step = {

@@ -25,7 +25,7 @@ export interface ListeningPort {
 export interface RunningProcesses {
   /**
    * Sends a signal to the process. `ignored`: the kernel drops it, because number 1 of a PID namespace has no default action for it and this one has no handler. `absent`: no such process runs (any more); one that is about to start
-   * is waited for.
+   * is waited for. Signal 0 asks for no more than whether it runs.
    */
   signal(id: string, signal: number, w?: Wait): Promise<'sent' | 'ignored' | 'absent'>;
   /** Nothing happens when it is gone, or has no terminal. */
@@ -78,6 +78,7 @@ export class RunningTable implements RunningProcesses {
     const place = await this.#place(id, w);
     if (!place) return 'absent';
     if (
+      signal !== 0 &&
       signal !== constants.signals.SIGKILL &&
       signal !== constants.signals.SIGSTOP &&
       !hasHandler(place.process, signal)

@@ -18,6 +18,8 @@ export type ContainerEvent =
   | { readonly kind: 'note'; readonly text: string };
 
 export interface ContainerRequest {
+  /** Absent: a new one. */
+  readonly id?: string | undefined;
   readonly config: ImageConfig;
   readonly executor: Executor;
   /** Mounts its root, which is its own and can be written to. */
@@ -42,10 +44,12 @@ export interface Container {
   readonly id: string;
   /** Its exit code (128 + n for signal n), when it is gone with all it started. Throws what the executor throws. */
   readonly ended: Promise<number>;
+  /** What is run, as the executor is given it. */
+  readonly process: Process;
   /** Sends a signal to its first process. */
   signal(number: number): Promise<void>;
-  /** Sends the image's STOPSIGNAL, and kills it after the grace; at once when it could not hear the signal. */
-  stop(): Promise<void>;
+  /** Sends the image's STOPSIGNAL, and kills it after the grace (milliseconds; that of the request by default, a negative one is without end); at once when it could not hear the signal. */
+  stop(grace?: number): Promise<void>;
   kill(): void;
   resize(size: TerminalSize): Promise<void>;
 }
@@ -66,7 +70,7 @@ export async function startContainer(o: ContainerRequest & Wait): Promise<Contai
       remedy:
         'Run it as that one with "-u 0", or give this user a range of ids in /etc/subuid and /etc/subgid and install newuidmap (package uidmap).',
     });
-  const id = o.random.hex(6);
+  const id = o.id ?? o.random.hex(6);
   const early = containerProcess(config, overrides, { id, user: o.user, ports: [] });
   const ports = await planPorts(config, {
     network: early.network,
@@ -127,15 +131,17 @@ export async function startContainer(o: ContainerRequest & Wait): Promise<Contai
   return {
     id,
     ended,
+    process,
     signal: async (number) => void (await send(number)),
-    stop: async () => {
+    stop: async (grace = o.grace ?? GRACE_MS) => {
       if (stopping) return;
       stopping = true;
       const outcome = await send(stopSignal);
       if (over.signal.aborted) return;
       // As number 1 it has no default action for the signal, which is to end: that is done for it.
       if (outcome !== 'sent') return kill(128 + stopSignal);
-      await sleep(o.grace ?? GRACE_MS, { signal: over.signal }).then(
+      if (grace < 0) return void (await ended.catch(() => undefined));
+      await sleep(grace, { signal: over.signal }).then(
         () => kill(KILLED),
         () => undefined,
       );

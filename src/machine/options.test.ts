@@ -12,17 +12,22 @@ const at = { cwd: '/here', home: '/home/me' };
 const invalid = (error: unknown): boolean => hasCode(error, 'RUN_INVALID');
 
 test('what -v can say', () => {
-  assert.deepEqual(parseVolume('/a:/b', at), { source: '/a', target: '/b', readonly: false });
-  assert.deepEqual(parseVolume('./a:/b/c/:ro', at), { source: '/here/a', target: '/b/c', readonly: true });
-  assert.deepEqual(parseVolume('../a:/b:rw,z', at), { source: '/a', target: '/b', readonly: false });
-  assert.deepEqual(parseVolume('~/a:/b', at), { source: '/home/me/a', target: '/b', readonly: false });
-  assert.deepEqual(parseVolume('/own', at), { target: '/own' });
+  assert.deepEqual(parseVolume('/a:/b', at), { kind: 'bind', source: '/a', target: '/b', readonly: false });
+  assert.deepEqual(parseVolume('./a:/b/c/:ro', at), {
+    kind: 'bind',
+    source: '/here/a',
+    target: '/b/c',
+    readonly: true,
+  });
+  assert.deepEqual(parseVolume('../a:/b:rw,z', at), { kind: 'bind', source: '/a', target: '/b', readonly: false });
+  assert.deepEqual(parseVolume('~/a:/b', at), { kind: 'bind', source: '/home/me/a', target: '/b', readonly: false });
+  assert.deepEqual(parseVolume('/own', at), { kind: 'own', target: '/own' });
   for (const text of ['', 'x', '/a:', ':/b', '/a:b', '/a:/', '/a:/..', '/a:/b:what', '/a:/b:ro:more'])
     assert.throws(() => parseVolume(text, at), invalid, text);
-  assert.throws(
-    () => parseVolume('named:/b', at),
-    (error) => hasCode(error, 'RUN_UNSUPPORTED'),
-  );
+  const named = { kind: 'volume', name: 'named', target: '/b', readonly: false, fill: true };
+  assert.deepEqual(parseVolume('named:/b', at), named);
+  assert.deepEqual(parseVolume('named:/b:ro,nocopy', at), { ...named, readonly: true, fill: false });
+  assert.throws(() => parseVolume('folder/below:/b', at), invalid);
 });
 
 test('a source that is missing becomes a folder; one that cannot is told', () => {

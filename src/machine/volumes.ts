@@ -11,29 +11,44 @@ export interface VolumeRequest {
   readonly readonly: boolean;
 }
 
-/** What `-v` says: `source:target[:ro|rw]`; a relative source begins with "." and is in `cwd`. Throws `RUN_INVALID`. */
-export function parseVolume(
-  text: string,
-  o: { readonly cwd: string; readonly home: string },
-): VolumeRequest | { readonly target: string } {
+/** A named volume in a container. */
+export interface NamedVolume {
+  readonly name: string;
+  readonly target: string;
+  readonly readonly: boolean;
+  /** False: it stays empty until something is written to it. */
+  readonly fill: boolean;
+}
+
+/** What a person wants mounted: something of this machine, a named volume, a folder of the container's own, memory. */
+export type MountRequest =
+  | ({ readonly kind: 'bind'; readonly mustExist?: boolean | undefined } & VolumeRequest)
+  | ({ readonly kind: 'volume' } & NamedVolume)
+  | { readonly kind: 'own'; readonly target: string }
+  | { readonly kind: 'tmpfs'; readonly mount: Extract<StepMount, { type: 'tmpfs' }> };
+
+/** What `-v` says: `source:target[:ro|rw]`; a relative source begins with "." and is in `cwd`, a source without "/" is the name of a volume. Throws `RUN_INVALID`. */
+export function parseVolume(text: string, o: { readonly cwd: string; readonly home: string }): MountRequest {
   const parts = text.split(':');
-  if (parts.length === 1 && parts[0]?.startsWith('/')) return { target: targetOf(parts[0], text) };
+  if (parts.length === 1 && parts[0]?.startsWith('/')) return { kind: 'own', target: targetOf(parts[0], text) };
   const [source = '', target = '', options = '', ...more] = parts;
   if (more.length > 0 || source === '' || target === '') throw invalid(text, 'it has not the form source:target[:ro]');
   const words = options.split(',').filter((word) => word !== '');
   const unknown = words.find((word) => !KNOWN.includes(word));
   if (unknown !== undefined) throw invalid(text, `option "${unknown}" is not known`);
   const isPath = source.startsWith('/') || source.startsWith('.') || source === '~' || source.startsWith('~/');
-  if (!isPath)
-    throw machineError('RUN_UNSUPPORTED', `mount "${text}": named volumes are not supported`, {
-      remedy: `Name a folder: ./${source}, or an absolute path.`,
-    });
+  const readonly = words.includes('ro');
+  if (!isPath) {
+    if (source.includes('/'))
+      throw invalid(text, `"${source}" is neither a path, which begins with "/", "." or "~", nor the name of a volume`);
+    return { kind: 'volume', name: source, target: targetOf(target, text), readonly, fill: !words.includes('nocopy') };
+  }
   const path = source.startsWith('~') ? o.home + source.slice(1) : source;
-  return { source: resolve(o.cwd, path), target: targetOf(target, text), readonly: words.includes('ro') };
+  return { kind: 'bind', source: resolve(o.cwd, path), target: targetOf(target, text), readonly };
 }
 
 /** Read-write, and what Docker has for SELinux and for propagation by default, which change nothing here. */
-const KNOWN = ['ro', 'rw', 'z', 'Z', 'rprivate', 'private'];
+const KNOWN = ['ro', 'rw', 'nocopy', 'z', 'Z', 'rprivate', 'private'];
 
 /** Makes a source that is missing a folder, as Docker does, and gives the mount. Throws `VOLUME_UNUSABLE`. */
 export function volumeMount(volume: VolumeRequest): StepMount {

@@ -14,6 +14,7 @@ const MIGRATIONS = [
   'CREATE TABLE chains (chain TEXT PRIMARY KEY, snapshot TEXT NOT NULL) STRICT, WITHOUT ROWID;',
   `CREATE INDEX chains_by_snapshot ON chains (snapshot);
    CREATE TABLE temporary_snapshots (snapshot TEXT PRIMARY KEY, pid INTEGER NOT NULL, started_at TEXT NOT NULL, boot_id TEXT NOT NULL, namespace TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  'CREATE TABLE held_snapshots (name TEXT PRIMARY KEY, snapshot TEXT NOT NULL) STRICT, WITHOUT ROWID;',
 ];
 
 /** How often a snapshot may be swept away between being found and being used. */
@@ -74,6 +75,46 @@ export class Stage implements AsyncDisposable, Slots {
   /** A writable snapshot on top of these layers. */
   async prepare(layers: readonly RefLayer[], access: LayerAccess): Promise<ActiveSnapshot> {
     return this.#onSnapshot(layers, access, (snapshotter, id) => snapshotter.prepare(id, access));
+  }
+
+  /** A writable snapshot on what is held under a name; undefined when nothing is, or the machine lost it. */
+  async prepareHeld(name: string, w?: Wait): Promise<ActiveSnapshot | undefined> {
+    const held = this.#heldBy(name);
+    if (held === undefined) return undefined;
+    const { snapshotter } = await this.#ground.get(w);
+    try {
+      return await snapshotter.prepare(held, w);
+    } catch (error) {
+      if (!hasCode(error, 'SNAPSHOT_NOT_FOUND')) throw error;
+      return undefined;
+    }
+  }
+
+  /** Commits what was changed and holds it under a name, whatever is pruned and whoever ends, until it is released; what was held under it before lies below, or is forgotten. */
+  async hold(active: ActiveSnapshot, name: string, w?: Wait): Promise<void> {
+    const { snapshotter } = await this.#ground.get(w);
+    await using snapshot = this.temporary(heldPrefix(name));
+    await snapshotter.commit(active, snapshot.id, w);
+    this.#db.transaction(() => {
+      this.#db.run(
+        'INSERT INTO held_snapshots VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET snapshot = excluded.snapshot',
+        name,
+        snapshot.id,
+      );
+      snapshot.keep();
+    });
+  }
+
+  /** Gives up what is held under a name. */
+  async release(name: string, w?: Wait): Promise<void> {
+    const held = this.#heldBy(name);
+    if (held === undefined) return;
+    const { snapshotter } = await this.#ground.get(w);
+    const parents = new Map((await snapshotter.list(w)).map(({ id, parent }) => [id, parent]));
+    this.#db.run('DELETE FROM held_snapshots WHERE name = ?', name);
+    // What cannot be removed now goes with the next prune.
+    for (let at: string | undefined = held; at?.startsWith(heldPrefix(name)) === true; at = parents.get(at))
+      if (!(await removed(snapshotter, at))) break;
   }
 
   /** These layers, of which there is one at least, as a tree to read. */
@@ -267,9 +308,16 @@ export class Stage implements AsyncDisposable, Slots {
     );
     for (const layers of stacks)
       for (const chain of chainIds(layers)) wanted.add((snapshots.get(chain) as string | undefined) ?? chain);
+    for (const row of this.#db.all('SELECT snapshot FROM held_snapshots')) wanted.add(row['snapshot'] as string);
     for (const row of this.#db.all('SELECT * FROM temporary_snapshots'))
       if (stateOfProcess(ownerOf(row)) !== 'ended') wanted.add(row['snapshot'] as string);
     return wanted;
+  }
+
+  #heldBy(name: string): SnapshotId | undefined {
+    return this.#db.get('SELECT snapshot FROM held_snapshots WHERE name = ?', name)?.['snapshot'] as
+      | SnapshotId
+      | undefined;
   }
 
   #hasSnapshots(): boolean {
@@ -285,6 +333,10 @@ async function removed(snapshotter: Snapshotter | undefined, id: SnapshotId): Pr
   } catch {
     return false;
   }
+}
+
+function heldPrefix(name: string): string {
+  return `held-${name}`;
 }
 
 function ownerOf(row: Readonly<Record<string, unknown>>): ProcessId {

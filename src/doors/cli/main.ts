@@ -13,6 +13,10 @@ async function main(): Promise<void> {
   if (first === '__keeper') {
     const { keeperMain } = await import('../../worker/index.ts');
     await keeperMain(rest);
+  } else if (first === '__monitor') {
+    const { monitorMain } = await import('./container/monitor-main.ts');
+    await monitorMain(rest);
+    process.exit();
   } else if (first === '__step') {
     const { stepMain } = await import('../../exec/index.ts');
     stepMain(rest);

@@ -4,7 +4,7 @@ import type { CliCommand } from '../program.ts';
 export interface CommandEntry {
   readonly name: string;
   readonly aliases?: readonly string[] | undefined;
-  readonly group: 'Build' | 'Images' | 'Registries' | 'Buildpacks' | 'Bases' | 'This machine';
+  readonly group: 'Build' | 'Images' | 'Containers' | 'Registries' | 'Buildpacks' | 'Bases' | 'This machine';
   readonly summary: string;
   readonly hidden?: boolean | undefined;
   readonly load: () => Promise<{ readonly command: CliCommand }>;
@@ -55,12 +55,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: "bring base images into a folder, with kaniko's command line",
     load: () => import('./warmer.ts'),
   },
-  { name: 'run', group: 'Images', summary: 'run an image as a container', load: () => import('./run.ts') },
   { name: 'images', group: 'Images', summary: 'list the images of the local store', load: () => import('./images.ts') },
   {
     name: 'inspect',
     group: 'Images',
-    summary: 'show all that is known of an image',
+    summary: 'show all that is known of a container or image',
     load: () => import('./inspect.ts'),
   },
   {
@@ -78,13 +77,51 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'tag', group: 'Images', summary: 'give an image one more name', load: () => import('./tag.ts') },
   {
     name: 'rm',
-    aliases: ['rmi'],
     group: 'Images',
-    summary: 'remove names, and images without one',
+    summary: 'remove containers, and names of images',
     load: () => import('./rm.ts'),
+  },
+  {
+    name: 'rmi',
+    group: 'Images',
+    summary: 'remove names of images, and images without one',
+    load: () => import('./rmi.ts'),
   },
   { name: 'save', group: 'Images', summary: 'write images to an archive', load: () => import('./save.ts') },
   { name: 'load', group: 'Images', summary: 'read images from an archive or layout', load: () => import('./load.ts') },
+  { name: 'run', group: 'Containers', summary: 'run an image as a container', load: () => import('./run.ts') },
+  { name: 'ps', group: 'Containers', summary: 'list containers', load: () => import('./ps.ts') },
+  { name: 'logs', group: 'Containers', summary: 'show what a container has said', load: () => import('./logs.ts') },
+  { name: 'exec', group: 'Containers', summary: 'run a command in a container', load: () => import('./exec.ts') },
+  {
+    name: 'attach',
+    group: 'Containers',
+    summary: 'show what a container says from now on',
+    load: () => import('./attach.ts'),
+  },
+  { name: 'stop', group: 'Containers', summary: 'ask containers to end', load: () => import('./stop.ts') },
+  { name: 'start', group: 'Containers', summary: 'start containers again', load: () => import('./start.ts') },
+  { name: 'restart', group: 'Containers', summary: 'stop and start containers', load: () => import('./restart.ts') },
+  { name: 'kill', group: 'Containers', summary: 'send a signal to containers', load: () => import('./kill.ts') },
+  { name: 'wait', group: 'Containers', summary: 'wait for the end of containers', load: () => import('./wait.ts') },
+  {
+    name: 'port',
+    group: 'Containers',
+    summary: 'say where the ports of a container are reached',
+    load: () => import('./port.ts'),
+  },
+  {
+    name: 'container',
+    group: 'Containers',
+    summary: 'all that is done with containers',
+    load: () => import('./container.ts'),
+  },
+  {
+    name: 'volume',
+    group: 'Containers',
+    summary: 'folders that outlive containers',
+    load: () => import('./volume.ts'),
+  },
   { name: 'pull', group: 'Registries', summary: 'bring an image from a registry', load: () => import('./pull.ts') },
   { name: 'push', group: 'Registries', summary: 'bring an image to a registry', load: () => import('./push.ts') },
   {

@@ -13,15 +13,17 @@ interface Flags {
 }
 
 export const command: CliCommand = {
-  about: 'Shows all that is known of images: configuration, layers, manifest.',
+  about:
+    'Shows all that is known of images: configuration, layers, manifest. A name or ID that a container has means that, and shows its state, mounts and ports.',
   examples: [
     ['strake inspect app', 'as JSON, in the shape of "docker image inspect"'],
+    ['strake inspect web', 'a container, when one is called so'],
     ['strake inspect --format text app', 'the same for reading'],
     ['strake inspect -o human-readable app', 'what buildpacks made it of, here and in its registry'],
   ],
   define(command, run) {
     registryOptions(command)
-      .argument('<image...>', 'names, or IDs (their beginning is enough)')
+      .argument('<name...>', 'names, or IDs (of images their beginning is enough)')
       .addOption(new Option('--format <format>', 'how it is printed').choices(['json', 'text']).default('json'))
       .addOption(
         new Option(
@@ -34,10 +36,19 @@ export const command: CliCommand = {
           const { settings, io, signal } = c;
           if (flags.output !== undefined)
             return (await import('../buildpack/inspect-app.ts')).inspectApps(names, flags.output, c);
-          await using engine = await engineFor(settings);
+          const { findExact } = await import('../container/containers.ts');
+          const containers = [];
+          for (const name of names) containers.push(await findExact(name, c));
           const images: ImageDetails[] = [];
-          for (const name of names) images.push(await engine.images.inspect(name, { signal }));
-          if (flags.format === 'json') io.stdout.write(jsonText(images.map(inspectJson)));
+          await using engine = containers.includes(undefined) ? await engineFor(settings) : undefined;
+          for (const [at, name] of names.entries())
+            if (!containers[at] && engine) images.push(await engine.images.inspect(name, { signal }));
+          const { containerJson } = await import('../container/inspect-container.ts');
+          const shown = containers.map((record) => record && containerJson(record, c));
+          // Those that a container has are shown as that, in their places.
+          const left = images.map(inspectJson);
+          if (flags.format === 'json') io.stdout.write(jsonText(shown.map((one) => one ?? left.shift())));
+          else if (images.length === 0) io.stdout.write(jsonText(shown));
           else io.stdout.write(images.map((image) => textOf(image, io)).join('\n'));
         }),
       );

@@ -1,30 +1,29 @@
 import type { CliCommand } from '../program.ts';
-import { hasCode } from '../../../base/index.ts';
-import { engineFor } from '../settings.ts';
 
 export const command: CliCommand = {
   about:
-    'Takes names away; an image goes with its last name, or when its ID is given. What it shares with others stays.',
+    'Removes containers and names of images. A name or ID that a container has means that; every other one an image, which goes with its last name, or when its ID is given. What it shares with others stays. "strake container rm" and "strake rmi" look at one of both only.',
   examples: [
+    ['strake rm web', 'the container, when one is called so'],
     ['strake rm app:old', 'the name; the image too, if it was its last one'],
     ['strake rm -f $(strake images -q)', 'every image'],
   ],
   define(command, run) {
     command
-      .argument('<image...>', 'names or IDs')
-      .option('-f, --force', 'an image that is not there is no error')
+      .argument('<name...>', 'names or IDs')
+      .option(
+        '-f, --force',
+        'kill a container that runs; remove an image that a container has; what is not there is no error',
+      )
+      .option('-v, --volumes', 'of a container: with the volumes of its own, which always go')
       .action((names: readonly string[], flags: { force?: boolean }) =>
-        run(command, async ({ settings, io, signal }) => {
-          await using engine = await engineFor(settings);
-          for (const name of names) {
-            try {
-              const { untagged, deleted } = await engine.images.remove(name, { force: flags.force ?? false, signal });
-              for (const one of untagged) io.stdout.write(`Untagged: ${one}\n`);
-              for (const id of deleted) io.stdout.write(`Deleted: ${id}\n`);
-            } catch (error) {
-              if (!flags.force || !hasCode(error, 'IMAGE_NOT_FOUND')) throw error;
-            }
-          }
+        run(command, async (c) => {
+          const { findExact } = await import('../container/containers.ts');
+          const { removeContainers } = await import('../container/remove-named.ts');
+          const { removeImages } = await import('../container/remove-images.ts');
+          for (const name of names)
+            if (await findExact(name, c)) await removeContainers([name], flags, c);
+            else await removeImages([name], flags, c);
         }),
       );
   },

@@ -6,10 +6,14 @@ import { EXECUTORS } from '../settings.ts';
 
 export const command: CliCommand = {
   about:
-    'Runs an image of the local store as a container, pulling it when it is not there, and passes its exit code on. Ports that the image exposes are reached on 127.0.0.1 unless -p says otherwise. The container and what it wrote are gone afterwards.',
+    'Runs an image of the local store as a container, pulling it when it is not there, and passes its exit code on. Ports that the image exposes are reached on 127.0.0.1 unless -p says otherwise. The container and what it wrote are gone afterwards, but for one that has a name (--name) or runs in the background (-d): that one is on record until "strake rm".',
   examples: [
     ['strake run hello', 'serves what it exposes, until Ctrl-C'],
     ['strake run -p 9090:8080 hello', 'on port 9090 of all addresses of this machine'],
+    [
+      'strake run -d --name web -p 8080:8080 hello',
+      'in the background: see "strake ps", "strake logs web", "strake stop web"',
+    ],
     ['strake run -it packages.local/debian:bookworm bash', 'a shell on a terminal, in a base made on the spot'],
     ['strake run -v ./src:/src:ro -w /src gcc make', 'with a folder of this machine'],
     ['echo 6*7 | strake run -i alpine bc', 'with input'],
@@ -25,10 +29,28 @@ export const command: CliCommand = {
         collectValues,
         [],
       )
+      .option('-d, --detach', 'run it in the background and print its ID')
+      .option('--name <name>', 'call it so; it stays on record until it is removed')
+      .addOption(
+        new Option(
+          '--restart <policy>',
+          'start it again when it ends: no, on-failure[:N], always, unless-stopped',
+        ).default('no'),
+      )
+      .option('--rm', 'remove it when it has ended (in the foreground without a name always done)')
+      .option('-l, --label <name[=value]>', 'a label of the container', collectValues, [])
+      .option('--label-file <file>', 'labels, a line each', collectValues, [])
+      .option('--cidfile <file>', 'write its ID there')
       .option('-P, --publish-all', 'lead free ports to all it exposes')
       .option('-e, --env <name[=value]>', 'set a variable; without value that of this shell', collectValues, [])
       .option('--env-file <file>', 'set variables, a line each', collectValues, [])
-      .option('-v, --volume <source:target[:ro]>', 'show it a folder or file of this machine', collectValues, [])
+      .option(
+        '-v, --volume <source:target[:ro]>',
+        'show it a folder or file of this machine, or a named volume',
+        collectValues,
+        [],
+      )
+      .option('--mount <spec>', 'type=bind|volume|tmpfs,source=…,target=…[,readonly]', collectValues, [])
       .option('--tmpfs <target[:options]>', 'an empty folder in memory, options as size=64m', collectValues, [])
       .option('-w, --workdir <folder>', 'where it starts')
       .option('-u, --user <user[:group]>', 'names as the image has them, or numbers')
@@ -46,8 +68,15 @@ export const command: CliCommand = {
       )
       .option('--platform <platform>', 'as linux/arm64 (default: of this machine)')
       .option('--no-healthcheck', 'do not run its health check')
+      .option('--health-cmd <command>', 'check its health by this, in a shell')
+      .option('--health-interval <span>', 'between two checks (default: 30s)')
+      .option('--health-timeout <span>', 'how long one may take (default: 30s)')
+      .option('--health-retries <count>', 'failures in a row that make it unhealthy (default: 3)')
+      .option('--health-start-period <span>', 'failures do not count so long (default: 0s)')
+      .option('--health-start-interval <span>', 'between two checks in that time (default: 5s)')
+      .option('--stop-signal <signal>', "what asks it to end (default: the image's, else SIGTERM)")
       .option('--stop-timeout <seconds>', 'how long a stop waits before it kills (default: 10)')
-      .addOption(new Option('--rm', 'remove it afterwards, which is always done').hideHelp())
+      .option('--log-opt <name=value>', 'bounds of its log: max-size (16m), max-file (8)', collectValues, [])
       .addOption(new Option('--executor <name>', 'run with this').choices(EXECUTORS))
       .option('-q, --quiet', 'say nothing besides what it says')
       .option('--verbose', 'say what it runs on, and how its health is')

@@ -1,19 +1,24 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { messageOf } from '../../../base/index.ts';
+import type { StepMount } from '../../../exec/index.ts';
 import {
   parseEnvFile,
   parsePublish,
   parseTmpfs,
   parseVolume,
   volumeMount,
+  type ContainerSpec,
+  type MountRequest,
   type PortRequest,
   type RunOverrides,
+  type VolumeStore,
 } from '../../../machine/index.ts';
 import { usage } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { extraHost } from '../parse/network.ts';
 import { oneOf } from '../parse/values.ts';
+import { mountFlag } from './mount-flag.ts';
 
 export interface RunFlags {
   readonly publish: readonly string[];
@@ -39,36 +44,88 @@ export interface RunFlags {
   readonly quiet?: boolean | undefined;
   readonly progress?: string | undefined;
   readonly insecureRegistry?: readonly string[] | undefined;
+  readonly executor?: ContainerSpec['executor'];
+  readonly detach?: boolean | undefined;
+  readonly name?: string | undefined;
+  readonly restart?: string | undefined;
+  readonly rm?: boolean | undefined;
+  readonly label?: readonly string[] | undefined;
+  readonly labelFile?: readonly string[] | undefined;
+  readonly mount?: readonly string[] | undefined;
+  readonly cidfile?: string | undefined;
+  readonly stopSignal?: string | undefined;
+  readonly logOpt?: readonly string[] | undefined;
+  readonly healthCmd?: string | undefined;
+  readonly healthInterval?: string | undefined;
+  readonly healthTimeout?: string | undefined;
+  readonly healthStartPeriod?: string | undefined;
+  readonly healthStartInterval?: string | undefined;
+  readonly healthRetries?: string | undefined;
+}
+
+/** What the flags and the command come to. */
+export interface Overridden {
+  readonly overrides: RunOverrides;
+  readonly publish: readonly PortRequest[];
+  /** Named volumes among the mounts. */
+  readonly volumes: readonly { readonly name: string; readonly target: string }[];
 }
 
 /** What the flags come to. Files and folders that they name are read and made. */
 export function overridesOf(
   flags: RunFlags,
   command: readonly string[],
-  io: Pick<Io, 'env' | 'cwd' | 'home' | 'stdout'>,
-): { overrides: RunOverrides; publish: readonly PortRequest[] } {
-  const volumes = flags.volume.map((text) => parseVolume(text, io));
+  o: { readonly io: Pick<Io, 'env' | 'cwd' | 'home' | 'stdout'>; readonly volumes: Pick<VolumeStore, 'ensure'> },
+): Overridden {
+  const { io } = o;
+  const wanted: MountRequest[] = [
+    ...flags.volume.map((text) => parseVolume(text, io)),
+    ...(flags.mount ?? []).map((text) => mountFlag(text, io)),
+    ...flags.tmpfs.map((text) => ({ kind: 'tmpfs' as const, mount: parseTmpfs(text) })),
+  ];
+  const named = wanted.filter((mount) => mount.kind === 'volume');
   const overrides: RunOverrides = {
     command,
     entrypoint: flags.entrypoint,
-    env: [
-      ...flags.envFile.flatMap((path) => envFile(path, io)),
-      ...flags.env.flatMap((text) => variable(text, io.env)),
-    ],
+    env: envOf(flags, io),
     user: flags.user,
     workdir: flags.workdir,
     hostname: flags.hostname,
     network: oneOf(['default', 'host', 'none'], '--network')(flags.network),
     extraHosts: flags.addHost.map(hostOf),
-    mounts: [
-      ...volumes.flatMap((volume) => ('source' in volume ? [volumeMount(volume)] : [])),
-      ...flags.tmpfs.map(parseTmpfs),
-    ],
-    volumes: volumes.flatMap((volume) => ('source' in volume ? [] : [volume.target])),
+    mounts: wanted.flatMap((mount) => mountOf(mount, o.volumes)),
+    volumes: wanted.flatMap((mount) => (mount.kind === 'own' ? [mount.target] : [])),
     readonlyRoot: flags.readOnly,
     terminal: flags.tty === true ? io.stdout.size() : undefined,
   };
-  return { overrides, publish: flags.publish.flatMap(parsePublish) };
+  return {
+    overrides,
+    publish: flags.publish.flatMap(parsePublish),
+    volumes: named.map(({ name, target }) => ({ name, target })),
+  };
+}
+
+function mountOf(mount: MountRequest, volumes: Pick<VolumeStore, 'ensure'>): StepMount[] {
+  if (mount.kind === 'own') return [];
+  if (mount.kind === 'tmpfs') return [mount.mount];
+  if (mount.kind === 'bind') {
+    if (mount.mustExist === true && !existsSync(mount.source))
+      throw usage(
+        `mount "${mount.source}" on "${mount.target}": there is no such file or folder`,
+        'Make it first, or use -v, which makes a folder.',
+      );
+    return [volumeMount(mount)];
+  }
+  const { name, target, readonly, fill } = mount;
+  return [{ type: 'bind', source: volumes.ensure(name).path, target, readonly, fill }];
+}
+
+/** The variables of files, then those of flags. */
+export function envOf(flags: Pick<RunFlags, 'env' | 'envFile'>, io: Pick<Io, 'env' | 'cwd'>): string[] {
+  return [
+    ...flags.envFile.flatMap((path) => envFile(path, io)),
+    ...flags.env.flatMap((text) => variable(text, io.env)),
+  ];
 }
 
 /** `name=value`, or `name` with the value that it has here. */

@@ -1,18 +1,22 @@
 import { constants } from 'node:os';
 import { hasCode } from '../../../base/index.ts';
 import type { ContainerRoot, Engine } from '../../../engine/index.ts';
+import type { Platform } from '../../../blob/index.ts';
 import { hostPlatform, parsePlatform } from '../../../image/index.ts';
 import { startContainer, userOf, withAppPort, type Container, type ContainerEvent } from '../../../machine/index.ts';
 import { isBaseReference } from '../../../packages/index.ts';
+import { openContainers } from '../container/containers.ts';
 import { usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
-import { durationOf } from '../parse/values.ts';
 import type { CliContext } from '../program.ts';
 import { engineFor, isInsecure, lazyCredentials } from '../settings.ts';
 import { withProgress } from '../transfer.ts';
 import { overridesOf, type RunFlags } from './flags.ts';
+import { graceOf } from './grace.ts';
+import { withRunFlags } from './health-flags.ts';
 import { descriptorWriter, inputBytes } from './standard-streams.ts';
 import { takeSignals } from './take-signals.ts';
+import { wantsRecord } from './wants-record.ts';
 
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const PASSED_ON = ['SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT'] as const;
@@ -29,8 +33,14 @@ export async function runImage(
   const { io, settings, signal } = c;
   if (flags.interactive && flags.tty && io.stdin.isTTY !== true)
     throw usage('run with -i and -t: standard input is not a terminal', 'Leave out -t to give it the input as it is.');
-  const { overrides, publish } = overridesOf(flags, args, io);
-  const grace = flags.stopTimeout === undefined ? undefined : graceOf(flags.stopTimeout);
+  const { volumes } = openContainers(c);
+  const overridden = overridesOf(flags, args, { io, volumes });
+  const { overrides, publish } = overridden;
+  if (wantsRecord(flags)) {
+    const { runContainer } = await import('./run-container.ts');
+    return runContainer(image, { flags, overridden, c });
+  }
+  const grace = flags.stopTimeout === undefined ? undefined : graceOf(flags.stopTimeout, '--stop-timeout');
   await using engine = await engineFor(settings);
   await using root = await rootOf(image, { ...o, engine });
   const eol = overrides.terminal ? '\r\n' : '\n';
@@ -40,7 +50,7 @@ export async function runImage(
   if (flags.verbose) say(`${io.errStyle.dim('runs on')}: ${root.ground.name}`);
   using input = flags.interactive ? inputBytes(io.stdin) : undefined;
   const container = await startContainer({
-    config: withAppPort(root.config, overrides.env),
+    config: withAppPort(withRunFlags(root.config, flags), overrides.env),
     executor: root.ground.executor,
     root: root.mounts,
     user: await root.user(userOf(root.config.config ?? {}, overrides)),
@@ -66,29 +76,42 @@ async function rootOf(
   o: { readonly flags: RunFlags; readonly c: CliContext; readonly engine: Engine },
 ): Promise<ContainerRoot> {
   const { flags, c, engine } = o;
-  const { io, settings, signal } = c;
-  const platform = flags.platform === undefined ? undefined : parsePlatform(flags.platform, hostPlatform(process));
-  const host = { credentials: hostCredentials(lazyCredentials(io)) };
-  const pull = async (): Promise<void> => {
-    if (isBaseReference(image)) {
-      await withProgress(c, { title: 'Making', name: `make ${image}`, ...flags }, (telling) =>
-        engine.bases.create(image, { host, signal, ...telling }),
-      );
-      return;
-    }
-    const insecure = await isInsecure(image, settings);
-    await withProgress(c, { title: 'Pulling', name: `pull ${image}`, ...flags }, ({ onProgress }) =>
-      engine.images.pull(image, { platform, insecure, host, onProgress, signal }),
-    );
-  };
-  if (flags.pull === 'always') await pull();
+  const platform = platformOf(flags);
+  const host = { credentials: hostCredentials(lazyCredentials(c.io)) };
+  const open = (): Promise<ContainerRoot> => engine.root(image, { platform, host, signal: c.signal });
+  if (flags.pull === 'always') await pullImage(image, o);
   try {
-    return await engine.root(image, { platform, host, signal });
+    return await open();
   } catch (error) {
     if (flags.pull !== 'missing' || !hasCode(error, 'IMAGE_NOT_FOUND')) throw error;
   }
-  await pull();
-  return engine.root(image, { platform, host, signal });
+  await pullImage(image, o);
+  return open();
+}
+
+export function platformOf(flags: RunFlags): Platform | undefined {
+  return flags.platform === undefined ? undefined : parsePlatform(flags.platform, hostPlatform(process));
+}
+
+/** Brings an image into the store, or makes a base. */
+export async function pullImage(
+  image: string,
+  o: { readonly flags: RunFlags; readonly c: CliContext; readonly engine: Engine },
+): Promise<void> {
+  const { flags, c, engine } = o;
+  const { io, settings, signal } = c;
+  const host = { credentials: hostCredentials(lazyCredentials(io)) };
+  if (isBaseReference(image)) {
+    await withProgress(c, { ...flags, title: 'Making', name: `make ${image}` }, (telling) =>
+      engine.bases.create(image, { host, signal, ...telling }),
+    );
+    return;
+  }
+  const platform = platformOf(flags);
+  const insecure = await isInsecure(image, settings);
+  await withProgress(c, { ...flags, title: 'Pulling', name: `pull ${image}` }, ({ onProgress }) =>
+    engine.images.pull(image, { platform, insecure, host, onProgress, signal }),
+  );
 }
 
 /** The first signal to end asks the container to, the second kills it; others are passed on. */
@@ -128,9 +151,4 @@ function tell(
   else if (event.kind === 'note') o.say(`${errStyle.yellow('note')}: ${event.text}`);
   else if (event.health === 'unhealthy') o.say(`${errStyle.red('unhealthy')}: ${event.detail}`);
   else if (o.verbose) o.say(errStyle.green('healthy'));
-}
-
-/** Seconds as Docker takes them, or a span. */
-function graceOf(text: string): number {
-  return /^\d+$/.test(text) ? Number(text) * 1000 : durationOf(text, '--stop-timeout');
 }

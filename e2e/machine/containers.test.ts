@@ -1,0 +1,301 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { findTool } from '../../src/base/index.ts';
+import { leftovers } from '../lib/leftovers.ts';
+import { emptyStore, type TestStore } from '../lib/store.ts';
+import { CHECKOUT, ok, strake, type StrakeResult } from '../lib/strake.ts';
+import { testUser, userLacking, type TestUser } from '../lib/user.ts';
+import { buildBox } from './busybox-image.ts';
+import { OPEN_TUN } from './open-tun.ts';
+import { freePort } from './running.ts';
+
+const FULL = process.env['STRAKE_TEST_FULL'] === '1';
+const lacking = userLacking();
+const SERVE = 'trap "echo stopped; exit 3" USR1; echo up; while :; do sleep 0.1; done';
+
+for (const as of ['root', 'user'] as const) {
+  const skip =
+    process.getuid?.() === 0 ? (as === 'user' ? lacking : undefined) : as === 'root' ? 'not root' : undefined;
+  suite(`containers in the background, as ${as}`, { skip: skip ?? false }, () => {
+    let user: TestUser | undefined;
+    let store: TestStore;
+    before(async () => {
+      if (as === 'user' && process.getuid?.() === 0) user = testUser();
+      store = emptyStore(user);
+      await buildBox(store, user);
+    });
+    after(async () => {
+      for (const { ID } of await list('-a')) await cli('rm', '-f', ID);
+      store[Symbol.dispose]();
+      user?.[Symbol.dispose]();
+    });
+
+    const cli = (...args: string[]): Promise<StrakeResult> => strake(args, { root: store.root, user });
+    const good = async (...args: string[]): Promise<string> => (await ok(args, { root: store.root, user })).stdout;
+    const run = (name: string, script: string, ...flags: string[]): Promise<string> =>
+      good('run', '-d', '--name', name, '--network', 'none', ...flags, 'box', 'sh', '-c', script);
+    const list = async (...flags: string[]): Promise<readonly Row[]> =>
+      JSON.parse(await good('ps', '--format', 'json', ...flags)) as Row[];
+    const row = async (name: string): Promise<Row> => {
+      const found = (await list('-a')).find(({ Names }) => Names === name);
+      assert.ok(found, `${name} is not listed`);
+      return found;
+    };
+    const state = async (name: string): Promise<State> =>
+      (JSON.parse(await good('inspect', name)) as [{ State: State }])[0].State;
+    const until = async (what: string, is: () => Promise<boolean> | boolean): Promise<void> => {
+      for (let looks = 0; !(await is()); looks++) {
+        assert.ok(looks < 300, what);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+
+    test('it serves a published port, is healthy, takes commands, ends by its own signal, and goes on with what it wrote', async (t) => {
+      if (!existsSync('/dev/net/tun') || (findTool('pasta') ?? findTool('slirp4netns')) === undefined) {
+        t.skip('neither pasta nor slirp4netns works here');
+        return;
+      }
+      const port = await freePort();
+      // Where only root may open /dev/net/tun: one of this test's own in its place.
+      const opened = user && { ...user, prefix: ['unshare', '--mount', 'sh', '-c', OPEN_TUN, 'sh', ...user.prefix] };
+      const started = await ok(
+        ['run', '-d', '--name', 'web', '-l', 'tier=front', '-p', `127.0.0.1:${port}:8080`, 'box'],
+        {
+          root: store.root,
+          user: opened,
+        },
+      );
+      const id = started.stdout.trim();
+      assert.match(id, /^[0-9a-f]{12}$/);
+      await until('it does not listen', async () => (await good('logs', 'web')).includes('started'));
+      const page = async (): Promise<string> =>
+        (await fetch(`http://127.0.0.1:${port}`, { headers: { connection: 'close' } })).text();
+      assert.equal(await page(), 'a page\n');
+      assert.equal(await good('port', 'web', '8080'), `127.0.0.1:${port}\n`);
+      await until('it is not healthy', async () => (await row('web')).Health === 'healthy');
+      const [shown] = await list('--filter', 'label=tier=front', '--filter', 'health=healthy');
+      assert.deepEqual([shown?.ID, shown?.Image, shown?.Ports], [id, 'box', [`127.0.0.1:${port}->8080/tcp`]]);
+      assert.match(shown?.Status ?? '', /^Up .* \(healthy\)$/);
+
+      const exec = (...args: string[]): Promise<StrakeResult> => cli('exec', ...args);
+      const told = await exec(
+        '-e',
+        'MORE=1',
+        '-u',
+        'web',
+        '-w',
+        '/data',
+        'web',
+        'sh',
+        '-c',
+        'echo $MORE $NAME $(pwd) $(id -u); exit 9',
+      );
+      assert.deepEqual([told.code, told.stdout], [9, '1 image /data 1000\n'], told.stderr);
+      assert.equal((await exec('web', 'no-such-program')).code, 127);
+      const fed = await strake(['exec', '-i', id.slice(0, 10), 'sh', '-c', 'cat; echo err >&2'], {
+        root: store.root,
+        user,
+        input: 'given\n',
+      });
+      assert.deepEqual([fed.stdout, fed.stderr], ['given\n', 'err\n']);
+      await good('exec', '-d', 'web', 'sh', '-c', 'echo kept >/www/kept');
+      if (findTool('script') !== undefined) {
+        const inner = `stty rows 31 cols 71; ${join(CHECKOUT, 'strake')} exec -it web sh -c "stty size; test -t 0 && echo terminal; exit 5"`;
+        const [program = '', ...rest] = [...(user?.prefix ?? []), 'script', '-qefc', inner, '/dev/null'];
+        const env = {
+          PATH: process.env['PATH'],
+          HOME: user?.home ?? process.env['HOME'],
+          STRAKE_ROOT: store.root,
+          TERM: 'xterm',
+        };
+        const screen = spawnSync(program, rest, { env, encoding: 'utf8', input: '' });
+        assert.equal(screen.status, 5, screen.stdout);
+        assert.match(screen.stdout, /31 71\r+\nterminal\r+\n/);
+      }
+
+      assert.equal(await good('stop', 'web'), 'web\n');
+      assert.equal(await good('wait', 'web'), '3\n');
+      assert.equal(await good('logs', 'web'), 'started\nstopped\n');
+      assert.deepEqual([(await state('web')).Status, (await state('web')).ExitCode], ['exited', 3]);
+      await assert.rejects(page());
+      assert.equal((await exec('web', 'true')).code, 75);
+      await ok(['start', 'web'], { root: store.root, user: opened });
+      assert.equal((await exec('web', 'cat', '/www/kept')).stdout, 'kept\n', 'what it wrote is lost');
+      const refused = await cli('rm', 'web');
+      assert.match(refused.stderr, /it is running[^]*rm -f web/);
+      assert.equal(await good('rm', '-f', 'web'), 'web\n');
+      assert.deepEqual(await list('-a'), []);
+    });
+
+    test('a great many lines to both streams and the end: every one is in the log, in order', async () => {
+      const lines = FULL ? 200_000 : as === 'root' ? 100_000 : 10_000;
+      await run('loud', `i=0; while [ $i -lt ${lines} ]; do echo o$i; echo e$i >&2; i=$((i+1)); done; echo -n last`);
+      const [followed, code] = await Promise.all([cli('logs', '-f', 'loud'), good('wait', 'loud')]);
+      assert.equal(code, '0\n');
+      const numbered = (letter: string): string => Array.from({ length: lines }, (_, i) => `${letter}${i}\n`).join('');
+      for (const said of [followed, await cli('logs', 'loud')]) {
+        assert.ok(said.stdout === `${numbered('o')}last`, `standard output: ${said.stdout.length} bytes`);
+        assert.ok(said.stderr === numbered('e'), `standard error: ${said.stderr.length} bytes`);
+      }
+      const tail = await cli('logs', '-n', '1', '-t', 'loud');
+      assert.match(tail.stdout + tail.stderr, /^\d{4}-\d\d-\d\dT[\d:.]+Z (?:last|e\d+\n)$/);
+      await good('rm', 'loud');
+    });
+
+    test('a stop waits for one that obeys, kills one that does not, and ends at once one that cannot hear', async () => {
+      await Promise.all([
+        run('obeys', SERVE),
+        run('ignores', 'trap "echo no" USR1; sleep 600 & echo up; while :; do wait; done'),
+        run('deaf', 'echo up; exec sleep 600'),
+      ]);
+      for (const name of ['obeys', 'ignores', 'deaf'])
+        await until(`${name} is not up`, async () => (await good('logs', name)).includes('up'));
+      // Were one of them waited for in full, the test would run into its time limit.
+      await good('stop', '-t', '3600', 'obeys', 'deaf');
+      await good('stop', '-t', '1', 'ignores');
+      assert.equal(await good('wait', 'obeys', 'ignores', 'deaf'), '3\n137\n138\n');
+      assert.equal(await good('logs', 'ignores'), 'up\nno\n');
+      await good('container', 'rm', 'obeys', 'ignores', 'deaf');
+    });
+
+    test('its policy starts it again; a kill ends it for good', async () => {
+      await run('flaky', 'echo run; exit 4', '--restart', 'on-failure:2');
+      assert.equal(await good('wait', 'flaky'), '4\n');
+      assert.equal(await good('logs', 'flaky'), 'run\nrun\nrun\n');
+      assert.equal((await row('flaky')).RestartCount, 2);
+      await run(
+        'stays',
+        'echo run; while [ -e /www/up ]; do sleep 0.1; done; : >/www/up; exit 0',
+        '--restart',
+        'always',
+      );
+      await until(
+        'it is not started again',
+        async () => (await row('stays')).RestartCount >= 1 && (await row('stays')).State === 'running',
+      );
+      await good('kill', 'stays');
+      assert.equal(await good('wait', 'stays'), '137\n');
+      assert.equal((await state('stays')).Running, false);
+      await good('rm', 'flaky', 'stays');
+    });
+
+    test('a health check of the flags is told of by ps', async () => {
+      await run('sick', 'sleep 600', '--health-cmd', 'exit 1', '--health-interval', '100ms', '--health-retries', '2');
+      await until('it is not unhealthy', async () => (await row('sick')).Health === 'unhealthy');
+      await good('rm', '-f', 'sick');
+    });
+
+    test('when its monitor is killed it ends; the next command says so, and nothing of it is left', async () => {
+      const id = (await run('orphan', 'echo before; exec sleep 98764', '--restart', 'always')).trim();
+      await until('it is not up', async () => (await good('logs', 'orphan')).includes('before'));
+      const monitor = (JSON.parse(await good('inspect', 'orphan')) as [{ Monitor: number }])[0].Monitor;
+      process.kill(monitor, 'SIGKILL');
+      await until('its monitor lives', () => !existsSync(`/proc/${monitor}`));
+      const lost = await row('orphan');
+      assert.match(lost.Status, /^Exited \(lost\)/);
+      assert.equal(spawnSync('pgrep', ['-f', '^sleep 98764$']).status, 1);
+      assert.deepEqual(leftovers(store.root), []);
+      assert.equal(spawnSync('find', ['/sys/fs/cgroup', '-name', id], { encoding: 'utf8' }).stdout, '');
+      assert.equal(await good('logs', 'orphan'), 'before\n');
+      assert.equal(await good('wait', 'orphan'), '137\n');
+      await good('start', 'orphan');
+      assert.equal((await state('orphan')).Lost, false);
+      await good('rm', '-f', 'orphan');
+    });
+
+    test('ten at once, each of its own; a prune takes nothing that they need', async () => {
+      await good('tag', 'box', 'short-lived');
+      await Promise.all(
+        Array.from({ length: 10 }, () => good('run', '-d', '--network', 'none', 'short-lived', 'sh', '-c', SERVE)),
+      );
+      const all = await list();
+      assert.equal(all.length, 10);
+      assert.equal(new Set(all.flatMap(({ ID, Names }) => [ID, Names])).size, 20);
+      assert.ok(all.every(({ State }) => State === 'running'));
+      const [one] = all;
+      const refused = await cli('rmi', one?.ImageID ?? '');
+      assert.match(refused.stderr, /container ".*" was made of it/);
+      await good('save', '-o', join(store.work, 'box.tar'), 'box');
+      await good('rmi', '-f', one?.ImageID ?? '');
+      await good('prune', '--all');
+      assert.equal((await cli('exec', one?.ID ?? '', 'cat', '/www/index.html')).stdout, 'a page\n');
+      await good('restart', one?.ID ?? '');
+      assert.equal((await cli('exec', one?.ID ?? '', 'cat', '/data/file')).stdout, 'of the image\n');
+      await good('rm', '-f', ...all.map(({ ID }) => ID));
+      await good('load', '-i', join(store.work, 'box.tar'));
+    });
+
+    test('names, volumes, --rm, and one in the foreground that has a name', async () => {
+      await run('first', 'echo mine >/v/file; exit 6', '-v', 'shared:/v');
+      const clash = await cli('run', '-d', '--name', 'first', 'box');
+      assert.equal(clash.code, 75);
+      assert.match(clash.stderr, /there is one of this name/);
+      assert.equal(await good('wait', 'first'), '6\n');
+      const attached = await cli(
+        'run',
+        '--name',
+        'second',
+        '--network',
+        'none',
+        '--mount',
+        'type=volume,src=shared,dst=/w,readonly',
+        'box',
+        'sh',
+        '-c',
+        'cat /w/file; touch /w/no; echo err >&2; exit 8',
+      );
+      assert.deepEqual([attached.code, attached.stdout], [8, 'mine\n'], attached.stderr);
+      assert.match(attached.stderr, /err/);
+      assert.equal((await row('second')).ExitCode, 8);
+      assert.equal((await cli('start', '-a', 'second')).code, 8);
+      const used = await cli('volume', 'rm', 'shared');
+      assert.match(used.stderr, /container "(?:first|second)" has it/);
+      await good('rm', 'first', 'second');
+      await good('volume', 'rm', 'shared');
+      await run('gone', 'exit 0', '--rm');
+      await until('it is still there', async () => (await list('-a')).length === 0);
+      const missing = await cli('run', '-d', '--name', 'bad', '--network', 'none', 'box', 'no-such-program');
+      assert.deepEqual([missing.code, /is not there/.test(missing.stderr)], [127, true], missing.stderr);
+      await good('rm', 'bad');
+      const failed = await cli('run', '-d', '--name', 'bad', '-u', 'nobody-known', 'box');
+      assert.equal(failed.code, 64);
+      assert.deepEqual(await list('-a'), []);
+    });
+
+    test('nothing is left: no mount, no process, no file', async () => {
+      await until('a monitor still runs', () => leftovers(store.root).length === 0);
+      const names = (folder: string): string[] =>
+        existsSync(join(store.root, folder)) ? readdirSync(join(store.root, folder)) : [];
+      assert.deepEqual(names('containers'), ['lock']);
+      assert.deepEqual(names('volumes'), []);
+      assert.deepEqual(
+        [...names('ground/exec').filter((name) => name.startsWith('exec-')), ...names('ground/snapshots/new')],
+        [],
+      );
+      assert.ok(!readFileSync('/proc/mounts', 'utf8').includes(store.root));
+    });
+  });
+}
+
+interface Row {
+  readonly ID: string;
+  readonly Names: string;
+  readonly Image: string;
+  readonly ImageID: string;
+  readonly State: string;
+  readonly Status: string;
+  readonly Health: string;
+  readonly ExitCode: number | null;
+  readonly RestartCount: number;
+  readonly Ports: readonly string[];
+}
+
+interface State {
+  readonly Status: string;
+  readonly Running: boolean;
+  readonly Lost: boolean;
+  readonly ExitCode: number;
+}

@@ -1,0 +1,66 @@
+import { closeSync, writeSync } from 'node:fs';
+import { CodedError, messageOf } from '../../../base/index.ts';
+import { superviseContainer } from '../../../machine/index.ts';
+import { cliError } from '../errors.ts';
+import { hostCredentials } from '../local-host.ts';
+import { processIo } from '../process-io.ts';
+import { engineFor, GROUNDS, lazyCredentials, type Settings } from '../settings.ts';
+import { openContainers } from './containers.ts';
+import type { MonitorWord } from './start-monitor.ts';
+
+const REPORT = 3;
+
+/** The monitor of a container, for the door's hidden command `__monitor`: opens the store, and watches the container to its end. `rest`: the store's folder, the container's ID, and "attach" when it is to wait for that. */
+export async function monitorMain(rest: readonly string[]): Promise<void> {
+  const [root, id, attach] = rest;
+  if (root === undefined || id === undefined) throw cliError('USAGE', 'start a monitor: strake itself starts monitors');
+  const io = processIo();
+  const ending = new AbortController();
+  // A terminal's signals are for whom it belongs to.
+  for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
+  process.on('SIGTERM', () => ending.abort());
+  const report = reporter();
+  try {
+    const base: Settings = { root, project: '/', insecure: [] };
+    const { store } = openContainers({ settings: base, io });
+    const spec = store.read(id)?.spec;
+    const ground = GROUNDS.find((one) => one === spec?.ground);
+    await using engine = await engineFor({ ...base, executor: spec?.executor, ground });
+    const host = { credentials: hostCredentials(lazyCredentials(io)) };
+    await superviseContainer({
+      store,
+      id,
+      attachFirst: attach !== undefined,
+      openRoot: (record, o) => engine.root(record.spec.imageId, { platform: record.spec.platform, host, ...o }),
+      clock: io.clock,
+      random: io.random,
+      listening: () => report({ say: 'listening' }),
+      started: (o) => report({ say: 'started', ...o }, { last: true }),
+      signal: ending.signal,
+    });
+  } catch (error) {
+    const { code, kind, remedy } =
+      error instanceof CodedError
+        ? error
+        : ({ code: 'CONTAINER_FAILED', kind: 'internal', remedy: undefined } as const);
+    report({ say: 'failed', error: { code, kind, message: messageOf(error), remedy } }, { last: true });
+    if (!(error instanceof CodedError))
+      process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  }
+}
+
+/** Says things to who has started this process, if that still listens. */
+function reporter(): (word: MonitorWord, o?: { readonly last: boolean }) => void {
+  let open = true;
+  return (word, o) => {
+    if (!open) return;
+    try {
+      writeSync(REPORT, `${JSON.stringify(word)}\n`);
+    } catch {
+      // It has gone.
+    }
+    if (o?.last !== true) return;
+    open = false;
+    closeSync(REPORT);
+  };
+}

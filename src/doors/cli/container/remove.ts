@@ -1,0 +1,42 @@
+import { hasCode } from '../../../base/index.ts';
+import type { Engine } from '../../../engine/index.ts';
+import { machineError, rootName, type ContainerRecord } from '../../../machine/index.ts';
+import type { CliContext } from '../program.ts';
+import { engineFor } from '../settings.ts';
+import { openContainers } from './containers.ts';
+import { askIfWatched } from './stop.ts';
+
+export interface RemoveOptions {
+  readonly c: CliContext;
+  /** One that runs is killed. */
+  readonly force: boolean;
+  /** The store, where it is open. */
+  readonly engine?: Engine | undefined;
+}
+
+/** Removes a container with what it wrote to its own root, and its log. Named volumes stay. Throws `CONTAINER_RUNNING`. */
+export async function removeContainer(record: ContainerRecord, o: RemoveOptions): Promise<void> {
+  const { c } = o;
+  const { store } = openContainers(c);
+  if (store.isWatched(record) && record.status !== 'exited') {
+    if (!o.force)
+      throw machineError('CONTAINER_RUNNING', `remove container "${record.name}": it is running`, {
+        remedy: `Stop it first, or remove it by force: strake rm -f ${record.name}.`,
+      });
+    await askIfWatched(record, { ask: 'stop', graceMs: 0 }, c);
+  }
+  try {
+    using _taken = await store.takeSoon(record.id, c);
+    if (store.read(record.id)?.kept === true) {
+      if (o.engine) await o.engine.dropRoot(rootName(record.id), c);
+      else {
+        await using engine = await engineFor(c.settings);
+        await engine.dropRoot(rootName(record.id), c);
+      }
+    }
+    store.remove(record.id);
+  } catch (error) {
+    // One of --rm has removed itself.
+    if (!hasCode(error, 'CONTAINER_NOT_FOUND')) throw error;
+  }
+}

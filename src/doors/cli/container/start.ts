@@ -1,0 +1,71 @@
+import { machineError, type ContainerRecord } from '../../../machine/index.ts';
+import type { CliContext } from '../program.ts';
+import { attachTo } from './attach.ts';
+import { openContainers } from './containers.ts';
+import { startMonitor } from './start-monitor.ts';
+import { askIfWatched, found, isRunning } from './stop.ts';
+import { graceOf } from '../run/grace.ts';
+
+/** `strake start`: one that runs is started already. With `attach` gives its exit code. */
+export async function startContainers(
+  names: readonly string[],
+  o: { readonly attach?: boolean | undefined; readonly interactive?: boolean | undefined; readonly c: CliContext },
+): Promise<number> {
+  const { c } = o;
+  const records = await found(names, c);
+  const attached = o.attach === true || o.interactive === true;
+  if (attached && records.length > 1)
+    throw machineError('RUN_INVALID', 'attach to several containers: one terminal shows one');
+  for (const [name, record] of records) {
+    if (attached) return startAttached(record, { ...o, c });
+    if (!isRunning(record)) await startOne(record, c);
+    c.io.stdout.write(`${name}\n`);
+  }
+  return 0;
+}
+
+async function startAttached(
+  record: ContainerRecord,
+  o: { readonly interactive?: boolean | undefined; readonly c: CliContext },
+): Promise<number> {
+  const { c } = o;
+  const { spec } = record;
+  const how = {
+    c,
+    stdin: o.interactive === true && spec.interactive,
+    terminal: spec.overrides.terminal !== undefined,
+  };
+  if (isRunning(record)) return attachTo(record, how);
+  const monitor = startMonitor(record, { c, attachFirst: true });
+  await monitor.next();
+  const code = attachTo(record, how);
+  code.catch(() => undefined);
+  await monitor.next();
+  return code;
+}
+
+/** Starts one that does not run, and tells what there is to know. */
+export async function startOne(record: ContainerRecord, c: CliContext): Promise<void> {
+  const { store } = openContainers(c);
+  // A monitor that is putting things away has it still.
+  (await store.takeSoon(record.id, c))[Symbol.dispose]();
+  const word = await startMonitor(record, { c }).next();
+  if (word.say === 'started')
+    for (const note of word.notes) c.io.stderr.write(`${c.io.errStyle.yellow('note')}: ${note}\n`);
+}
+
+/** `strake restart`. */
+export async function restartContainers(
+  names: readonly string[],
+  o: { readonly time?: string | undefined; readonly c: CliContext },
+): Promise<void> {
+  const { c, time } = o;
+  const graceMs = time === undefined ? undefined : graceOf(time, '--time');
+  for (const [name, record] of await found(names, c)) {
+    if (record.spec.autoRemove && isRunning(record))
+      throw machineError('RUN_UNSUPPORTED', `restart container "${record.name}": it is removed when it ends (--rm)`);
+    await askIfWatched(record, { ask: 'stop', graceMs }, c);
+    await startOne(record, c);
+    c.io.stdout.write(`${name}\n`);
+  }
+}
