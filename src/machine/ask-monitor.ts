@@ -48,7 +48,7 @@ export async function converse(
       if (frame.kind === FRAME.stdout) await o.stdout(Buffer.from(frame.payload));
       else if (frame.kind === FRAME.stderr) await o.stderr(Buffer.from(frame.payload));
       else if (frame.kind === FRAME.message) {
-        const answer = parseMessage<Answer>(frame);
+        const answer = parseMessage(frame) as Answer;
         if ('error' in answer) throw errorOf(answer);
         if ('exit' in answer) return answer.exit;
         if (!longer) return undefined;
@@ -77,6 +77,6 @@ async function feed(socket: Socket, stdin: AsyncIterable<Uint8Array>): Promise<v
     await sendFrame(socket, frameOf(FRAME.stdinEnd, Buffer.alloc(0)));
   } catch {
     // An input that breaks is an input that ends.
-    socket.destroyed || socket.write(frameOf(FRAME.stdinEnd, Buffer.alloc(0)));
+    void sendFrame(socket, frameOf(FRAME.stdinEnd, Buffer.alloc(0)));
   }
 }

@@ -24,9 +24,9 @@ export function messageFrame(message: unknown): Buffer {
   return frameOf(FRAME.message, Buffer.from(JSON.stringify(message)));
 }
 
-export function parseMessage<T>({ payload }: Frame): T {
+export function parseMessage({ payload }: Frame): unknown {
   try {
-    return JSON.parse(payload.toString()) as T;
+    return JSON.parse(payload.toString()) as unknown;
   } catch (cause) {
     throw machineError('MONITOR_LOST', 'read a message: it is no JSON', { cause });
   }

@@ -4,7 +4,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { logNumbers } from './log-files.ts';
 import { LogWriter } from './log-writer.ts';
 import { readLog, type LogEntry, type LogOptions } from './read-log.ts';

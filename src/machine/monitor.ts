@@ -254,16 +254,19 @@ class Monitor {
 
   /** Waits until it runs; the exit code of one that has ended before that was seen. */
   async #running(container: Container, executor: Executor): Promise<number | undefined> {
-    let over = false;
-    const ended = container.ended.finally(() => (over = true));
+    const over = new AbortController();
+    const ended = container.ended.finally(() => over.abort());
     ended.catch(() => undefined);
     const seen = (async (): Promise<undefined> => {
-      while (!over && (await executor.running.signal(container.id, 0).catch(() => 'absent')) === 'absent')
+      while (
+        !over.signal.aborted &&
+        (await executor.running.signal(container.id, 0).catch(() => 'absent')) === 'absent'
+      )
         await sleep(LOOK_MS);
-      if (over) await ended;
+      if (over.signal.aborted) await ended;
     })();
     const code = await Promise.race([ended, seen]);
-    return over ? await ended : code;
+    return over.signal.aborted ? await ended : code;
   }
 
   #hear(event: ContainerEvent, notes: string[]): void {
@@ -286,7 +289,7 @@ class Monitor {
       const frames = framesOf(socket)[Symbol.asyncIterator]();
       const first = await frames.next();
       if (first.done === true) return;
-      const question = parseMessage<Question>(first.value);
+      const question = parseMessage(first.value) as Question;
       await this.#answer(question, { socket, frames, answer, signal: leaving.signal });
     } catch (error) {
       answer(answerOf(error));
@@ -398,7 +401,7 @@ async function hearInput(
       const { kind, payload } = next.value;
       if (kind === FRAME.stdin) o.stdin(Buffer.from(payload));
       else if (kind === FRAME.stdinEnd) o.end();
-      else if (kind === FRAME.message) o.size(parseMessage<SizeMessage>(next.value).size);
+      else if (kind === FRAME.message) o.size((parseMessage(next.value) as SizeMessage).size);
     }
   } catch {
     // A connection that breaks is seen by its end.

@@ -83,7 +83,8 @@ async function* until(input: AsyncIterable<Uint8Array>, keys: Buffer, found: () 
     const at = bytes.indexOf(keys);
     if (at >= 0) {
       if (at > 0) yield bytes.subarray(0, at);
-      return found();
+      found();
+      return;
     }
     const keep = bytes.at(-1) === keys[0] ? 1 : 0;
     held = Buffer.from(bytes.subarray(bytes.length - keep));

@@ -108,7 +108,7 @@ async function imageFor(image: string, o: { readonly flags: RunFlags; readonly c
     if (flags.pull !== 'missing' || !hasCode(error, 'IMAGE_NOT_FOUND')) throw error;
   }
   await pullImage(image, { ...o, engine });
-  return inspect();
+  return await inspect();
 }
 
 function labelsOf(flags: RunFlags, { io }: CliContext): ReadonlyMap<string, string> {
