@@ -31,6 +31,8 @@ export interface ImageSource {
   readonly pull: 'missing' | 'always' | 'never';
   /** Only this layer of it, by its diffID. */
   readonly layer?: Digest | undefined;
+  /** Only so many of its layers, the lowest. */
+  readonly layerLimit?: number | undefined;
 }
 
 /** Files that the asking side offers under `name` (`BuildHost.files`). The key is their content. */
@@ -81,6 +83,12 @@ export interface GitSource {
   readonly mtime?: 'checkout' | 'commit' | undefined;
   /** `checksum` is the commit: fetched by itself, not compared with what `ref` names. */
   readonly fetchByCommit?: boolean | undefined;
+  /** Ids of other secrets than GIT_AUTH_TOKEN and GIT_AUTH_HEADER; none where a member is absent. */
+  readonly auth?: { readonly token?: string | undefined; readonly header?: string | undefined } | undefined;
+  /** Another ssh agent than "default". */
+  readonly agent?: string | undefined;
+  /** Lines of a known_hosts file: only these servers are trusted. */
+  readonly knownHosts?: string | undefined;
 }
 
 /** A file of the web, alone at the root of its tree, 0:0, its time that of Last-Modified. */
@@ -92,6 +100,12 @@ export interface HttpSource {
   readonly filename?: string | undefined;
   /** Absent: 0600. */
   readonly mode?: number | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  /** `Accept` and `User-Agent` alone, sorted by name. */
+  readonly headers?: readonly { readonly name: string; readonly value: string }[] | undefined;
+  /** Id of the secret that is the value of the Authorization header, in place of those named after the host. */
+  readonly authSecret?: string | undefined;
 }
 
 /** An image in an OCI layout that the asking side offers as a blob store. */
@@ -100,6 +114,8 @@ export interface LayoutSource {
   readonly store: string;
   readonly digest: Digest;
   readonly platform: Platform;
+  /** Only so many of its layers, the lowest. */
+  readonly layerLimit?: number | undefined;
 }
 
 /** The empty tree. */
@@ -136,6 +152,8 @@ export interface ExecOp {
   readonly isolated?: boolean | undefined;
   /** How the process ends is a result, not a failure. */
   readonly capture?: Capture | undefined;
+  /** Exit codes that are no failure; absent: 0 alone. */
+  readonly exitCodes?: readonly number[] | undefined;
 }
 
 /** Output `output` becomes a tree with `/status` (the exit code in decimal) and `/output` (what the process wrote to both streams, at most 4 MiB of it). Codes that `keep` does not name are never kept on record. */
@@ -169,6 +187,8 @@ export type OpMount =
       readonly readonly: boolean;
       /** Number of the output that what is written here becomes; absent: thrown away. The mount at "/" has output 0. */
       readonly output?: number | undefined;
+      /** Whether the step's key has the input's content, where that is not as usual; `on` for what is not written to, or not kept. */
+      readonly contentKey?: 'on' | 'off' | undefined;
     }
   | {
       readonly type: 'cache';
@@ -214,10 +234,12 @@ export interface FileOp {
   readonly dialect?: 'oci' | 'lifecycle' | 'lifecycle-slice' | undefined;
 }
 
-/** An owner, by number or by a name looked up in the passwd and group files of input 0. Absent members: 0, or kept from the source where the action says so. */
+/** An owner, by number or by a name looked up in the passwd and group files of input 0, or of `userInput` and `groupInput`. Absent members: 0, or kept from the source where the action says so. */
 export interface Owner {
   readonly user: number | string;
   readonly group?: number | string | undefined;
+  readonly userInput?: number | undefined;
+  readonly groupInput?: number | undefined;
 }
 
 export type FileAction = MkdirAction | MkfileAction | RemoveAction | SymlinkAction | CopyAction | PickAction;
@@ -231,16 +253,20 @@ export interface MkdirAction {
   readonly owner?: Owner | undefined;
   /** Modification time in seconds; absent: when it is made. */
   readonly mtime?: number | undefined;
+  /** Nanoseconds of it. */
+  readonly mtimeNs?: number | undefined;
 }
 
 export interface MkfileAction {
   readonly kind: 'mkfile';
   readonly path: string;
   readonly mode: number;
-  /** UTF-8. */
   readonly content: string;
+  /** How `content` is written; absent: UTF-8. */
+  readonly encoding?: 'base64' | undefined;
   readonly owner?: Owner | undefined;
   readonly mtime?: number | undefined;
+  readonly mtimeNs?: number | undefined;
 }
 
 export interface SymlinkAction {
@@ -251,6 +277,7 @@ export interface SymlinkAction {
   readonly mode?: number | undefined;
   readonly owner?: Owner | undefined;
   readonly mtime?: number | undefined;
+  readonly mtimeNs?: number | undefined;
 }
 
 export interface RemoveAction {
@@ -288,6 +315,21 @@ export interface CopyAction {
   readonly followDestination: boolean;
   /** Modification time in seconds given to all that is copied; absent: kept. */
   readonly mtime?: number | undefined;
+  readonly mtimeNs?: number | undefined;
+  /** Patterns about what is below a source: only what matches is copied. Not with `parents`. */
+  readonly include?: readonly string[] | undefined;
+  /** Paths below a source that must be there. */
+  readonly required?: readonly string[] | undefined;
+  /** False: a source that is a link is copied as one. */
+  readonly followSource?: false | undefined;
+  /** A source folder goes into a destination that is there, as `cp -r` has it; absent: what is in it does. */
+  readonly folderItself?: true | undefined;
+  /** False: the folder of the destination must be there. */
+  readonly makeFolders?: false | undefined;
+  /** False: a wildcard that nothing matches is an error. */
+  readonly emptyWildcard?: false | undefined;
+  /** What is copied takes the place of what is there, also where one is a folder and the other is not. */
+  readonly replace?: true | undefined;
 }
 
 /** Entries of an input under their own paths, as they are but for the owner: what is to be a layer of its own. Links are not followed. */

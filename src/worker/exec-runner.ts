@@ -59,7 +59,9 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       const mounts = op.mounts.filter((mount) => 'input' in mount && mount.input === input);
       // What is written to and kept goes by its recipe; all else has no effect but by what is read of it.
       const isRead = (mount: OpMount): boolean =>
-        mount.type === 'cache' || (mount.type === 'bind' && mount !== root && mount.output === undefined);
+        mount.type === 'cache' ||
+        (mount.type === 'bind' &&
+          (mount.contentKey ?? (mount !== root && mount.output === undefined ? 'on' : 'off')) === 'on');
       if (mounts.length === 0 || !mounts.every(isRead)) return { by: 'recipe' };
       const paths = mounts.map((mount) => ('source' in mount ? (mount.source ?? '/') : '/'));
       return { by: 'recipe-then-content', select: { selections: [{ paths, follow: true }] } };
@@ -135,7 +137,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       },
       signal: context.signal,
     });
-    if (code !== 0 && !captured) {
+    if (!captured && !(op.exitCodes ?? [0]).includes(code)) {
       const failure = stepFailure(op.args, { code, killedBefore, killedAfter: memoryKills() });
       await this.#show(process, { context, failure, executor: ground.executor, root: active.mounts });
       throw failure;

@@ -30,7 +30,8 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
   async cacheKey(op: FileOp, context: StepContext<Session>): Promise<CacheKey> {
     const inputs: InputKey[] = context.vertex.inputs.map((_, input) => {
       const selections = op.actions.flatMap((action) => selectionsOf(action, input));
-      if (input === 0 || selections.length === 0) return { by: 'recipe' };
+      const named = op.actions.some((action) => looksUpOwners(action, input));
+      if (input === 0 || named || selections.length === 0) return { by: 'recipe' };
       return { by: 'recipe-then-content', select: { selections } };
     });
     return {
@@ -68,6 +69,11 @@ export class FileRunner implements OpRunner<FileOp, Ref, Session> {
     if (compressed) this.#layers.rememberCompressed(diffId, compressed);
     return [{ kind: 'layers', layers: [...root.layers, { diffId, createdAt: this.#clock.now() }] }];
   }
+}
+
+function looksUpOwners(action: FileAction, input: number): boolean {
+  if (action.kind === 'remove') return false;
+  return action.owner?.userInput === input || action.owner?.groupInput === input;
 }
 
 /** What of an input an action reads (see `RefResults.content`). */

@@ -195,7 +195,8 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
 
   async #image(source: ImageSource | LayoutSource, context: StepContext<Session>): Promise<FoundImage> {
     const layer = source.type === 'image' ? source.layer : undefined;
-    const found = await this.#wholeImage(source, context);
+    const whole = await this.#wholeImage(source, context);
+    const found = { ...whole, layers: whole.layers.slice(0, source.layerLimit) };
     if (layer === undefined) return found;
     const layers = found.layers.filter(({ diffId }) => diffId === layer).slice(0, 1);
     if (layers.length === 0)

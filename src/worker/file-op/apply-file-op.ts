@@ -25,7 +25,7 @@ import { pickEntries } from './pick-entries.ts';
 import { WorkTree } from './work-tree.ts';
 
 export interface FileOpOptions extends Wait {
-  /** Input 0: what is changed, and where names of owners are looked up. */
+  /** Input 0: what is changed, and where names of owners are looked up that name no other. */
   readonly base: TreeView;
   /** By number; copies read from these. */
   readonly inputs: readonly TreeView[];
@@ -46,7 +46,7 @@ export async function applyFileOp(op: FileOp, o: FileOpOptions): Promise<FileTre
   const now = { mtime: Math.floor(milliseconds / 1000), mtimeNs: Math.round((milliseconds % 1000) * 1e6) };
   for (const action of op.actions) {
     throwIfCancelled(o);
-    const ids = await idsOf(ownerOf(action), o.base, o);
+    const ids = await idsOf(ownerOf(action), o.inputs, o);
     if (action.kind === 'copy')
       await copy(tree, action, { inputs: o.inputs, ids, now, unpack: unpacker(o), signal: o.signal });
     else if (action.kind === 'pick') pickEntries(tree, action, { inputs: o.inputs, ids, now });
@@ -74,8 +74,8 @@ function change(tree: WorkTree, action: PlainAction, c: Context): void {
 }
 
 /** What all of the new things have in common. */
-function made(path: string, action: { readonly mtime?: number | undefined }, c: Context): Omit<Entry, 'type' | 'mode'> {
-  const time = action.mtime === undefined ? c.now : { mtime: action.mtime, mtimeNs: 0 };
+function made(path: string, action: Pick<MkdirAction, 'mtime' | 'mtimeNs'>, c: Context): Omit<Entry, 'type' | 'mode'> {
+  const time = action.mtime === undefined ? c.now : { mtime: action.mtime, mtimeNs: action.mtimeNs ?? 0 };
   return { path, uid: 0, gid: 0, size: 0, ...c.ids, ...time };
 }
 
@@ -95,7 +95,7 @@ function makeFile(tree: WorkTree, action: MkfileAction, c: Context): void {
   if (path === '' || there?.entry.type === 'directory')
     throw fileOpError('FILE_CONFLICT', `${what}: there is a folder`, { remedy: 'Choose another path.' });
   checkParent(tree, path, what);
-  const content = Buffer.from(action.content);
+  const content = Buffer.from(action.content, action.encoding ?? 'utf8');
   // Writing to a file that is there keeps its mode, and its owner unless one is given.
   const kept = there?.entry.type === 'file' ? there.entry : undefined;
   const entry: Entry = {

@@ -35,16 +35,17 @@ export interface CopyContext extends Wait {
 export async function copy(tree: WorkTree, action: CopyAction, c: CopyContext): Promise<void> {
   const { view, sources } = await openSources(action, c);
   const copier = new Copier(tree, action, c);
-  for (const source of sources)
-    for (const found of findPaths(view, source.path, {
-      wildcard: action.wildcard && 'input' in action.from,
-      follow: true,
-    })) {
+  for (const source of sources) {
+    const wildcard = action.wildcard && 'input' in action.from;
+    const all = findPaths(view, source.path, { wildcard, follow: action.followSource !== false });
+    if (all.length === 0 && action.emptyWildcard === false) throw missingPath(source.path, view.absence?.(source.path));
+    for (const found of all) {
       throwIfCancelled(c);
       const archive = action.unpack && found.node.entry.type === 'file' ? await c.unpack(view, found.node) : undefined;
       if (archive) copier.unpack(archive);
       else copier.copy(view, found, source);
     }
+  }
 }
 
 async function openSources(
@@ -76,14 +77,16 @@ class Copier {
   }
 
   copy(view: TreeView, found: Found, source: CopySource): void {
-    const { destination } = this.#action;
+    const { destination, folderItself } = this.#action;
     const isFolder = found.node.entry.type === 'directory';
+    const name = found.path.slice(found.path.lastIndexOf('/') + 1);
+    this.#checkParent(destination);
     const named = /(^|\/)\.?$/.test(destination) ? destination : destination.slice(0, destination.lastIndexOf('/') + 1);
     this.#makeFolders(this.#resolve(named));
     let target = this.#resolve(destination);
-    if (!isFolder && this.#tree.get(target)?.entry.type === 'directory')
-      target = joinPath(target, found.path.slice(found.path.lastIndexOf('/') + 1));
-    this.#makeFolders(isFolder && !this.#tree.get(target) ? target : parentOf(target));
+    const there = this.#tree.get(target)?.entry.type;
+    if (isFolder ? folderItself && there !== undefined : there === 'directory') target = joinPath(target, name);
+    this.#makeFolders(isFolder && !folderItself && !this.#tree.get(target) ? target : parentOf(target));
     this.#copyTree(view, found.node, { target, source });
   }
 
@@ -96,6 +99,7 @@ class Copier {
         if (path === required || path.startsWith(`${required}/`)) missing.delete(required);
       const at = joinPath(o.target, path);
       const { type } = node.entry;
+      this.#makeRoom(node, at);
       if (type === 'directory') this.#copyFolder(node, at, { top: path === '', matched });
       else this.#copyFile(node, at, type === 'file' ? inodes : undefined);
     }
@@ -103,6 +107,22 @@ class Copier {
       const path = joinPath(o.source.path, required);
       throw missingPath(path, view.absence?.(path));
     }
+  }
+
+  /** Where that is asked for, what is of another kind goes. */
+  #makeRoom({ entry }: ViewNode, at: string): void {
+    if (!this.#action.replace || at === '') return;
+    const there = this.#tree.get(at)?.entry.type;
+    if (there !== undefined && (there === 'directory') !== (entry.type === 'directory')) this.#tree.remove(at);
+  }
+
+  #checkParent(destination: string): void {
+    if (this.#action.makeFolders !== false) return;
+    const parent = parentOf(this.#resolve(destination));
+    if (this.#tree.get(parent)?.entry.type === 'directory') return;
+    throw fileOpError('FOLDER_MISSING', `copy to "${destination}": folder "/${parent}" not found`, {
+      remedy: 'Make the folder first.',
+    });
   }
 
   /** The folder a copy starts at gives its time only; others give all they are, but those that merely lead to something give an existing folder their mode alone. */
@@ -135,7 +155,7 @@ class Copier {
   #entry(source: Entry, path: string): Entry {
     const { type, size, link, device, xattrs } = source;
     const { ids } = this.#c;
-    const time = this.#action.mtime;
+    const { mtime: time, mtimeNs = 0 } = this.#action;
     return {
       path,
       type,
@@ -144,7 +164,7 @@ class Copier {
       gid: ids ? ids.gid : source.gid,
       size,
       mtime: time ?? source.mtime,
-      mtimeNs: time === undefined ? source.mtimeNs : 0,
+      mtimeNs: time === undefined ? source.mtimeNs : mtimeNs,
       link,
       device,
       xattrs,
@@ -152,13 +172,13 @@ class Copier {
   }
 
   #timeOf(source: Entry): Pick<Entry, 'mtime' | 'mtimeNs'> {
-    const { mtime } = this.#action;
-    return mtime === undefined ? { mtime: source.mtime, mtimeNs: source.mtimeNs } : { mtime, mtimeNs: 0 };
+    const { mtime, mtimeNs = 0 } = this.#action;
+    return mtime === undefined ? { mtime: source.mtime, mtimeNs: source.mtimeNs } : { mtime, mtimeNs };
   }
 
   #makeFolders(path: string, mode = parentMode(this.#action.mode)): void {
-    const { mtime } = this.#action;
-    const time = mtime === undefined ? this.#c.now : { mtime, mtimeNs: 0 };
+    const { mtime, mtimeNs = 0 } = this.#action;
+    const time = mtime === undefined ? this.#c.now : { mtime, mtimeNs };
     const { uid, gid } = this.#c.ids ?? { uid: 0, gid: 0 };
     this.#tree.makeFolders(path, (at) => ({ path: at, type: 'directory', mode, uid, gid, size: 0, ...time }));
   }

@@ -11,21 +11,26 @@ export interface Ids {
 const MOST_BYTES = 10 << 20;
 
 /**
- * The ids that an owner comes to in a tree (BuildKit's readUser): a number is itself, for user and group; "root" is 0; another name is looked up in /etc/passwd, which gives its primary group too, and
+ * The ids that an owner comes to in a step's inputs (BuildKit's readUser): a number is itself, for user and group; "root" is 0; another name is looked up in /etc/passwd, which gives its primary group too, and
  * /etc/group. A name that is not there changes nothing: 0, or for the group what the user gave. Undefined for no owner.
  */
-export async function idsOf(owner: Owner | undefined, tree: TreeView, w?: Wait): Promise<Ids | undefined> {
+export async function idsOf(owner: Owner | undefined, inputs: readonly TreeView[], w?: Wait): Promise<Ids | undefined> {
   if (!owner) return undefined;
+  const at = (input = 0): TreeView => {
+    const tree = inputs[input];
+    if (!tree) throw new TypeError(`look up an owner: there is no input ${input}`);
+    return tree;
+  };
   const user = numberOf(owner.user);
   let ids: Ids = user === undefined ? { uid: 0, gid: 0 } : { uid: user, gid: user };
   if (user === undefined) {
-    const fields = await lookUp(tree, '/etc/passwd', `${owner.user}`, w);
+    const fields = await lookUp(at(owner.userInput), '/etc/passwd', `${owner.user}`, w);
     if (fields) ids = { uid: integer(fields[2]), gid: integer(fields[3]) };
   }
   if (owner.group === undefined) return ids;
   const group = numberOf(owner.group);
   if (group !== undefined) return { ...ids, gid: group };
-  const fields = await lookUp(tree, '/etc/group', `${owner.group}`, w);
+  const fields = await lookUp(at(owner.groupInput), '/etc/group', `${owner.group}`, w);
   return fields ? { ...ids, gid: integer(fields[2]) } : ids;
 }
 

@@ -13,7 +13,7 @@ export interface CopySource {
 /** The sources of a copy. With `parents`, what comes after the pivot "/./" (all of it, without one) is a pattern about what is below what comes before. */
 export function sourcesOf(action: CopyAction): CopySource[] {
   return action.sources.map((source) => {
-    if (!action.parents) return { path: clean(source) };
+    if (!action.parents) return { path: clean(source), include: action.include, required: action.required };
     const pivot = source.indexOf('/./');
     const folder = pivot < 0 ? '' : clean(source.slice(0, pivot));
     const pattern = clean(pivot < 0 ? source : source.slice(pivot + 3));
@@ -32,7 +32,7 @@ export function copySelections(action: CopyAction): readonly Selection[] {
     include,
     exclude,
     required,
-    follow: true,
+    follow: action.followSource !== false,
   }));
 }
 

@@ -1,4 +1,5 @@
 import type { Wait } from '../../base/index.ts';
+import type { GitSource } from '../../graph/index.ts';
 import type { BuildHost } from '../build-host.ts';
 import { gitError } from './errors.ts';
 import type { Remote } from './remote.ts';
@@ -13,16 +14,23 @@ export const NO_AUTH: GitAuth = { config: [], secrets: [] };
 
 /**
  * Logins for a web address, as BuildKit looks for them: the secrets GIT_AUTH_HEADER.<host> (a whole Authorization header's value), GIT_AUTH_TOKEN.<host> (a password), then both without host; else what
- * is written into the address. A token for one repository of github.com is for all of them, so that submodules are found.
+ * is written into the address. A token for one repository of github.com is for all of them, so that submodules are found. `auth`: other names.
  */
-export async function gitAuth(remote: Remote, host: Pick<BuildHost, 'secret'>, w: Wait): Promise<GitAuth> {
+export async function gitAuth(
+  remote: Remote,
+  host: Pick<BuildHost, 'secret'>,
+  o: { readonly auth?: GitSource['auth'] } & Wait,
+): Promise<GitAuth> {
+  const { auth: { token, header: whole } = { token: 'GIT_AUTH_TOKEN', header: 'GIT_AUTH_HEADER' }, ...w } = o;
   if (remote.host === undefined) return NO_AUTH;
-  for (const [id, isToken] of [
-    [`GIT_AUTH_HEADER.${remote.host}`, false],
-    [`GIT_AUTH_TOKEN.${remote.host}`, true],
-    ['GIT_AUTH_HEADER', false],
-    ['GIT_AUTH_TOKEN', true],
+  for (const [name, suffix, isToken] of [
+    [whole, `.${remote.host}`, false],
+    [token, `.${remote.host}`, true],
+    [whole, '', false],
+    [token, '', true],
   ] as const) {
+    if (name === undefined) continue;
+    const id = name + suffix;
     const secret = await host.secret(id, w);
     if (secret === undefined) continue;
     const value = Buffer.from(secret).toString().trim();

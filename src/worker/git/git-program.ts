@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findTool, hasCode, messageOf, runTool, sleep, type Wait } from '../../base/index.ts';
 import type { StepProgress } from '../../solve/index.ts';
@@ -12,6 +13,8 @@ export interface GitOptions {
   readonly agent?: string | undefined;
   /** A folder for the hosts that ssh comes to know. */
   readonly folder: string;
+  /** Lines of a known_hosts file: no other server is trusted. */
+  readonly knownHosts?: string | undefined;
 }
 
 export interface GitPlace {
@@ -144,11 +147,14 @@ function environmentOf(o: GitOptions): Record<string, string> {
 }
 
 /** ssh without configuration and prompts. A host seen for the first time is taken as it is (BuildKit asks the host itself for its key); one whose key the user knows must have that key. */
-function sshCommand({ folder, env }: GitOptions): string {
+function sshCommand({ folder, env, knownHosts }: GitOptions): string {
   const home = env['HOME'];
-  const files = [join(folder, 'known_hosts'), ...(home === undefined ? [] : [join(home, '.ssh/known_hosts')])];
+  const own = join(folder, 'known_hosts');
+  if (knownHosts !== undefined) writeFileSync(own, `${knownHosts}\n`, { mode: 0o600 });
+  const files = [own, ...(home === undefined || knownHosts !== undefined ? [] : [join(home, '.ssh/known_hosts')])];
   const known = files.map((path) => `"${path}"`).join(' ');
-  const options = ['BatchMode=yes', 'StrictHostKeyChecking=accept-new', `UserKnownHostsFile=${known}`];
+  const strict = knownHosts === undefined ? 'accept-new' : 'yes';
+  const options = ['BatchMode=yes', `StrictHostKeyChecking=${strict}`, `UserKnownHostsFile=${known}`];
   return [
     'ssh',
     '-F',

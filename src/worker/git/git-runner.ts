@@ -117,8 +117,8 @@ export class GitRunner {
 
   /** What the source is now; the same answer for all of a build. */
   #find(source: GitSource, o: Asking): Promise<ResolvedRef> {
-    const { url, ref, commit, checksum, fetchByCommit } = source;
-    const key = JSON.stringify([url, ref, commit, checksum, fetchByCommit]);
+    const { url, ref, commit, checksum, fetchByCommit, auth, agent, knownHosts } = source;
+    const key = JSON.stringify([url, ref, commit, checksum, fetchByCommit, auth, agent, knownHosts]);
     let known = this.#resolved.get(o.session);
     if (!known) this.#resolved.set(o.session, (known = new Map()));
     let finding = known.get(key);
@@ -132,7 +132,7 @@ export class GitRunner {
 
   async #ask(source: GitSource, o: Asking): Promise<ResolvedRef> {
     const remote = remoteOf(source.url);
-    return this.#using(remote, o, async (open) => {
+    return this.#using(remote, { ...o, source }, async (open) => {
       const found = await told(remote, source, () =>
         resolveRef(source, remote, { git: async () => (await open()).git, signal: o.signal }),
       );
@@ -156,7 +156,7 @@ export class GitRunner {
   ): Promise<T> {
     const remote = remoteOf(source.url);
     const format = found.object.length === 64 ? 'sha256' : 'sha1';
-    return this.#using(remote, o, async (open) => {
+    return this.#using(remote, { ...o, source }, async (open) => {
       const { git, folder } = await open();
       for (let again = false; ; again = true) {
         using mirror = await this.#mirror(remote, format, { git, signal: o.signal });
@@ -189,7 +189,7 @@ export class GitRunner {
   /** git with this build's logins, once somebody asks for it; what that needs on disk goes with the scope. */
   async #using<T>(
     remote: Remote,
-    o: Asking,
+    o: Asking & { readonly source: GitSource },
     work: (open: () => Promise<{ git: Git; folder: string }>) => Promise<T>,
   ): Promise<T> {
     await using scope = new AsyncDisposableStack();
@@ -197,10 +197,11 @@ export class GitRunner {
     const open = async (): Promise<{ git: Git; folder: string }> => {
       const folder = scope.use(tempFolder(this.#o.scratch, this.#o.random)).path;
       const { host } = o.session;
-      const auth = await gitAuth(remote, host, o);
-      const agent = remote.isSsh ? await agentSocket(host, { id: 'default', folder, signal: o.signal }) : undefined;
+      const { agent: id = 'default', knownHosts, auth: names } = o.source;
+      const auth = await gitAuth(remote, host, { auth: names, signal: o.signal });
+      const agent = remote.isSsh ? await agentSocket(host, { id, folder, signal: o.signal }) : undefined;
       if (agent) scope.use(agent);
-      return { git: new Git({ env: this.#o.env, auth, agent: agent?.path, folder }), folder };
+      return { git: new Git({ env: this.#o.env, auth, agent: agent?.path, folder, knownHosts }), folder };
     };
     return await work(() => (opened ??= open()));
   }

@@ -33,11 +33,11 @@ export class HttpRunner implements AsyncDisposable {
 
   /** With a checksum nobody is asked. */
   async cacheKey(source: HttpSource, context: StepContext<Session>): Promise<CacheKey> {
-    const { url, mode = DEFAULT_MODE, checksum } = source;
+    const { url, mode = DEFAULT_MODE, checksum, uid, gid } = source;
     const download = checksum === undefined ? await this.#download(source, askingOf(context)) : undefined;
     const content = download?.digest ?? checksum ?? '';
     const name = fileNameOf(url, { given: source.filename, disposition: download?.disposition });
-    const key = { name, mode, content, ...(download ? { time: timeOf(download) } : {}) };
+    const key = { name, mode, uid, gid, content, ...(download ? { time: timeOf(download) } : {}) };
     return {
       digest: digestOf(canonicalJson({ http: key })),
       inputs: [],
@@ -53,8 +53,8 @@ export class HttpRunner implements AsyncDisposable {
       path: fileNameOf(source.url, { given: source.filename, disposition }),
       type: 'file',
       mode: source.mode ?? DEFAULT_MODE,
-      uid: 0,
-      gid: 0,
+      uid: source.uid ?? 0,
+      gid: source.gid ?? 0,
       size: download.size,
       mtime: timeOf(download),
       mtimeNs: 0,
@@ -78,32 +78,35 @@ export class HttpRunner implements AsyncDisposable {
   }
 
   /** The content, in the store for as long as the session lasts; one answer for all of a build. */
-  async #download({ url, checksum }: HttpSource, o: Asking): Promise<Download> {
-    const key = `${checksum ?? ''} ${url}`;
+  async #download(source: HttpSource, o: Asking): Promise<Download> {
+    const key = `${source.checksum ?? ''} ${source.authSecret ?? ''} ${nameOf(source)}`;
     let asked = this.#asked.get(o.session);
     if (!asked) this.#asked.set(o.session, (asked = new Map<string, Promise<Download>>()));
     let asking = asked.get(key);
     if (!asking) {
-      asking = this.#ask(url, checksum, o);
+      asking = this.#ask(source, o);
       asking.catch(() => asked.delete(key));
       asked.set(key, asking);
     }
     return asking;
   }
 
-  async #ask(url: string, checksum: Digest | undefined, o: Asking): Promise<Download> {
-    const known = this.#downloads.find(url);
+  async #ask(source: HttpSource, o: Asking): Promise<Download> {
+    const { url, checksum } = source;
+    const name = nameOf(source);
+    const known = this.#downloads.find(name);
     if (known) o.session.spare(known.digest);
     const here = known && this.#store.sizeOf(known.digest) === known.size ? known : undefined;
-    if (here && checksum === here.digest) return this.#again(url, here);
+    if (here && checksum === here.digest) return this.#again(name, here);
     const before = checksum === undefined ? here : undefined;
     const headers = {
       'accept-encoding': 'identity',
-      ...(await this.#login(url, o)),
+      ...Object.fromEntries((source.headers ?? []).map((header) => [header.name.toLowerCase(), header.value])),
+      ...(await this.#login(source, o)),
       ...(before ? conditionsOf(before) : {}),
     };
     if (before?.etag !== undefined && (await this.#isSame(url, before.etag, { headers, signal: o.signal })))
-      return this.#again(url, before);
+      return this.#again(name, before);
     const fetched = await fetchFile(url, {
       http: this.#http,
       store: this.#store,
@@ -116,16 +119,16 @@ export class HttpRunner implements AsyncDisposable {
       signal: o.signal,
     });
     if (fetched.kind === 'same') {
-      if (before) return this.#again(url, before);
+      if (before) return this.#again(name, before);
       throw new TypeError('download: a server answers with 304 what it was not asked');
     }
     const download = downloadOf(fetched.headers, fetched);
-    this.#downloads.put(url, download);
+    this.#downloads.put(name, download);
     return download;
   }
 
-  #again(url: string, download: Download): Download {
-    this.#downloads.touch(url);
+  #again(name: string, download: Download): Download {
+    this.#downloads.touch(name);
     return download;
   }
 
@@ -141,13 +144,14 @@ export class HttpRunner implements AsyncDisposable {
     }
   }
 
-  /** The secrets HTTP_AUTH_TOKEN_<host> (a bearer token) and HTTP_AUTH_HEADER_<host> (the whole value), else what is written into the address. */
-  async #login(url: string, { session, signal }: Asking): Promise<{ authorization?: string }> {
+  /** The source's own secret, else HTTP_AUTH_TOKEN_<host> (a bearer token) and HTTP_AUTH_HEADER_<host> (the whole value), else what is written into the address. */
+  async #login({ url, authSecret }: HttpSource, { session, signal }: Asking): Promise<{ authorization?: string }> {
     const { hostname, username, password } = new URL(url);
-    for (const [id, prefix] of [
+    const ids: readonly (readonly [id: string, prefix: string])[] = [
       [`HTTP_AUTH_TOKEN_${hostname}`, 'Bearer '],
       [`HTTP_AUTH_HEADER_${hostname}`, ''],
-    ] as const) {
+    ];
+    for (const [id, prefix] of authSecret === undefined ? ids : [[authSecret, ''] as const, ...ids]) {
       const secret = await session.host.secret(id, { signal });
       if (secret !== undefined) return { authorization: prefix + Buffer.from(secret).toString().trim() };
     }
@@ -155,6 +159,11 @@ export class HttpRunner implements AsyncDisposable {
     const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
     return { authorization: `Basic ${Buffer.from(login).toString('base64')}` };
   }
+}
+
+/** What a download is remembered by: its address, and what else may make the answer another one. */
+function nameOf({ url, headers }: HttpSource): string {
+  return headers === undefined ? url : `${url} ${canonicalJson(headers)}`;
 }
 
 function askingOf(context: StepContext<Session>): Asking {

@@ -64,7 +64,7 @@ export async function openMounts(op: ExecOp, inputs: readonly Ref[], s: MountSer
     const { oneRoot, snapshotter } = s.ground;
     const ref = inputOf(mount.input, inputs);
     // A view of a ground with one root is a copy of its own.
-    const how = readonly || oneRoot === true ? 'view' : 'prepare';
+    const how = (readonly && output === undefined) || oneRoot === true ? 'view' : 'prepare';
     if (ref.kind === 'files' && output === undefined) {
       const id = await s.loose.snapshotOf(ref.tree, { session: s.session, ...w });
       const tree = stack.use(await snapshotter[how](id, w));
@@ -76,7 +76,7 @@ export async function openMounts(op: ExecOp, inputs: readonly Ref[], s: MountSer
       mounts.push({ type: 'tmpfs', target, mode: 0o755, flags: readonly ? ['ro'] : [] });
       continue;
     }
-    if (below.length === 0) throw empty(source, target);
+    if (below.length === 0 && !isWhole(source)) throw empty(source, target);
     if (output !== undefined && oneRoot === true)
       throw workerError('STEP_NOT_SUPPORTED', `mount on "${target}" what is kept: this ground has one root only`);
     if (how === 'view') {

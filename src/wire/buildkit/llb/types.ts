@@ -1,12 +1,20 @@
-import type { Digest } from '../../../blob/index.ts';
+import type { Wait } from '../../../base/index.ts';
+import type { Digest, Platform } from '../../../blob/index.ts';
 import type { State, Vertex } from '../../../graph/index.ts';
 
 /** A definition (pb.Definition) as states, and who is who. */
 export interface DecodedDefinition {
   /** What its last op returns. Scratch where it returns nothing. */
   readonly root: State;
-  /** By the digest that the client knows an op by: the vertex that its outputs come from. Undefined for one that is no step here (the last op). */
+  /** By the digest that the client knows an op by: the vertex that its outputs come from. Undefined for one that is no step here (the last op, the empty tree). */
   vertexOf(wire: string): Vertex | undefined;
   /** The digests that the client knows a vertex by: what is said of the vertex is said of all of them. Empty for what is ours alone. */
   wireOf(vertex: Digest): readonly string[];
+}
+
+export interface DecodeOptions extends Wait {
+  /** For ops that name none. */
+  readonly platform: Platform;
+  /** Solves the state that an op `build` is given and reads the file of it that holds the definition. Absent: such ops are refused. */
+  readonly readDefinition?: ((state: State, path: string, w?: Wait) => Promise<Uint8Array>) | undefined;
 }
