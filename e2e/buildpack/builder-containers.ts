@@ -48,6 +48,8 @@ export interface ContainerCall {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** What is mounted: names of volumes by places. */
   readonly volumes: Readonly<Record<string, string>>;
+  /** More that is mounted: paths of this machine by places. */
+  readonly binds?: Readonly<Record<string, string>> | undefined;
   /** As Kubernetes starts what may do nothing. */
   readonly restricted?: boolean | undefined;
 }
@@ -130,8 +132,7 @@ export class BuilderWorld implements AsyncDisposable {
   /** Volumes of a new build, its source in one of them; what is named of the one before is kept. */
   volumes(o: { app: Readonly<Record<string, string>>; keep?: readonly string[] }): void {
     for (const name of VOLUMES) {
-      if (o.keep?.includes(name) === true) continue;
-      rmSync(this.at(name), { recursive: true, force: true });
+      if (o.keep?.includes(name) !== true) rmSync(this.at(name), { recursive: true, force: true });
       mkdirSync(this.at(name), { recursive: true });
     }
     for (const [path, text] of Object.entries(o.app)) write(this.at(join('workspace', path)), text);
@@ -160,8 +161,16 @@ export class BuilderWorld implements AsyncDisposable {
       capabilities: o.restricted === true ? 'none' : undefined,
       cwd: shown.config.WorkingDir ?? '/',
       env: [...shown.config.Env, ...Object.entries(o.env ?? {}).map(([name, value]) => `${name}=${value}`)],
-      binds: Object.fromEntries(Object.entries(o.volumes).map(([place, name]) => [place, this.at(name)])),
+      binds: {
+        ...Object.fromEntries(Object.entries(o.volumes).map(([place, name]) => [place, this.at(name)])),
+        ...o.binds,
+      },
     });
+  }
+
+  /** A path of an image's own root, as it was made. */
+  async inRoot(image: string, path: string): Promise<string> {
+    return join((await this.#rootOf(image)).root, path);
   }
 
   /** What the web process of an image answers to a request for `path`. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import {
   lstatSync,
   mkdirSync,
@@ -29,11 +30,11 @@ interface Rig extends Disposable {
   layer(members: readonly Member[]): { readonly path: string };
 }
 
-function open(guarded: readonly string[] = []): Rig {
+function open(guarded: readonly string[] = [], adopted?: () => string | undefined): Rig {
   const folder = mkdtempSync(join(tmpdir(), 'strake-in-place-'));
   const root = join(folder, 'root');
   mkdirSync(root, { mode: 0o755 });
-  const options = { folder: join(folder, 'work'), root, clock: tickingClock(), random: systemRandom };
+  const options = { folder: join(folder, 'work'), root, clock: tickingClock(), random: systemRandom, adopted };
   let layers = 0;
   return {
     folder,
@@ -71,6 +72,33 @@ const BASE: readonly Member[] = [
 
 suite('in place', { skip: needsRoot }, () => {
   before(() => sys.unshareMounts());
+
+  test('a root that is the layer already is taken as it is: what differs from it is made, all else stays', async () => {
+    const taken: { tar?: string } = {};
+    using rig = open([], () => taken.tar);
+    {
+      using other = open();
+      await other.s.apply(undefined, other.layer(BASE), 'base');
+      await step(other, 'as it is', { parent: 'base', edits: [] });
+      execFileSync('cp', ['-a', `${other.root}/.`, rig.root]);
+    }
+    const layer = rig.layer(BASE);
+    taken.tar = layer.path;
+    const before = ['usr/bin/su', 'etc/passwd', 'usr'].map((path) => stat(join(rig.root, path)).ino);
+    await rig.s.apply(undefined, layer, 'base');
+    await rig.s.apply('base', rig.layer([{ name: 'added', text: 'added' }]), 'more');
+    assert.deepEqual(
+      await step(rig, 'one', { parent: 'more', edits: [{ do: 'write', path: 'etc/passwd', text: 'mine' }] }),
+      ['. etc', '. etc/passwd'],
+    );
+    assert.equal(readFileSync(join(rig.root, 'added'), 'utf8'), 'added');
+    const inodes = ['usr/bin/su', 'usr'].map((path) => stat(join(rig.root, path)).ino);
+    assert.deepEqual(inodes, [before[0], before[2]]);
+    // And back again.
+    await step(rig, 'two', { parent: 'base', edits: [] });
+    assert.equal(readFileSync(join(rig.root, 'etc/passwd'), 'utf8'), 'root');
+    assert.equal(stat(join(rig.root, 'usr/bin/su')).ino, before[0]);
+  });
 
   test('the root becomes what is asked for, and only what differs is made anew', async () => {
     using rig = open();

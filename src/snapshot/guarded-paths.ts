@@ -18,6 +18,11 @@ export class GuardedPaths {
     }
   }
 
+  /** All of them, without a leading "/". */
+  get paths(): ReadonlySet<string> {
+    return this.#guarded;
+  }
+
   /** What `path` is, if what it lies in is `free` or a `holder`. */
   at(path: string): Guard {
     if (this.#guarded.has(path)) return 'guarded';

@@ -19,6 +19,8 @@ export interface InPlaceOptions {
   readonly root?: string | undefined;
   /** Paths of the root that never change and never enter a layer, besides /proc, /sys, /dev and what is mounted. */
   readonly guarded: readonly string[];
+  /** The tar of the layer that the root is already when it is first taken: then nothing of it is unpacked. */
+  readonly adopted?: (() => string | undefined) | undefined;
   /** Called before the root is first changed. */
   readonly onTake?: (() => void) | undefined;
   readonly clock: Clock;
@@ -50,6 +52,7 @@ export class InPlaceSnapshotter implements Snapshotter, AsyncDisposable {
   #tidying: Promise<unknown> | undefined;
   readonly #turns = new Semaphore(1);
   readonly #changes = new Map<SnapshotId, readonly Entry[]>();
+  #isTaken = false;
   /** What the root is; absent while that is not known for sure. */
   #current: { readonly id: SnapshotId | undefined } | undefined;
 
@@ -194,7 +197,7 @@ export class InPlaceSnapshotter implements Snapshotter, AsyncDisposable {
     const guard = this.#guard();
     this.#o.onTake?.();
     // A step that failed, or the machine before the first one, has left what nobody knows.
-    if (!this.#current) await this.#known.read(guard, w);
+    if (!this.#current) await this.#known.read(guard, { originOf: await this.#adopted(layers, w), signal: w.signal });
     this.#current = undefined;
     try {
       const notes = await syncRoot(this.#root, view, { known: this.#known, guard, trash: this.#trash, ...w });
@@ -209,6 +212,18 @@ export class InPlaceSnapshotter implements Snapshotter, AsyncDisposable {
       .empty(this.#ending.signal)
       .catch(() => undefined)
       .finally(() => (this.#tidying = undefined));
+  }
+
+  /** Where the files of a root that was a layer from the start have come from. */
+  async #adopted(layers: readonly string[], w: Wait): Promise<Parameters<KnownRoot['read']>[1]['originOf']> {
+    const tar = this.#isTaken ? undefined : this.#o.adopted?.();
+    this.#isTaken = true;
+    if (tar === undefined || layers[0] !== tar) return undefined;
+    const view = await this.#union([tar], w);
+    return (path, entry) => {
+      const node = view.stat(path);
+      return node?.entry.type === entry.type ? { inode: node.inode, place: node.from } : undefined;
+    };
   }
 
   #guard(): GuardedPaths {

@@ -9,3 +9,4 @@ export { OverlaySnapshotter, type OverlayOptions } from './overlay.ts';
 export { probeOverlay } from './probe-overlay.ts';
 export type { ActiveSnapshot, LayerTar, SnapshotId, SnapshotInfo, Snapshotter, View } from './snapshotter.ts';
 export { measureTree, StoredSnapshotter, type StoredOptions } from './stored-snapshotter.ts';
+export { unpack } from './unpack.ts';

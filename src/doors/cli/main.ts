@@ -23,6 +23,8 @@ async function main(): Promise<void> {
   } else if (first === '__probe') {
     const { probeMain } = await import('./doctor/probe.ts');
     await probeMain(rest);
+  } else if (first === '__phase') {
+    await lifecycle(rest);
   } else if (isPack || first === 'pack') {
     await pack(isPack ? process.argv.slice(2) : rest);
   } else if (phase !== undefined) {

@@ -22,6 +22,8 @@ export interface Settings {
   readonly ground?: (typeof GROUNDS)[number] | undefined;
   /** Paths that steps in place must neither remove nor put into layers. */
   readonly guarded?: readonly string[] | undefined;
+  /** The layer file that the root is already when the first step in place comes. */
+  readonly adopted?: (() => string | undefined) | undefined;
   /** Steps may run in place where this does not look like a container. */
   readonly force?: boolean | undefined;
   /** Steps in place leave an empty root behind. */
@@ -55,6 +57,7 @@ export async function engineFor(settings: Settings): Promise<Engine> {
     plainGround: {
       allowed: settings.ground === 'auto',
       guarded: settings.guarded,
+      adopted: settings.adopted,
       force: settings.force,
       cleanUp: settings.cleanUp,
       step: keeperCommand('__step'),

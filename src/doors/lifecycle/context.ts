@@ -16,6 +16,7 @@ import type { PhaseLog } from './phase-log.ts';
 
 /** What a phase works with. */
 export interface PhaseContext extends Wait {
+  readonly io: Pick<Io, 'clock' | 'random'>;
   readonly inputs: Inputs;
   readonly api: ApiVersion;
   readonly log: PhaseLog;
@@ -70,6 +71,7 @@ export class PhaseWorld implements AsyncDisposable {
       return new DiskBlobStore(join(folder.path, 'blobs'), io);
     });
     this.context = {
+      io,
       inputs,
       api: inputs.api,
       log,

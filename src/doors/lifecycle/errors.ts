@@ -11,6 +11,8 @@ export const lifecycleError = errorTable({
   LIFECYCLE_FILE_MISSING: 'not_found',
   /** No image that was asked for, or of which one was to be found, can be read. */
   LIFECYCLE_IMAGE_MISSING: 'not_found',
+  /** What extensions made is not what an image may be. */
+  LIFECYCLE_EXTEND_FAILED: 'invalid',
   /** Some of the names could not be written. */
   LIFECYCLE_SAVE_FAILED: 'failed',
   /** A cache that cannot be used. */

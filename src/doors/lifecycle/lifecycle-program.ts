@@ -13,6 +13,7 @@ import { PhaseWorld } from './context.ts';
 import { lifecycleError } from './errors.ts';
 import { PHASE_NAMES, type PhaseName } from './flag.ts';
 import { flagsOf } from './flags.ts';
+import { guardExperimental } from './guard-experimental.ts';
 import { helpOf } from './help.ts';
 import { Inputs } from './inputs.ts';
 import { parseFlags } from './parse-flags.ts';
@@ -60,7 +61,7 @@ async function runPhase(name: PhaseName, argv: readonly string[], o: Host): Prom
     const api = checkPlatformApi(asked);
     const parsed = parseFlags(argv, { flags: flagsOf(name, api), program: name });
     const inputs = new Inputs(parsed, { phase: name, api, env: io.env, cwd: io.cwd });
-    await runProgram(program, {
+    const code = await runProgram(program, {
       ...o,
       inputs,
       during: async (at, work) => {
@@ -68,7 +69,7 @@ async function runPhase(name: PhaseName, argv: readonly string[], o: Host): Prom
         return work();
       },
     });
-    return 0;
+    return code ?? 0;
   } catch (error) {
     if (signal.aborted) {
       io.stderr.write(`${messageOf(signal.reason)}\n`);
@@ -83,7 +84,7 @@ async function runPhase(name: PhaseName, argv: readonly string[], o: Host): Prom
 async function runProgram(
   program: Program,
   o: Host & { readonly inputs: Inputs; readonly during: Parameters<Program['run']>[1]['during'] },
-): Promise<void> {
+): Promise<number | void> {
   const { io, inputs, signal } = o;
   const log = new PhaseLog({
     level: inputs.text('log-level'),
@@ -106,7 +107,7 @@ async function runProgram(
   // What buildpacks are run by has the registries' logins in its environment.
   if (program.runsBuildpacks) sys.hideProcess();
   using scratch = tempFolder(inputs.env['TMPDIR'] || tmpdir(), io.random);
-  await program.run(world.context, { scratch: scratch.path, during: o.during });
+  return await program.run(world.context, { scratch: scratch.path, during: o.during });
 }
 
 /** Ways of working that other lifecycles have and this one does not. */
@@ -123,14 +124,8 @@ function refuseModes(inputs: Inputs, log: PhaseLog): void {
   if (inputs.text('launch-cache') !== '') log.warn('Ignoring -launch-cache, only intended for use with -daemon');
 }
 
-/** Experimental in the specification: a platform must have said that it knows (CNB_EXPERIMENTAL_MODE). */
 function checkLayout(inputs: Inputs, log: PhaseLog): void {
-  const mode = inputs.env['CNB_EXPERIMENTAL_MODE'] || 'error';
-  if (mode === 'warn') log.warn("Platform requested experimental feature 'export to OCI layout'");
-  else if (mode !== 'quiet' && mode !== 'silent')
-    throw lifecycleError('LIFECYCLE_FLAG_INVALID', 'use OCI layouts: it is an experimental feature', {
-      remedy: 'Set CNB_EXPERIMENTAL_MODE to "warn" or "quiet".',
-    });
+  guardExperimental('export to OCI layout', { inputs, log });
   if (inputs.text('layout-dir') === '')
     throw lifecycleError('LIFECYCLE_FLAG_INVALID', 'use OCI layouts: -layout-dir is not given', {
       remedy: 'Name the folder of the layouts with -layout-dir or CNB_LAYOUT_DIR.',

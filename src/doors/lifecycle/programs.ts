@@ -1,4 +1,5 @@
 import {
+  parseAnalyzed,
   parseGroup,
   parsePlan,
   type Analyzed,
@@ -7,7 +8,7 @@ import {
 } from '../../frontend/buildpack/index.ts';
 import { openCache } from './cache/open-cache.ts';
 import type { PhaseContext } from './context.ts';
-import { needText } from './disk-files.ts';
+import { needText, readText } from './disk-files.ts';
 import { lifecycleError } from './errors.ts';
 import type { PhaseName } from './flag.ts';
 import { findImage } from './find-image.ts';
@@ -29,7 +30,8 @@ export interface Program {
   images(inputs: Inputs): readonly string[];
   /** Folders that the user of the build is given. */
   folders(inputs: Inputs): readonly string[];
-  run(c: PhaseContext, o: { readonly scratch: string; readonly during: During }): Promise<void>;
+  /** To an exit code; none is 0. */
+  run(c: PhaseContext, o: { readonly scratch: string; readonly during: During }): Promise<number | void>;
 }
 
 const none = (): readonly string[] => [];
@@ -67,7 +69,7 @@ const detector: Program = {
   async run(c, o) {
     noWords(c.inputs);
     const { detect } = await import('./phases/detect.ts');
-    await detect(c, o);
+    await detect(c, { ...o, generates: true });
   },
 };
 
@@ -76,14 +78,22 @@ const restorer: Program = {
   usage: '',
   runsBuildpacks: false,
   dropsRoot: true,
-  images: (inputs) => said(inputs, 'cache-image', 'build-image'),
-  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir'), inputs.path('layout-dir')],
+  images: (inputs) => [...said(inputs, 'cache-image', 'build-image'), ...analyzedRunImage(inputs)],
+  folders: (inputs) => [
+    inputs.path('layers'),
+    inputs.path('cache-dir'),
+    inputs.path('layout-dir'),
+    // The extender's, kaniko's place for it.
+    '/kaniko',
+  ],
   async run(c) {
     noWords(c.inputs);
     const { restore } = await import('./phases/restore.ts');
+    const { restoreImages } = await import('./phases/restore-images.ts');
+    const group = groupOf(c.inputs);
     await restore(c, {
-      analyzed: await analyzedOf(c),
-      group: groupOf(c.inputs).group,
+      analyzed: await restoreImages(c, await analyzedOf(c), group),
+      group: group.group,
       cache: await openCache(c),
       skipLayers: c.inputs.bool('skip-layers'),
     });
@@ -160,14 +170,16 @@ const rebaser: Program = {
 };
 
 const extender: Program = {
-  ...rebaser,
   phase: 'extend',
   usage: '',
+  runsBuildpacks: false,
+  dropsRoot: false,
   images: none,
-  async run() {
-    throw lifecycleError('LIFECYCLE_UNSUPPORTED', 'extend: this lifecycle runs no extensions as a phase', {
-      remedy: 'Use a builder without extensions.',
-    });
+  folders: none,
+  async run(c, { scratch }) {
+    noWords(c.inputs);
+    const { extend } = await import('./phases/extend.ts');
+    return extend(c, { analyzed: await analyzedOf(c), group: groupOf(c.inputs), scratch });
   },
 };
 
@@ -195,6 +207,16 @@ function noWords({ words }: Inputs): void {
     `parse arguments: received unexpected arguments: ${words.map((word) => `"${word}"`).join(' ')}`,
     { remedy: 'It takes flags only.' },
   );
+}
+
+/** The run image that an extension may have named, and the mirrors that it may be read from. */
+function analyzedRunImage(inputs: Inputs): readonly string[] {
+  const path = inputs.path('analyzed');
+  const text = readText(path);
+  const name = text === undefined ? undefined : parseAnalyzed(text, path).runImage?.image;
+  if (name === undefined) return [];
+  const entry = builderRunImages(inputs).find(({ image, mirrors }) => [image, ...mirrors].includes(name));
+  return [name, ...(entry ? [entry.image, ...entry.mirrors] : [])];
 }
 
 function groupOf(inputs: Inputs): DetectedGroup {

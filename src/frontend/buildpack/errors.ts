@@ -18,6 +18,8 @@ export const buildpackError = errorTable({
   /** No group passed detection, and a buildpack failed; exit code 21. */
   CNB_DETECT_FAILED: 'failed',
   /** A `bin/build` ended with another code than 0; exit code 51. */
+  /** A `bin/generate` failed; exit code 91. */
+  CNB_GENERATE_FAILED: 'failed',
   CNB_BUILD_FAILED: 'failed',
   /** What was built cannot become an image: a layer without a folder that no previous image has, a process type that does not exist; exit code 62. */
   CNB_EXPORT_FAILED: 'failed',

@@ -25,6 +25,8 @@ export {
 } from './export/rebase.ts';
 export { digestReference, nearestFirst, runImageNames, sameName } from './export/run-image.ts';
 export { planLayers, type Built, type PlanLayersInput } from './export/plan-layers.ts';
+export { applyDockerfiles, type Applied, type ExtensionDockerfile } from './graph/apply-dockerfiles.ts';
+export { readGenerated, type GeneratedDockerfile } from './graph/generated-dockerfile.ts';
 export { EMBEDDED_BUILDPACKS, EMBEDDED_LAUNCHERS } from './graph/embedded.ts';
 export type { ModuleLocator } from './graph/options.ts';
 export { buildpackFrontend } from './graph/plan.ts';

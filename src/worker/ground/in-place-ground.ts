@@ -16,6 +16,8 @@ export interface PlainSettings {
   readonly allowed?: boolean | undefined;
   /** Paths besides strake's own that steps of the in-place ground neither overwrite nor put into layers. */
   readonly guarded?: readonly string[] | undefined;
+  /** The layer file that the root of the in-place ground is already when the first step comes. */
+  readonly adopted?: (() => string | undefined) | undefined;
   /** How this program is started to become a step (`stepMain`). */
   readonly step: { readonly command: string; readonly args: readonly string[] };
   /** In place even where this does not look like a container. */

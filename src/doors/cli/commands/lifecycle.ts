@@ -1,7 +1,7 @@
 import type { CliCommand } from '../program.ts';
 
 export const command: CliCommand = {
-  about: `Runs a program of the buildpacks lifecycle on this container's own folders: analyzer, detector, restorer, builder, exporter, creator or rebaser, with their flags, variables and exit codes, for platforms that call
+  about: `Runs a program of the buildpacks lifecycle on this container's own folders: analyzer, detector, restorer, extender, builder, exporter, creator or rebaser, with their flags, variables and exit codes, for platforms that call
 a builder image's /cnb/lifecycle (docs/lifecycle-phases.md). "strake lifecycle creator -help" shows the flags. A link of such a name to the program is the same.`,
   examples: [
     ['CNB_PLATFORM_API=0.12 strake lifecycle creator -app=/workspace registry.example/app:1', 'a whole build'],

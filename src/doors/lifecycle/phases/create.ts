@@ -20,7 +20,7 @@ export async function create(
   log.phase('ANALYZING');
   const analyzed = await during('analyze', () => analyze(names, { ...c, restoreSbom: !skip }));
   log.phase('DETECTING');
-  const detected = await during('detect', () => detect(c, { scratch }));
+  const detected = await during('detect', () => detect(c, { scratch, generates: false, during }));
   if (!skip) {
     log.phase('RESTORING');
     await during('restore', () => restore(c, { analyzed, group: detected.group, cache, skipLayers: false }));

@@ -4,6 +4,8 @@ import { hasErrno, messageOf } from '../../../base/index.ts';
 import {
   detectEnvironment,
   detectGroup,
+  EMPTY_LIFECYCLE_METADATA,
+  encodeAnalyzed,
   encodeGroup,
   encodePlan,
   parseAnalyzed,
@@ -20,13 +22,20 @@ import { needText, readText } from '../disk-files.ts';
 import { phaseEnvironment } from '../environment.ts';
 import { lifecycleError } from '../errors.ts';
 import { findModule, moduleFolder } from '../modules.ts';
+import { guardExperimental } from '../guard-experimental.ts';
+import type { During } from '../programs.ts';
 import { runModule } from '../run-module.ts';
 
-/** Finds the group that builds the app, and writes group.toml and plan.toml (platform.md, detector). `scratch`: a folder for plans. */
-export async function detect(c: PhaseContext, o: { scratch: string }): Promise<Detected> {
+/** Finds the group that builds the app, and writes group.toml and plan.toml (platform.md, detector). `scratch`: a folder for plans; `generates`: extensions of the group generate their Dockerfiles. */
+export async function detect(
+  c: PhaseContext,
+  o: { scratch: string; generates: boolean; during: During },
+): Promise<Detected> {
   const { inputs, log } = c;
   const orderPath = inputs.orderPath();
   const order = parseOrder(needText(orderPath, 'the order of buildpacks'), orderPath);
+  const hasExtensions = inputs.since('0.10') && order.extensions.length > 0;
+  if (hasExtensions && !inputs.since('0.13')) guardExperimental('Dockerfiles', c);
   const systemPath = inputs.path('system');
   const system = inputs.since('0.15') ? readText(systemPath) : undefined;
   const analyzed = readAnalyzed(c);
@@ -35,7 +44,7 @@ export async function detect(c: PhaseContext, o: { scratch: string }): Promise<D
   const detected = await detectGroup(
     {
       order: order.order,
-      extensions: inputs.since('0.10') ? order.extensions : [],
+      extensions: hasExtensions ? order.extensions : [],
       system: system === undefined ? undefined : parseSystem(system, systemPath),
       platformApi: inputs.api,
       execEnv: inputs.execEnv,
@@ -46,15 +55,27 @@ export async function detect(c: PhaseContext, o: { scratch: string }): Promise<D
     },
     c,
   );
-  if (detected.extensions.length > 0)
+  if (detected.extensions.length > 0 && !o.generates)
     throw lifecycleError(
       'LIFECYCLE_UNSUPPORTED',
-      `detect: the group has extensions (${detected.extensions.map(({ id }) => id).join(', ')}), and this lifecycle runs none`,
-      { remedy: 'Use a builder without them.' },
+      `detect: the group has extensions (${detected.extensions.map(({ id }) => id).join(', ')}), which the creator cannot apply`,
+      { remedy: 'Run the phases one by one, the extender among them.' },
     );
   writeText(inputs.path('group'), encodeGroup(detected));
   writeText(inputs.path('plan'), encodePlan(detected.plan));
-  return detected;
+  if (detected.extensions.length === 0) return detected;
+  return o.during('generate', async () => {
+    const { generate } = await import('./generate.ts');
+    const made = await generate(c, {
+      ...o,
+      detected,
+      environment,
+      analyzed: analyzed ?? { metadata: EMPTY_LIFECYCLE_METADATA },
+    });
+    writeText(inputs.path('analyzed'), encodeAnalyzed(made.analyzed));
+    writeText(inputs.path('plan'), encodePlan(made.plan));
+    return { ...detected, plan: made.plan };
+  });
 }
 
 /** analyzed.toml, where the platform has run an analyzer. */

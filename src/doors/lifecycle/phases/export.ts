@@ -35,6 +35,7 @@ import type { BuildCache } from '../cache/build-cache.ts';
 import { writeText, type PhaseContext } from '../context.ts';
 import { diskFiles, needText, readText } from '../disk-files.ts';
 import { lifecycleError } from '../errors.ts';
+import { readExtended } from '../extend/read-extended.ts';
 import type { OpenImage } from '../images/images.ts';
 import { runImageEntry } from '../names.ts';
 import { layerOfStore, writeLayers } from '../write-layers.ts';
@@ -62,6 +63,7 @@ export async function exportImage(c: PhaseContext, o: ExportInput): Promise<void
   const built: Built = { platformApi: inputs.api, appDir: inputs.path('app'), layersDir, ...inputs.ids(), buildpacks };
   const store = await c.store();
   const run = await openRun(c, o);
+  const extended = o.analyzed.runImage?.extend === true ? await readExtended(c, run.base) : undefined;
   const plans = await planLayers(
     { ...built, metadata, previous: o.analyzed.metadata },
     { files: diskFiles, signal: c.signal },
@@ -85,16 +87,17 @@ export async function exportImage(c: PhaseContext, o: ExportInput): Promise<void
       runImage: {
         ...runImageEntry(name, inputs),
         reference: run.reference,
-        config: run.base.config,
+        config: extended?.config ?? run.base.config,
         diffIds: run.base.config.rootfs.diff_ids,
       },
+      extensions: extended?.added,
       epoch: epochOf(inputs.env['SOURCE_DATE_EPOCH']),
       project: projectOf(c),
       launcher: { version: '', repository: '', commit: '' },
     },
     digests,
   );
-  const image = await imageOf(config, { ...o, plans, written, store, run: run.base, c });
+  const image = await imageOf(config, { ...o, plans, written, store, run: run.base, added: extended?.layers ?? [], c });
   const keep = (): Promise<void> => keepCache(c, { ...o, built, store, launcher, known: written });
   const save = (): Promise<void> => saveImage(image, { c, names: o.names, metadata });
   if (inputs.bool('parallel')) {
@@ -124,14 +127,6 @@ async function openRun(c: PhaseContext, { analyzed }: ExportInput): Promise<{ re
     throw lifecycleError('LIFECYCLE_IMAGE_MISSING', 'find the run image: analyzed.toml names none', {
       remedy: 'Run the analyzer first.',
     });
-  if (analyzed.runImage?.extend === true)
-    throw lifecycleError(
-      'LIFECYCLE_UNSUPPORTED',
-      'export: the run image was extended, which this lifecycle cannot read',
-      {
-        remedy: 'Use a builder without extensions.',
-      },
-    );
   const base = await c.images.open(reference, c);
   return { reference: base.reference, base };
 }
@@ -156,11 +151,13 @@ async function imageOf(
     written: ReadonlyMap<string, WrittenLayer>;
     store: DiskBlobStore;
     run: OpenImage;
+    /** What extensions put on it. */
+    added: readonly Layer[];
     previous: OpenImage | undefined;
     c: PhaseContext;
   },
 ): Promise<Image> {
-  const layers: Layer[] = [...(await o.run.image.layers(o.c))];
+  const layers: Layer[] = [...(await o.run.image.layers(o.c)), ...o.added];
   for (const { key, reuse } of o.plans) {
     const made = o.written.get(key);
     const known = await o.previous?.layer(made?.diffId ?? reuse ?? '', o.c);

@@ -1,15 +1,11 @@
 import type { Wait } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
 import { scratch, type State } from '../../../graph/index.ts';
-import {
-  familiarReference,
-  formatPlatform,
-  hostPlatform,
-  parseReference,
-  type ImageConfig,
-} from '../../../image/index.ts';
+import type { ImageConfig } from '../../../image/index.ts';
 import type { FrontendHost, PlannedImage } from '../../index.ts';
 import { buildpackError } from '../errors.ts';
+import { LABELS } from '../model/index.ts';
+import { applyDockerfiles, type Applied } from './apply-dockerfiles.ts';
 import type { Builder } from './builder.ts';
 import type { Extension } from './generate.ts';
 import type { BuildpackOptions } from './options.ts';
@@ -21,10 +17,6 @@ interface Extending extends Wait {
   readonly platform: Platform;
   readonly app: State;
 }
-
-/** The name that `${base_image}` is given, and what it means. */
-const BASE = 'extended-base';
-const REBASABLE = 'io.buildpacks.rebasable';
 
 /** The builder with the changes of extensions in it: what buildpacks run in. */
 export async function extendBuilder(
@@ -88,7 +80,7 @@ export async function extendRunImage(
     ...base,
     state: image.root,
     layers: image.layers,
-    config: withLabel(image.config, REBASABLE, String(rebasable)),
+    config: withLabel(image.config, LABELS.rebasable, String(rebasable)),
     extensions: added.map((diffId, index) => ({ diffId, createdBy: created[index] ?? '' })),
   };
 }
@@ -98,53 +90,23 @@ async function apply(
   host: FrontendHost,
   start: PlannedImage,
   o: Extending & { readonly builder: Builder; readonly extensions: readonly Extension[] },
-): Promise<{ readonly image: PlannedImage; readonly created: readonly string[]; readonly rebasable: boolean }> {
-  const { builder, options, platform } = o;
-  const created: string[] = [];
-  let image = start;
-  let rebasable = true;
-  for (const extension of o.extensions) {
-    const { element, tree, file, context, args } = extension;
-    const named = Object.fromEntries(args.map(({ name, value }) => [`build-arg:${name}`, value]));
-    // A FROM that names an image is that image: what came before is that already.
-    const base = extension.from ?? BASE;
-    const plan = await host.call(
-      'dockerfile',
-      {
-        options: {
-          filename: file.slice(1),
-          // What is checked of an extension's file is checked where it is read.
-          'build-arg:BUILDKIT_DOCKERFILE_CHECK': 'skip=all',
-          'build-arg:base_image': BASE,
-          'build-arg:build_id': options.buildId,
-          ...(options.noCache ? { 'no-cache': '' } : {}),
-          'build-arg:user_id': String(builder.uid),
-          'build-arg:group_id': String(builder.gid),
-          ...named,
-          [`context:${familiarReference(parseReference(base)).replace(/:latest$/, '')}`]: `input:${BASE}`,
-          ...(options.network === 'default' ? {} : { 'force-network-mode': options.network }),
-        },
-        platforms: [platform],
-        buildPlatform: hostPlatform(process),
-      },
-      {
-        inputs: new Map<string, State | PlannedImage>([
-          [BASE, image],
-          ['dockerfile', tree],
-          ['context', contextTree(context === undefined ? o.app : tree, context ?? options.appDir)],
-        ]),
-        signal: o.signal,
-      },
-    );
-    const made = plan.results.get(formatPlatform(platform));
-    if (!made) throw new TypeError(`extend by ${element.id}: there is no image for ${formatPlatform(platform)}`);
-    const before = image.config.history?.length ?? 0;
-    for (const { created_by: text = '', empty_layer: empty } of (made.config.history ?? []).slice(before))
-      if (!empty) created.push(`Layer: '${text}', Created by extension: ${element.id}`);
-    rebasable &&= made.config.config?.Labels?.[REBASABLE] === 'true';
-    image = made;
-  }
-  return { image, created, rebasable };
+): Promise<Applied> {
+  const { builder, options } = o;
+  return applyDockerfiles(host, start, {
+    dockerfiles: o.extensions.map(({ element, tree, file, context, args, from }) => ({
+      id: element.id,
+      tree,
+      file: file.slice(1),
+      context: contextTree(context === undefined ? o.app : tree, context ?? options.appDir),
+      args,
+      from,
+    })),
+    ids: { uid: String(builder.uid), gid: String(builder.gid) },
+    buildId: options.buildId,
+    noCache: options.noCache,
+    network: options.network === 'default' ? undefined : options.network,
+    signal: o.signal,
+  });
 }
 
 /** A folder of a tree as the root. */
