@@ -1,4 +1,20 @@
 export { decodeDefinition } from './llb/decode.ts';
 export { llbError } from './llb/errors.ts';
 export type { DecodedDefinition, DecodeOptions } from './llb/types.ts';
-export type { ClientSession, SessionHello } from './session/types.ts';
+export {
+  acceptSession,
+  KeptFiles,
+  openSession,
+  readHello,
+  SESSION_CALL,
+  sessionError,
+  sinkName,
+  sinkPlace,
+  type ClientSession,
+  type OpenSession,
+  type SessionHello,
+  type SessionOffer,
+  type SessionStore,
+  type SinkPlace,
+  type TokenAuthority,
+} from './session/index.ts';

@@ -8,6 +8,7 @@ import { formatAddress, type GrpcAddress } from './address.ts';
 import { call } from './call.ts';
 import { grpcError } from './errors.ts';
 import type { MetadataInit } from './metadata.ts';
+import { rawCall, type RawCall } from './raw-call.ts';
 import type { CallOptions, Client } from './service.ts';
 import { Code, StatusError } from './status.ts';
 import { CONNECTION_WINDOW, MESSAGE_LIMIT, SESSION } from './windows.ts';
@@ -53,6 +54,13 @@ export class GrpcConnection implements AsyncDisposable {
   client<S extends DescService>(service: S): Client<S> {
     const calls = service.methods.map((method) => [method.localName, this.#calls(method)] as const);
     return Object.fromEntries(calls) as unknown as Client<S>;
+  }
+
+  /** A streaming call of `/package.Service/Method`, as bytes. Throws `GRPC_CONNECT`. */
+  raw(path: string, o: { readonly headers?: MetadataInit | undefined } = {}): RawCall {
+    if (this.#session.closed || this.#session.destroyed)
+      throw grpcError('GRPC_CONNECT', `call ${path.slice(1)}: the connection has ended`);
+    return rawCall(this.#session, path, { headers: { ...this.#headers, ...o.headers }, limit: this.#limit });
   }
 
   /** Ends it at once, with all calls on it. */

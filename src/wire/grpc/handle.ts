@@ -3,6 +3,7 @@ import type { DescMethod } from '@bufbuild/protobuf';
 import { kindOf } from '../../base/index.ts';
 import { frame } from './framing.ts';
 import { Metadata, metadataOf } from './metadata.ts';
+import { serveRaw, type RawHandler } from './raw-call.ts';
 import type { Peer } from './server.ts';
 import type { HandlerContext } from './service.ts';
 import { Code, StatusError, toStatus, trailersOf } from './status.ts';
@@ -11,6 +12,7 @@ import { messagesOf, send } from './wire-stream.ts';
 export interface Handling {
   /** By path; `run` is undefined for one that is known and does nothing. */
   readonly methods: ReadonlyMap<string, { readonly method: DescMethod; readonly run: unknown }>;
+  readonly raw: Readonly<Record<string, RawHandler>>;
   readonly limit: number;
   readonly onFault: ((error: unknown, call: string) => void) | undefined;
   readonly peer: Peer;
@@ -29,6 +31,11 @@ export function handle(
   const headers = metadataOf(call.raw);
   if (!(headers.get('content-type') ?? '').startsWith('application/grpc')) {
     stream.respond({ ':status': 415 }, { endStream: true });
+    return;
+  }
+  const raw = Object.hasOwn(o.raw, call.path) ? o.raw[call.path] : undefined;
+  if (raw) {
+    void serveRaw(stream, raw, { ...o, headers, path: call.path });
     return;
   }
   const found = o.methods.get(call.path);

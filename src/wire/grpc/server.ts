@@ -14,6 +14,7 @@ import { hasErrno, messageOf } from '../../base/index.ts';
 import { formatAddress, type GrpcAddress } from './address.ts';
 import { grpcError } from './errors.ts';
 import { handle, type Handling } from './handle.ts';
+import type { RawHandler } from './raw-call.ts';
 import type { Router } from './service.ts';
 import { CONNECTION_WINDOW, MESSAGE_LIMIT, SESSION } from './windows.ts';
 
@@ -34,6 +35,8 @@ export interface ListenOptions {
 
 export interface ServerOptions {
   readonly routes: (router: Router) => void;
+  /** Streaming calls that are served as bytes, by `/package.Service/Method`; they go before `routes`. */
+  readonly raw?: Readonly<Record<string, RawHandler>> | undefined;
   readonly messageLimit?: number | undefined;
   /** Told of errors that are ours, not the caller's. The caller hears their message only. */
   readonly onFault?: ((error: unknown, call: string) => void) | undefined;
@@ -64,7 +67,7 @@ export class GrpcServer implements AsyncDisposable {
           });
       },
     });
-    this.#handling = { methods, limit: o.messageLimit ?? MESSAGE_LIMIT, onFault: o.onFault };
+    this.#handling = { methods, raw: o.raw ?? {}, limit: o.messageLimit ?? MESSAGE_LIMIT, onFault: o.onFault };
     this.#loose = this.#prepared(createServer(SESSION));
   }
 

@@ -1,0 +1,11 @@
+export { acceptSession, readHello, SESSION_CALL } from './accept-session.ts';
+export { sessionError } from './errors.ts';
+export { KeptFiles } from './kept-files.ts';
+export {
+  openSession,
+  type OpenSession,
+  type SessionOffer,
+  type SessionStore,
+  type TokenAuthority,
+} from './open-session.ts';
+export { sinkName, sinkPlace, type ClientSession, type SessionHello, type SinkPlace } from './types.ts';
