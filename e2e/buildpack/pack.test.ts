@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -169,6 +169,45 @@ suite("pack's command line", () => {
     assert.match(Buffer.concat(out).toString(), /heroku\/builder:24/);
     const report = await pack(['report']);
     assert.match(report.stdout, /default-builder-image = "\[REDACTED\]"/);
+  });
+
+  test('the bill of materials of an old image; completion', async () => {
+    const label = '{"bom":[{"name":"jre","metadata":{"version":"11"},"buildpack":{"id":"a/java","version":"1.0.0"}}]}';
+    write(
+      join(store.work, 'old/Dockerfile'),
+      `FROM scratch\nLABEL io.buildpacks.lifecycle.metadata='{"app":[],"runImage":{"topLayer":"x"}}' io.buildpacks.build.metadata='${label}'\n`,
+    );
+    await ok(['build', '-q', '-t', 'old', join(store.work, 'old')], store);
+    const old = await pack(['inspect', 'old', '--bom']);
+    assert.equal(old.code, 0, old.stderr);
+    assert.deepEqual(JSON.parse(old.stdout), {
+      remote: null,
+      local: [{ name: 'jre', metadata: { version: '11' }, buildpacks: { id: 'a/java', version: '1.0.0' } }],
+    });
+    const script = await pack(['completion']);
+    assert.equal(script.stdout, `${join(store.work, 'home/completion.sh')}\n`);
+    const said = execFileSync(
+      'bash',
+      [
+        '-c',
+        'source "$1"; COMP_WORDS=(pack buil); COMP_CWORD=1; _pack; echo "${COMPREPLY[*]}"',
+        'bash',
+        script.stdout.trim(),
+      ],
+      { encoding: 'utf8' },
+    );
+    assert.equal(said, 'build builder buildpack\n');
+    for (const [shell, ending] of [
+      ['zsh', 'zsh'],
+      ['fish', 'fish'],
+    ] as const) {
+      assert.equal((await pack(['completion', '-s', shell])).code, 0);
+      assert.match(
+        readFileSync(join(store.work, `home/completion.${ending}`), 'utf8'),
+        /--trust-builder|-l trust-builder/,
+      );
+    }
+    assert.equal((await pack(['completion', '--shell', 'csh'])).code, 1);
   });
 
   test('a zip archive is an application', async () => {

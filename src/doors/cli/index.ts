@@ -1,4 +1,6 @@
 export { offeredCaches } from './build/local-caches.ts';
+export { completionScript, programOutline, SHELLS } from './completion/completion-script.ts';
+export type { Outline } from './completion/outline.ts';
 export { describeFailure } from './failure.ts';
 export type { Io } from './io.ts';
 export { readUserConfig, userConfigPath } from './buildpack/user-config.ts';

@@ -227,8 +227,8 @@ export const INSPECT_FLAGS: readonly Flag[] = [
     name: 'bom',
     kind: 'bool',
     about: "The buildpacks' own bill of materials",
-    standing: 'refused',
-    note: 'it is gone since Platform API 0.9; use "pack sbom download"',
+    standing: 'same',
+    to: 'same',
   },
   {
     name: 'output',
@@ -255,4 +255,8 @@ export const SBOM_FLAGS: readonly Flag[] = [
 
 export const REPORT_FLAGS: readonly Flag[] = [
   { name: 'explicit', short: 'e', kind: 'bool', about: 'Also names of images and registries', standing: 'same' },
+];
+
+export const COMPLETION_FLAGS: readonly Flag[] = [
+  { name: 'shell', short: 's', kind: 'text', about: 'bash, fish or zsh (default: bash)', standing: 'same' },
 ];

@@ -3,7 +3,15 @@ import { describeFailure, readUserConfig, runCli, styleFor, versionLine, type Io
 import { withoutLegacy } from './aliases.ts';
 import { packError } from './errors.ts';
 import type { Flag } from './flag.ts';
-import { BUILD_FLAGS, GLOBAL_FLAGS, INSPECT_FLAGS, REBASE_FLAGS, REPORT_FLAGS, SBOM_FLAGS } from './flags.ts';
+import {
+  BUILD_FLAGS,
+  COMPLETION_FLAGS,
+  GLOBAL_FLAGS,
+  INSPECT_FLAGS,
+  REBASE_FLAGS,
+  REPORT_FLAGS,
+  SBOM_FLAGS,
+} from './flags.ts';
 import { groupHelp, helpOf } from './help.ts';
 import { parseFlags, type ParsedFlags } from './parse-flags.ts';
 import { passedOn } from './passed-on.ts';
@@ -69,6 +77,12 @@ export const PACK_COMMANDS: Readonly<Record<string, PackCommand>> = {
       return 0;
     },
   },
+  completion: {
+    about: 'Writes a script that completes commands and flags, and prints where it is.',
+    usage: 'completion',
+    flags: COMPLETION_FLAGS,
+    run: async (parsed, o) => (await import('./completion.ts')).completion(parsed, o),
+  },
   version: {
     about: 'Shows the version.',
     usage: 'version',
@@ -117,10 +131,6 @@ async function dispatch(argv: readonly string[], o: Host): Promise<number> {
     tell("Command 'pack stack suggest' has been deprecated: stacks are, run images are found by their targets", o.io);
     return runCli(['builder', 'suggest'], o);
   }
-  if (word === 'completion')
-    throw packError('PACK_UNSUPPORTED', 'complete commands of pack', {
-      remedy: 'Use "strake completion" with the same commands of strake.',
-    });
   if (PASSED.includes(word)) return passWhole(word, rest, o);
   const [name, flags] = word === 'sbom' ? ['sbom download', withoutFirst(rest, 'download')] : [word, rest];
   const command = Object.hasOwn(PACK_COMMANDS, name) ? PACK_COMMANDS[name] : undefined;

@@ -105,7 +105,7 @@ test('flags of the other commands', () => {
   ]);
   assert.deepEqual(passed(['-o', 'json', 'app'], INSPECT_FLAGS), ['--output=json']);
   assert.deepEqual(passed(['--remote', '-o', 'out', 'app'], SBOM_FLAGS), ['--remote', '--output-dir=out']);
-  assert.throws(() => passed(['--bom', 'app'], INSPECT_FLAGS), { code: 'PACK_UNSUPPORTED' });
+  assert.deepEqual(passed(['--bom', '-o', 'yaml', 'app'], INSPECT_FLAGS), ['--bom', '--output=yaml']);
 });
 
 test('commands by their old names', () => {

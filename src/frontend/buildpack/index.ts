@@ -12,7 +12,7 @@ export {
   planCacheLayers,
   type CachePlan,
 } from './export/cache-layers.ts';
-export { appFacts, type AppFacts, type AppModule, type AppProcess } from './export/app-facts.ts';
+export { appFacts, type AppBomEntry, type AppFacts, type AppModule, type AppProcess } from './export/app-facts.ts';
 export { cacheLog, exportLog } from './export/export-log.ts';
 export { lifecycleMetadata } from './export/lifecycle-metadata.ts';
 export {

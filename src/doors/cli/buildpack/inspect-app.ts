@@ -2,6 +2,7 @@ import { hasCode, kindOf, messageOf } from '../../../base/index.ts';
 import type { Workshop } from '../../../engine/index.ts';
 import { appFacts, type AppFacts, type AppModule } from '../../../frontend/buildpack/index.ts';
 import { chooseImage, configOf, hostPlatform } from '../../../image/index.ts';
+import { usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
 import { tableText } from '../print/table.ts';
 import type { Style } from '../print/style.ts';
@@ -41,6 +42,32 @@ export async function inspectApps(names: readonly string[], output: OutputFormat
           );
     io.stdout.write(text);
   }
+}
+
+/** `strake inspect --bom`: the bills of materials of labels, in pack's shape. What there is of SBOM files is another command's. */
+export async function inspectBoms(names: readonly string[], output: OutputFormat, c: CliContext): Promise<void> {
+  if (output === 'toml') throw usage('show a bill of materials as toml: it is shown as json or yaml');
+  const { io } = c;
+  await using engine = await engineFor(c.settings);
+  await using shop = await engine.workshop({ host: { credentials: hostCredentials(lazyCredentials(io)) } });
+  for (const name of names) {
+    const { local, remote } = await find(name, { ...c, shop });
+    io.stdout.write(
+      await structuredText({ remote: bomOf(remote), local: bomOf(local) }, output === 'yaml' ? 'yaml' : 'json'),
+    );
+    if (![local, remote].some(({ facts }) => facts?.bom.length) && [local, remote].some(({ facts }) => facts?.sbom))
+      io.stderr.write(`"${name}" has SBOM files instead: strake sbom download ${name}\n`);
+  }
+}
+
+function bomOf({ facts }: Found): readonly unknown[] | null {
+  if (!facts || facts.bom.length === 0) return null;
+  return facts.bom.map(({ name, version, metadata, buildpack }) => ({
+    name,
+    version: version === '' ? undefined : version,
+    metadata,
+    buildpacks: buildpack,
+  }));
 }
 
 async function find(

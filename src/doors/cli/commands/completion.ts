@@ -1,6 +1,6 @@
 import { Argument } from 'commander';
 import type { CliCommand } from '../program.ts';
-import { createProgram } from '../program.ts';
+import { SHELLS, type Shell } from '../completion/completion-script.ts';
 
 export const command: CliCommand = {
   about: 'Prints a script that completes commands, flags and image names.',
@@ -10,16 +10,11 @@ export const command: CliCommand = {
     ['strake completion fish > ~/.config/fish/completions/strake.fish', 'fish finds it there'],
   ],
   define(command, run) {
-    command
-      .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))
-      .action((shell: string) =>
-        run(command, async ({ io }) => {
-          const { outlineOf } = await import('../completion/outline.ts');
-          const outline = outlineOf(await createProgram([], { run: async () => undefined, io, all: true }));
-          if (shell === 'bash') io.stdout.write((await import('../completion/bash.ts')).bashCompletion(outline));
-          else if (shell === 'zsh') io.stdout.write((await import('../completion/zsh.ts')).zshCompletion(outline));
-          else io.stdout.write((await import('../completion/fish.ts')).fishCompletion(outline));
-        }),
-      );
+    command.addArgument(new Argument('<shell>', 'which shell').choices([...SHELLS])).action((shell: Shell) =>
+      run(command, async ({ io }) => {
+        const { completionScript, programOutline } = await import('../completion/completion-script.ts');
+        io.stdout.write(await completionScript(shell, await programOutline(io)));
+      }),
+    );
   },
 };

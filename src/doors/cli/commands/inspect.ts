@@ -10,6 +10,7 @@ import { engineFor } from '../settings.ts';
 interface Flags {
   readonly format: 'json' | 'text';
   readonly output?: OutputFormat;
+  readonly bom?: boolean;
 }
 
 export const command: CliCommand = {
@@ -31,9 +32,12 @@ export const command: CliCommand = {
           'of app images that buildpacks built, here and in their registry: run images, buildpacks, processes',
         ).choices([...OUTPUTS]),
       )
+      .option('--bom', 'of app images: the bill of materials of their label, as it was before there were SBOM files')
       .action((names: readonly string[], flags: Flags) =>
         run(command, async (c) => {
           const { settings, io, signal } = c;
+          if (flags.bom === true)
+            return (await import('../buildpack/inspect-app.ts')).inspectBoms(names, flags.output ?? 'json', c);
           if (flags.output !== undefined)
             return (await import('../buildpack/inspect-app.ts')).inspectApps(names, flags.output, c);
           const { findExact } = await import('../container/containers.ts');

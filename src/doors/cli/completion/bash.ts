@@ -1,7 +1,8 @@
 import { shellQuote, walk, type Outline } from './outline.ts';
 
-/** A completion script for bash: `source <(strake completion bash)`. */
+/** A completion script for bash, to be sourced: `source <(strake completion bash)`. */
 export function bashCompletion(program: Outline): string {
+  const { name } = program;
   const nodes = [...walk(program)];
   const cases = nodes.map(({ path, outline }) => {
     const words = [
@@ -34,8 +35,8 @@ export function bashCompletion(program: Outline): string {
     ),
   );
   const known = nodes.map(({ path }) => shellQuote(path.join(' '))).join(' | ');
-  return `# strake completion for bash. Load it with: source <(strake completion bash)
-_strake() {
+  return `# ${name} completion for bash, to be sourced
+_${name}() {
   local current previous path= next word words= argument=none
   COMPREPLY=()
   current=\${COMP_WORDS[COMP_CWORD]}
@@ -67,6 +68,6 @@ ${cases.join('\n')}
   mapfile -t COMPREPLY < <(compgen -W "$plain" -- "$current")
   if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "$current"; fi
 }
-complete -F _strake strake
+complete -F _${name} ${name}
 `;
 }

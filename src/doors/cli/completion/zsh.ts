@@ -1,13 +1,14 @@
 import { shellQuote, walk, type Outline, type OutlineOption } from './outline.ts';
 
-/** A completion script for zsh: a file `_strake` on its fpath. */
+/** A completion script for zsh: a file `_strake` on its fpath, or sourced. */
 export function zshCompletion(program: Outline): string {
   const nodes = [...walk(program)];
-  const functions = nodes.map(({ path, outline }) => functionOf(path, outline));
-  return `#compdef strake
-# strake completion for zsh. Put it on your fpath: strake completion zsh > ~/.zsh/completions/_strake
+  const { name } = program;
+  const functions = nodes.map(({ path, outline }) => functionOf([name, ...path], outline));
+  return `#compdef ${name}
+# ${name} completion for zsh: a file _${name} of the fpath, or to be sourced
 
-_strake_images() {
+_${name}__images() {
   local -a images
   images=(\${(f)"$(strake images 2>/dev/null | awk 'NR > 1 && $1 != "<none>" { print $1 ":" $2 }')"})
   compadd -a images
@@ -15,16 +16,17 @@ _strake_images() {
 
 ${functions.join('\n\n')}
 
-if [ "$funcstack[1]" = "_strake" ]; then _strake "$@"; else compdef _strake strake; fi
+if [ "$funcstack[1]" = "_${name}" ]; then _${name} "$@"; else compdef _${name} ${name}; fi
 `;
 }
 
-const nameOf = (path: readonly string[]): string => ['_strake', ...path].join('_');
+/** The first word is the program's. */
+const nameOf = (path: readonly string[]): string => `_${path.join('_')}`;
 
 function functionOf(path: readonly string[], outline: Outline): string {
   const options = outline.options.map(optionSpec);
   if (outline.commands.length === 0)
-    return `${nameOf(path)}() {\n  _arguments -s \\\n${[...options, argumentSpec(outline)].map((spec) => `    ${spec}`).join(' \\\n')}\n}`;
+    return `${nameOf(path)}() {\n  _arguments -s \\\n${[...options, argumentSpec(outline, path)].map((spec) => `    ${spec}`).join(' \\\n')}\n}`;
   const described = outline.commands.map(({ name, summary }) => `    ${shellQuote(`${name}:${escaped(summary)}`)}`);
   const cases = outline.commands.map(
     (one) => `        ${[one.name, ...one.aliases].join('|')}) ${nameOf([...path, one.name])} ;;`,
@@ -64,10 +66,10 @@ function optionSpec(option: OutlineOption): string {
   return flags.length > 1 ? `'*'{${flags.join(',')}}${shellQuote(text)}` : shellQuote(`*${first}${text}`);
 }
 
-function argumentSpec(outline: Outline): string {
+function argumentSpec(outline: Outline, [program]: readonly string[]): string {
   switch (outline.argument) {
     case 'image':
-      return `'*:image:_strake_images'`;
+      return `'*:image:_${program}__images'`;
     case 'path':
       return `'*:path:_files'`;
     case 'shell':

@@ -18,7 +18,8 @@ suite('what an app image says of itself', () => {
         {
           [LABELS.lifecycleMetadata]:
             '{"app":{"sha":"x"},"runImage":{"topLayer":"t"},"stack":{"runImage":{"image":"run"}}}',
-          [LABELS.buildMetadata]: '{"processes":[{"type":"web","command":"start it","args":["x"],"direct":false}]}',
+          [LABELS.buildMetadata]:
+            '{"bom":[{"name":"jre","metadata":{"v":1},"buildpack":{"id":"a/b","version":"1"}},7],"processes":[{"type":"web","command":"start it","args":["x"],"direct":false}]}',
           [LABELS.rebasable]: 'false',
         },
         { Entrypoint: ['/cnb/lifecycle/launcher'], WorkingDir: '/app' },
@@ -43,6 +44,7 @@ suite('what an app image says of itself', () => {
         },
       ],
       rebasable: false,
+      bom: [{ name: 'jre', version: '', metadata: { v: 1 }, buildpack: { id: 'a/b', version: '1' } }],
       execEnv: undefined,
       sbom: undefined,
     });

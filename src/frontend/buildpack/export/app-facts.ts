@@ -23,6 +23,14 @@ export interface AppProcess {
   readonly execEnv: readonly string[];
 }
 
+/** What a buildpack said it has put in, before there were SBOM files. */
+export interface AppBomEntry {
+  readonly name: string;
+  readonly version: string;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly buildpack: { readonly id: string; readonly version: string };
+}
+
 /** What an app image says of itself. */
 export interface AppFacts {
   /** Empty where it has none. */
@@ -35,6 +43,8 @@ export interface AppFacts {
   /** The default one first. */
   readonly processes: readonly AppProcess[];
   readonly rebasable: boolean;
+  /** The bill of materials of the label, as it was before Platform API 0.9. */
+  readonly bom: readonly AppBomEntry[];
   readonly execEnv?: string | undefined;
   /** diffID of the layer with the SBOMs. */
   readonly sbom?: string | undefined;
@@ -76,6 +86,15 @@ export function appFacts(config: ImageConfig, what: string): AppFacts {
     extensions: modules(build['extensions']),
     processes: processes.toSorted((a, b) => Number(b.isDefault) - Number(a.isDefault)),
     rebasable: labels[LABELS.rebasable] !== 'false',
+    bom: list(build['bom']).map((entry) => {
+      const { id, version } = objectOf(entry['buildpack']) ?? {};
+      return {
+        name: textOf(entry['name']),
+        version: textOf(entry['version']),
+        metadata: objectOf(entry['metadata']) ?? {},
+        buildpack: { id: textOf(id), version: textOf(version) },
+      };
+    }),
     execEnv: labels[LABELS.execEnv] ?? known.execEnv,
     sbom: known.sbom?.sha || undefined,
   };
