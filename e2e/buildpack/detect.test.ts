@@ -86,6 +86,15 @@ suite('strake detect and strake test', () => {
     assert.equal((await ok(['images', '-q'], store)).stdout, before);
   });
 
+  test('an image for tests is run as one, unless that is said otherwise', async () => {
+    await ok(['build', '-q', '-B', 'builder', '--exec-env', 'test', '-D', 'test', '-t', 'tested', app], store);
+    const run = ['run', '-q', '--network', 'none', '-e', 'WITH=care'];
+    const ran = await strake([...run, 'tested', 'one'], store);
+    assert.deepEqual([ran.code, ran.stdout], [3, 'testing test one with care\n'], ran.stderr);
+    const other = await strake([...run, '-e', 'CNB_EXEC_ENV=production', 'tested', 'one'], store);
+    assert.equal(other.stdout, 'testing production one with care\n', other.stderr);
+  });
+
   test('a build writes report.toml and SBOM files where it is told', async () => {
     const [report, sbom] = [join(store.work, 'report'), join(store.work, 'sbom')];
     const flags = ['--report-output-dir', report, '--sbom-output-dir', sbom, '--creation-time', '1700000000'];

@@ -1,5 +1,6 @@
 export { askMonitor, converse, type AskOptions, type Conversation } from './ask-monitor.ts';
 export { withAppPort } from './app-port.ts';
+export { withExecEnv } from './exec-env.ts';
 export { startContainer, type Container, type ContainerEvent, type ContainerRequest } from './container.ts';
 export { commandOf, containerProcess, environmentOf, userOf, type RunOverrides } from './container-process.ts';
 export { ContainerStore } from './container-store.ts';

@@ -3,7 +3,14 @@ import { hasCode } from '../../../base/index.ts';
 import type { ContainerRoot, Engine } from '../../../engine/index.ts';
 import type { Platform } from '../../../blob/index.ts';
 import { hostPlatform, parsePlatform } from '../../../image/index.ts';
-import { startContainer, userOf, withAppPort, type Container, type ContainerEvent } from '../../../machine/index.ts';
+import {
+  startContainer,
+  userOf,
+  withAppPort,
+  withExecEnv,
+  type Container,
+  type ContainerEvent,
+} from '../../../machine/index.ts';
 import { isBaseReference } from '../../../packages/index.ts';
 import { openContainers } from '../container/containers.ts';
 import { usage } from '../errors.ts';
@@ -50,7 +57,7 @@ export async function runImage(
   if (flags.verbose) say(`${io.errStyle.dim('runs on')}: ${root.ground.name}`);
   using input = flags.interactive ? inputBytes(io.stdin) : undefined;
   const container = await startContainer({
-    config: withAppPort(withRunFlags(root.config, flags), overrides.env),
+    config: withExecEnv(withAppPort(withRunFlags(root.config, flags), overrides.env)),
     executor: root.ground.executor,
     root: root.mounts,
     user: await root.user(userOf(root.config.config ?? {}, overrides)),
