@@ -46,7 +46,11 @@ async function packOutline(io: Io): Promise<Outline> {
         description: flag.about,
         takesValue: flag.kind !== 'bool',
         choices: flag.name === 'shell' ? SHELLS : [],
-        value: /^(?:path|descriptor|env-file)$/.test(flag.name) ? 'file' : flag.name.endsWith('-dir') ? 'folder' : 'other',
+        value: /^(?:path|descriptor|env-file)$/.test(flag.name)
+          ? 'file'
+          : flag.name.endsWith('-dir')
+            ? 'folder'
+            : 'other',
       })),
     commands: [],
     argument: 'none',

@@ -2,7 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { hasCode, messageOf } from '../../../base/index.ts';
 import type { ImageDetails } from '../../../engine/index.ts';
-import { machineError, parseRestart, signalNumber, withAppPort, type ContainerSpec } from '../../../machine/index.ts';
+import {
+  machineError,
+  parseRestart,
+  signalNumber,
+  withAppPort,
+  withExecEnv,
+  type ContainerSpec,
+} from '../../../machine/index.ts';
 import { openContainers } from '../container/containers.ts';
 import { removeContainer } from '../container/remove.ts';
 import { startMonitor } from '../container/start-monitor.ts';
@@ -72,7 +79,7 @@ async function specOf(
   if (flags.rm === true && restart.kind !== 'no')
     throw usage('run with --rm and --restart: what is removed cannot be started again', 'Leave one of them out.');
   const found = await imageFor(image, o);
-  const config = withAppPort(withRunFlags(found.config, flags), overrides.env);
+  const config = withExecEnv(withAppPort(withRunFlags(found.config, flags), overrides.env));
   if (config.config?.StopSignal) signalNumber(config.config.StopSignal);
   return {
     image,
