@@ -51,6 +51,8 @@ export interface EngineOptions {
   readonly registries?: RegistrySettings | undefined;
   /** Run steps with this executor rather than the best. */
   readonly executor?: 'runc' | 'crun' | 'builtin' | undefined;
+  /** No network of steps before one needs it. */
+  readonly lateNetwork?: boolean | undefined;
   /** Run steps on this kind of ground rather than the best: with namespaces, in this machine's own root, or by chroot alone. */
   readonly ground?: GroundName | undefined;
   /** For grounds without namespaces; the store is guarded anyway. */
@@ -108,6 +110,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
           random,
           keeper: o.keeper,
           executor: o.executor,
+          lateNetwork: o.lateNetwork,
           ground: o.ground,
           plain: o.plainGround && { ...o.plainGround, guarded: [o.root, ...(o.plainGround.guarded ?? [])] },
         })),

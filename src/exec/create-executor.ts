@@ -20,6 +20,8 @@ export interface ExecutorOptions {
   readonly stateFolder: string;
   /** This process is root of a user namespace that maps a range of ids, or one only. */
   readonly rootless?: 'range' | 'single' | undefined;
+  /** The network that processes share is started when the first one needs it, not at once. */
+  readonly lateNetwork?: boolean | undefined;
   readonly random: Random;
   readonly clock: Clock;
 }
@@ -88,6 +90,7 @@ type Outcome =
 
 interface Context extends Wait {
   readonly stateFolder: string;
+  readonly lateNetwork?: boolean | undefined;
   readonly rootless?: 'range' | 'single' | undefined;
   readonly random: Random;
   readonly clock: Clock;
@@ -100,7 +103,7 @@ function inOrder(prefer: ExecutorName | undefined): Candidate[] {
 
 async function open(candidate: Candidate, c: Context & { readonly found: Found }): Promise<OpenExecutor> {
   const driver = await candidate.driver(c.found, c);
-  const network = openNetwork(await networkThatWorks(c), c);
+  const network = openNetwork(await networkThatWorks(c), { ...c, late: c.lateNetwork });
   const running = new RunningTable({
     driver,
     join: (started, process, o) => runJoining(driver, process, { ...o, step: started.step, run: c.workspace.run }),

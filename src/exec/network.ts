@@ -46,18 +46,26 @@ export function networkKinds(rootless: 'range' | 'single' | undefined): Exclude<
   return kinds;
 }
 
-/** Starts a network in the background: a start that fails is told to the first step that needs it. */
-export function openNetwork(kind: ExecutorReport['network'], c: NetworkContext): Network {
+/** Starts a network in the background, unless it is to start `late`, with the first step that needs it: that one is told when it fails. */
+export function openNetwork(
+  kind: ExecutorReport['network'],
+  c: NetworkContext & { readonly late?: boolean | undefined },
+): Network {
   if (kind === 'host') return hostNetwork;
   const shared = kind === 'cni' ? cniNetwork(c) : tunnelNetwork(kind, c);
-  shared.start().catch(() => undefined);
+  let begun = c.late !== true;
+  if (begun) shared.start().catch(() => undefined);
   return {
     kind,
     open: async (name, w) => {
       if (name !== 'default') return hostNetwork.open(name);
+      begun = true;
       return { kind: 'path', ...(await shared.start(w)) };
     },
-    [Symbol.asyncDispose]: () => shared[Symbol.asyncDispose](),
+    // Its end waits for its start.
+    [Symbol.asyncDispose]: async () => {
+      if (begun) await shared[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -136,17 +136,19 @@ export class ContainerStore {
     return { [Symbol.dispose]: () => closeSync(fd) };
   }
 
-  /** As `take`, waiting for a monitor that is about to end. Throws `CONTAINER_BUSY`; `CONTAINER_NOT_FOUND` when it is gone. */
-  async takeSoon(id: string, w: Wait = {}): Promise<Disposable> {
+  /** As `take`, waiting for a monitor that is about to end. Throws `CONTAINER_BUSY`; `CONTAINER_NOT_FOUND` when it is gone; `CONTAINER_RUNNING`, to who wants to start it, when it runs. */
+  async takeSoon(id: string, o: { readonly toStart?: boolean | undefined } & Wait = {}): Promise<Disposable> {
     const until = this.#clock.now() + ENDING_MS;
     for (;;) {
       const taken = this.take(id);
       if (taken) return taken;
       const record = this.read(id);
       if (!record) throw machineError('CONTAINER_NOT_FOUND', `take container "${id}": it was removed`);
+      if (o.toStart === true && record.status === 'running' && this.isWatched(record))
+        throw machineError('CONTAINER_RUNNING', `start container "${record.name}": it is running`);
       if (this.#clock.now() > until)
         throw machineError('CONTAINER_BUSY', `take container "${record.name}": another process has it`);
-      await sleep(10, w);
+      await sleep(10, o);
     }
   }
 

@@ -10,8 +10,8 @@ export type Question =
   /** Answered by `done` when its output is seen from now on; ends with `exit`. */
   | { readonly ask: 'attach'; readonly stdin: boolean; readonly size?: TerminalSize | undefined }
   | ExecQuestion
-  /** Answered with `exit` when it has ended. `graceMs`: absent is the container's own, negative waits as long as it takes. */
-  | { readonly ask: 'stop'; readonly graceMs?: number | undefined }
+  /** Answered with `exit` when it has ended. `graceMs`: absent is the container's own, negative waits as long as it takes. `discard`: what it wrote is not kept, because it is about to be removed. */
+  | { readonly ask: 'stop'; readonly graceMs?: number | undefined; readonly discard?: boolean | undefined }
   /** Answered by `done`. */
   | { readonly ask: 'signal'; readonly number: number }
   /** Answered with `exit` when it has ended for good. */

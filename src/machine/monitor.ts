@@ -60,7 +60,7 @@ const KILLED = 137;
  * later one is in the record. When the signal fires the container is stopped as by `stop`.
  */
 export async function superviseContainer(o: MonitorOptions): Promise<void> {
-  using _taken = await o.store.takeSoon(o.id, o);
+  using _taken = await o.store.takeSoon(o.id, { signal: o.signal, toStart: true });
   const record = o.store.read(o.id);
   if (!record) throw machineError('CONTAINER_NOT_FOUND', `start container "${o.id}": it was removed`);
   await new Monitor(record, o).run();
@@ -74,6 +74,8 @@ class Monitor {
   #stdin: Channel<Uint8Array> | undefined;
   readonly #attached = new Set<Socket>();
   readonly #someoneAttached = Promise.withResolvers<void>();
+  /** It is about to be removed. */
+  #discard = false;
   /** How long the stop that was asked for before it ran shall wait. */
   #graceMs: number | undefined;
   /** Somebody wants it to end: it is not started again. */
@@ -121,7 +123,7 @@ class Monitor {
         await this.#firstAttached();
         await this.#runs(root, log);
       }
-      if (this.#record.spec.autoRemove) return;
+      if (this.#record.spec.autoRemove || this.#discard) return;
       await root.keep(rootName(id));
       this.#change({ kept: true });
     } catch (error) {
@@ -303,6 +305,7 @@ class Monitor {
     if (question.ask === 'attach') return this.#attach(question, o);
     if (question.ask === 'wait') return o.answer({ exit: await this.#over.promise });
     if (question.ask === 'stop') {
+      this.#discard ||= question.discard === true;
       void this.#stop(question.graceMs);
       return o.answer({ exit: await this.#over.promise });
     }
@@ -329,9 +332,11 @@ class Monitor {
       o.answer({ done: true });
       this.#someoneAttached.resolve();
       if (question.size) void executor?.running.resize(id, question.size).catch(() => undefined);
+      // Who leaves does not end what is typed: another one may come.
       void hearInput(o.frames, {
         stdin: (chunk) => void (question.stdin && this.#stdin?.push(chunk)),
         end: () => void (question.stdin && this.#stdin?.end()),
+        gone: () => undefined,
         size: (size) => void executor?.running.resize(id, size).catch(() => undefined),
       });
       const gone = Promise.withResolvers<undefined>();
@@ -366,6 +371,7 @@ class Monitor {
     void hearInput(o.frames, {
       stdin: (chunk) => stdin?.push(chunk),
       end: () => stdin?.end(),
+      gone: () => stdin?.end(),
       size: (size) => void running.resize(process.id, size).catch(() => undefined),
     });
     const send = (kind: number) => (chunk: Uint8Array) => sendFrame(o.socket, frameOf(kind, chunk));
@@ -394,7 +400,7 @@ const ATTACHING_MS = 30_000;
 /** Hands on what comes, until who sends it goes. */
 async function hearInput(
   frames: AsyncIterator<Frame>,
-  o: { stdin(chunk: Uint8Array): void; end(): void; size(size: SizeMessage['size']): void },
+  o: { stdin(chunk: Uint8Array): void; end(): void; gone(): void; size(size: SizeMessage['size']): void },
 ): Promise<void> {
   try {
     for (let next = await frames.next(); next.done !== true; next = await frames.next()) {
@@ -406,7 +412,7 @@ async function hearInput(
   } catch {
     // A connection that breaks is seen by its end.
   } finally {
-    o.end();
+    o.gone();
   }
 }
 

@@ -18,6 +18,8 @@ export interface Settings {
   /** Another such folder, of bases that strake itself names. */
   readonly ownBases?: string | undefined;
   readonly executor?: (typeof EXECUTORS)[number] | undefined;
+  /** No network of steps before one needs it. */
+  readonly lateNetwork?: boolean | undefined;
   /** Where steps run; the best that isolates them by default. */
   readonly ground?: (typeof GROUNDS)[number] | undefined;
   /** Paths that steps in place must neither remove nor put into layers. */
@@ -53,6 +55,7 @@ export async function engineFor(settings: Settings): Promise<Engine> {
     root: settings.root,
     keeper: keeperCommand(),
     executor: settings.executor,
+    lateNetwork: settings.lateNetwork,
     ground: settings.ground === 'auto' ? undefined : settings.ground,
     plainGround: {
       allowed: settings.ground === 'auto',

@@ -13,6 +13,8 @@ export interface OpenParams {
   readonly folder: string;
   readonly databasePath: string;
   readonly executor?: ExecutorName | undefined;
+  /** No network before a process needs it. */
+  readonly lateNetwork?: boolean | undefined;
   readonly snapshotter?: 'overlay' | 'copy' | undefined;
 }
 
@@ -48,8 +50,8 @@ export async function keeperMain(
     open: async (o: OpenParams, { signal }): Promise<OpenAnswer> => {
       if (handlers['run']) throw groundError('KEEPER_PROTOCOL', 'open the ground: it is open');
       const database = stack.use(Database.open(o.databasePath));
-      const { folder, executor, snapshotter } = o;
-      const parts = { folder, database, executor, snapshotter, clock: systemClock, random: systemRandom };
+      const { folder, executor, snapshotter, lateNetwork } = o;
+      const parts = { folder, database, executor, snapshotter, lateNetwork, clock: systemClock, random: systemRandom };
       const ground = stack.use(await openLocalGround({ ...parts, signal }));
       Object.assign(handlers, stack.use(groundHandlers(ground)), more(ground, handlers));
       return { report: ground.report, executor: ground.executor.report };

@@ -14,6 +14,8 @@ export interface LocalGroundOptions {
   readonly random: Random;
   /** Tried first. */
   readonly executor?: ExecutorName | undefined;
+  /** No network before a process needs it. */
+  readonly lateNetwork?: boolean | undefined;
   /** `copy`: not overlay, even where it works. */
   readonly snapshotter?: 'overlay' | 'copy' | undefined;
 }
@@ -49,6 +51,7 @@ export async function openLocalGround(o: LocalGroundOptions & Wait): Promise<Gro
     await recover(o);
     const executor = await createExecutor({
       prefer: o.executor,
+      lateNetwork: o.lateNetwork,
       stateFolder,
       rootless: ids.kind === 'root' ? undefined : ids.kind,
       random: o.random,

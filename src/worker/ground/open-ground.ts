@@ -32,6 +32,8 @@ export interface GroundOptions extends Wait {
   readonly keeper: { readonly command: string; readonly args: readonly string[] };
   /** Tried first; the others follow. */
   readonly executor?: ExecutorName | undefined;
+  /** No network before a process needs it. */
+  readonly lateNetwork?: boolean | undefined;
   readonly snapshotter?: 'overlay' | 'copy' | undefined;
   /** This one, rather than the best. `sandbox`: any with namespaces. */
   readonly ground?: GroundName | undefined;
@@ -123,6 +125,7 @@ export async function openKeeper(
       folder: o.folder,
       databasePath: pathOf(o.database),
       executor: o.executor,
+      lateNetwork: o.lateNetwork,
       snapshotter: o.snapshotter,
     };
     const answer = (await asker.ask('open', params, o)) as OpenAnswer;

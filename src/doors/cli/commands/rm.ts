@@ -21,9 +21,11 @@ export const command: CliCommand = {
           const { findExact } = await import('../container/containers.ts');
           const { removeContainers } = await import('../container/remove-named.ts');
           const { removeImages } = await import('../container/remove-images.ts');
-          for (const name of names)
-            if (await findExact(name, c)) await removeContainers([name], flags, c);
-            else await removeImages([name], flags, c);
+          const isContainer = await Promise.all(names.map((name) => findExact(name, c)));
+          const containers = names.filter((_, at) => isContainer[at] !== undefined);
+          const images = names.filter((_, at) => isContainer[at] === undefined);
+          if (containers.length > 0) await removeContainers(containers, flags, c);
+          if (images.length > 0) await removeImages(images, flags, c);
         }),
       );
   },

@@ -28,7 +28,7 @@ export async function settledContainers(c: CliContext): Promise<ContainerRecord[
     (record) => (record.status === 'running' || record.status === 'restarting') && !store.isWatched(record),
   );
   if (lost.length === 0) return all;
-  await using engine = await engineFor({ ...c.settings, executor: undefined });
+  await using engine = await engineFor({ ...c.settings, executor: undefined, lateNetwork: true });
   // Opening the ground recovers what processes that are gone have left on it.
   await engine.ground({ signal: c.signal });
   for (const { id } of lost) {

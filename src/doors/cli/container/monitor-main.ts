@@ -21,7 +21,7 @@ export async function monitorMain(rest: readonly string[]): Promise<void> {
   process.on('SIGTERM', () => ending.abort());
   const report = reporter();
   try {
-    const base: Settings = { root, project: '/', insecure: [] };
+    const base: Settings = { root, project: '/', insecure: [], lateNetwork: true };
     const { store } = openContainers({ settings: base, io });
     const spec = store.read(id)?.spec;
     const ground = GROUNDS.find((one) => one === spec?.ground);

@@ -1,8 +1,6 @@
 import { hasCode } from '../../../base/index.ts';
-import type { Engine } from '../../../engine/index.ts';
-import { machineError, rootName, type ContainerRecord } from '../../../machine/index.ts';
+import { machineError, type ContainerRecord } from '../../../machine/index.ts';
 import type { CliContext } from '../program.ts';
-import { engineFor } from '../settings.ts';
 import { openContainers } from './containers.ts';
 import { askIfWatched } from './stop.ts';
 
@@ -10,8 +8,8 @@ export interface RemoveOptions {
   readonly c: CliContext;
   /** One that runs is killed. */
   readonly force: boolean;
-  /** The store, where it is open. */
-  readonly engine?: Engine | undefined;
+  /** Gives up what the store keeps of its root. */
+  drop(id: string): Promise<void>;
 }
 
 /** Removes a container with what it wrote to its own root, and its log. Named volumes stay. Throws `CONTAINER_RUNNING`. */
@@ -23,17 +21,11 @@ export async function removeContainer(record: ContainerRecord, o: RemoveOptions)
       throw machineError('CONTAINER_RUNNING', `remove container "${record.name}": it is running`, {
         remedy: `Stop it first, or remove it by force: strake rm -f ${record.name}.`,
       });
-    await askIfWatched(record, { ask: 'stop', graceMs: 0 }, c);
+    await askIfWatched(record, { ask: 'stop', graceMs: 0, discard: true }, c);
   }
   try {
     using _taken = await store.takeSoon(record.id, c);
-    if (store.read(record.id)?.kept === true) {
-      if (o.engine) await o.engine.dropRoot(rootName(record.id), c);
-      else {
-        await using engine = await engineFor(c.settings);
-        await engine.dropRoot(rootName(record.id), c);
-      }
-    }
+    if (store.read(record.id)?.kept === true) await o.drop(record.id);
     store.remove(record.id);
   } catch (error) {
     // One of --rm has removed itself.

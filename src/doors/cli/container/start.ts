@@ -1,3 +1,4 @@
+import { hasCode } from '../../../base/index.ts';
 import { machineError, type ContainerRecord } from '../../../machine/index.ts';
 import type { CliContext } from '../program.ts';
 import { attachTo } from './attach.ts';
@@ -18,7 +19,11 @@ export async function startContainers(
     throw machineError('RUN_INVALID', 'attach to several containers: one terminal shows one');
   for (const [name, record] of records) {
     if (attached) return startAttached(record, { ...o, c });
-    if (!isRunning(record)) await startOne(record, c);
+    if (!isRunning(record))
+      await startOne(record, c).catch((error: unknown) => {
+        // Somebody else has started it meanwhile.
+        if (!hasCode(error, 'CONTAINER_RUNNING')) throw error;
+      });
     c.io.stdout.write(`${name}\n`);
   }
   return 0;
@@ -48,7 +53,7 @@ async function startAttached(
 export async function startOne(record: ContainerRecord, c: CliContext): Promise<void> {
   const { store } = openContainers(c);
   // A monitor that is putting things away has it still.
-  (await store.takeSoon(record.id, c))[Symbol.dispose]();
+  (await store.takeSoon(record.id, { toStart: true, signal: c.signal }))[Symbol.dispose]();
   const word = await startMonitor(record, { c }).next();
   if (word.say === 'started')
     for (const note of word.notes) c.io.stderr.write(`${c.io.errStyle.yellow('note')}: ${note}\n`);

@@ -2,7 +2,7 @@ import { hasCode, sleep } from '../../../base/index.ts';
 import { askMonitor, machineError, signalNumber, type ContainerRecord, type Question } from '../../../machine/index.ts';
 import { graceOf } from '../run/grace.ts';
 import type { CliContext } from '../program.ts';
-import { findContainer, openContainers } from './containers.ts';
+import { openContainers, settledContainers } from './containers.ts';
 
 /** How often one that is being started is asked again. */
 const AGAIN_MS = 20;
@@ -79,9 +79,9 @@ export async function found(
   names: readonly string[],
   c: CliContext,
 ): Promise<(readonly [name: string, record: ContainerRecord])[]> {
-  const records: (readonly [string, ContainerRecord])[] = [];
-  for (const name of names) records.push([name, await findContainer(name, c)]);
-  return records;
+  await settledContainers(c);
+  const { store } = openContainers(c);
+  return names.map((name) => [name, store.find(name)]);
 }
 
 export function notRunning(record: ContainerRecord): Error {

@@ -64,7 +64,7 @@ export async function runContainer(
     // What never ran is no use to anybody.
     const now = store.read(record.id);
     if (now?.startedAt === undefined && now?.status === 'created')
-      await removeContainer(now, { c, force: true }).catch(() => undefined);
+      await removeContainer(now, { c, force: true, drop: async () => undefined }).catch(() => undefined);
     throw error;
   }
 }
