@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -45,7 +46,11 @@ optional = true
 
 /** The files of a folder on loopback. */
 async function serve(folder: string): Promise<{ readonly url: string } & AsyncDisposable> {
-  const server = createServer((request, response) => response.end(readFileSync(join(folder, request.url ?? ''))));
+  const server = createServer((request, response) => {
+    const path = join(folder, request.url ?? '');
+    if (existsSync(path)) response.end(readFileSync(path));
+    else response.writeHead(404).end();
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -275,6 +280,80 @@ image = "${host}/run"
     assert.ok(image?.Config.Env.includes('CNB_USER_ID=1000'));
     const { stdout: said } = await ok(['run', 'of-packages', 'sh', '-c', 'id; ls -ld ~cnb; cat /cnb/order.toml'], o);
     assert.match(said, /^uid=1000\(cnb\) gid=1000\(cnb\)[^\n]*\ndrwxr-xr-x 2 cnb cnb .* \/home\/cnb\n\[\[order\]\]/);
+  });
+
+  test("a builder with a release of the lifecycle: downloaded, verified, for the target's platform", async () => {
+    await using w = await world();
+    const { host, store } = w;
+    const toml = (version: string): string =>
+      `[apis.buildpack]\nsupported = ["0.10", "0.12"]\n[apis.platform]\nsupported = ["0.12", "0.15"]\n[lifecycle]\nversion = "${version}"\n`;
+    const programs = 'analyzer builder creator detector exporter extender launcher lifecycle rebaser restorer'.split(
+      ' ',
+    );
+    const releases = join(store.work, 'releases');
+    const made = (version: string, platform: string, inside = version): string => {
+      const content = join(store.work, `content-${version}-${platform}`);
+      files(content, {
+        'lifecycle.toml': toml(inside),
+        ...Object.fromEntries(programs.map((name) => [`lifecycle/${name}`, `${name} for ${platform}`])),
+      });
+      const name = `lifecycle-v${version}+linux.${platform}.tgz`;
+      const path = join(releases, `v${version}`, name);
+      mkdirSync(dirname(path), { recursive: true });
+      execFileSync('tar', ['-czf', path, '-C', content, 'lifecycle.toml', 'lifecycle']);
+      return `${createHash('sha256').update(readFileSync(path)).digest('hex')}  ${name}\n`;
+    };
+    const sums = [made('1.2.3', 'x86-64'), made('1.2.3', 'arm64')];
+    writeFileSync(join(releases, 'v1.2.3/lifecycle-v1.2.3-checksums.txt'), sums.join(''));
+    await using server = await serve(releases);
+    const create = (lifecycle: string, ...more: string[]): Promise<StrakeResult> => {
+      writeFileSync(
+        join(store.work, 'builder.toml'),
+        `[[buildpacks]]\nuri = "a"\n[[order]]\n[[order.group]]\nid = "acme/a"\n[build]\nimage = "${host}/build"\n[[run.images]]\nimage = "run"\n[lifecycle]\n${lifecycle}\n`,
+      );
+      return strake(['builder', 'create', `${host}/with`, '-c', 'builder.toml', '--publish', '-q', ...more], {
+        root: store.root,
+        cwd: store.work,
+        env: { STRAKE_LIFECYCLE_RELEASES: `${server.url}/` },
+      });
+    };
+    const done = await create('version = "1.2.3"', '--target', 'linux/amd64', '--target', 'linux/arm64');
+    assert.equal(done.code, 0, done.stderr);
+    assert.equal(done.stderr, '');
+    for (const [architecture, platform] of [
+      ['amd64', 'x86-64'],
+      ['arm64', 'arm64'],
+    ] as const) {
+      writeFileSync(join(store.work, 'Dockerfile'), `FROM ${host}/with\n`);
+      const out = join(store.work, `out-${architecture}`);
+      await w.run('build', '-q', '--platform', `linux/${architecture}`, '-o', `type=local,dest=${out}`, '.');
+      assert.equal(readFileSync(join(out, 'cnb/lifecycle/creator'), 'utf8'), `creator for ${platform}`);
+    }
+    const inspected = await w.skopeo(
+      'inspect',
+      '--config',
+      '--tls-verify=false',
+      '--override-arch=arm64',
+      `docker://${host}/with`,
+    );
+    const { config } = JSON.parse(inspected) as { config: { Labels: Record<string, string> } };
+    assert.match(config.Labels['io.buildpacks.builder.metadata'] ?? '', /"lifecycle":\{"version":"1\.2\.3"/);
+    assert.match(config.Labels['io.buildpacks.lifecycle.apis'] ?? '', /"supported":\["0\.12","0\.15"\]/);
+    // Changed on its way; another than asked for; without a checksum.
+    writeFileSync(join(releases, 'v1.2.3/lifecycle-v1.2.3-checksums.txt'), sums.join('').replace(/^./gm, 'e'));
+    const changed = await create('version = "1.2.3"');
+    assert.notEqual(changed.code, 0);
+    assert.match(changed.stderr, /its digest is sha256:[0-9a-f]+, not sha256:e/);
+    made('1.2.5', 'x86-64', '1.2.6');
+    made('1.2.5', 'arm64', '1.2.6');
+    const other = await create('version = "1.2.5"');
+    assert.match(other.stderr, /cannot be verified[^]*it is version 1\.2\.6, not 1\.2\.5/);
+    const missing = await create('version = "9.9.9"');
+    assert.match(missing.stderr, /lifecycle-v9\.9\.9\+linux\.[\w-]+\.tgz": status 404/);
+    const [sum = ''] = sums[0]!.split(' ');
+    const url = `${server.url}/v1.2.3/lifecycle-v1.2.3+linux.x86-64.tgz`;
+    assert.equal((await create(`uri = "${url}#sha256=${sum}"`)).code, 0);
+    assert.match((await create(`uri = "${url}#sha256=${sum.replace(/./g, '0')}"`)).stderr, /not sha256:0000/);
   });
 
   test('several targets: an index of packages, one of builders, each with its own files', async () => {

@@ -29,7 +29,7 @@ import {
   platformRuns,
   type Image,
 } from '../../../image/index.ts';
-import { archiveTree, walkFolder, type FileTree } from '../../../tree/index.ts';
+import { walkFolder, type FileTree } from '../../../tree/index.ts';
 import { embeddedFolder } from '../build/embedded-folder.ts';
 import { cliError, usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
@@ -37,6 +37,7 @@ import type { CliContext } from '../program.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { withProgress } from '../transfer.ts';
 import { ownVersion } from '../version.ts';
+import { downloadLifecycle, lifecycleAtArchive, lifecycleAtUrl } from './download-lifecycle.ts';
 import { labelsOfFlags, targetsOfFlags } from './flag-values.ts';
 import type { MakeFlags } from './flags.ts';
 import { openSources, pullPolicyOf, type Sources } from './sources.ts';
@@ -225,12 +226,7 @@ async function lifecycleFor(platform: Platform, c: Making): Promise<Lifecycle> {
   const { uri, version } = c.config.lifecycle;
   const { signal, shop } = c;
   if (version !== undefined && version !== '')
-    return lifecycleAt(
-      await c.sources.download(
-        `https://github.com/buildpacks/lifecycle/releases/download/v${version}/lifecycle-v${version}+linux.${platform.architecture === 'amd64' ? 'x86-64' : platform.architecture}.tgz`,
-      ),
-      c,
-    );
+    return downloadLifecycle(version, { ...downloading(c), env: c.io.env, platform, warn: c.warn });
   if (uri === undefined || uri === '')
     return ownLifecycle({
       version: ownVersion().version,
@@ -240,7 +236,7 @@ async function lifecycleFor(platform: Platform, c: Making): Promise<Lifecycle> {
     });
   const locator = parseLocator(uri, { exists: (path) => existsSync(fromFolder(path, c.folder)) });
   if (locator.kind === 'path') return lifecycleAt(fromFolder(locator.path, c.folder), c);
-  if (locator.kind === 'url') return lifecycleAt(await c.sources.download(locator.url), c);
+  if (locator.kind === 'url') return lifecycleAtUrl(locator.url, downloading(c));
   const reference = locator.kind === 'image' ? locator.reference : uri;
   const { image } = await chooseImage(await c.sources.image(reference), platform, {
     what: reference,
@@ -274,9 +270,15 @@ async function phasesFor(platform: Platform, c: Making): Promise<FileTree | unde
 }
 
 async function lifecycleAt(path: string, c: Making): Promise<Lifecycle> {
-  const tree = statSync(path).isDirectory()
-    ? await walkFolder(path)
-    : await archiveTree(path, { scratch: c.shop.scratch, signal: c.signal });
-  if (!tree) throw cliError('CONFIG_INVALID', `read lifecycle "${path}": it is no archive`);
-  return lifecycleOfTree(tree, { what: path, signal: c.signal });
+  const { signal } = c;
+  if (!statSync(path).isDirectory()) return lifecycleAtArchive(path, { what: path, scratch: c.shop.scratch, signal });
+  return lifecycleOfTree(await walkFolder(path), { what: path, signal });
+}
+
+function downloading({
+  sources,
+  shop,
+  signal,
+}: Making): Pick<Parameters<typeof lifecycleAtUrl>[1], 'download' | 'scratch' | 'signal'> {
+  return { download: (url) => sources.download(url), scratch: shop.scratch, signal };
 }
