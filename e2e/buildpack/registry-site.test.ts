@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { after, before, suite, test } from 'node:test';
 import { noBrowser, openPage, type Page } from '../lib/browser.ts';
 import { TestRepository } from '../lib/git-server.ts';
@@ -167,6 +168,28 @@ suite('a registry of buildpacks, served', { skip }, () => {
     assert.match(page, /<a href="\/buildpacks\/acme\/first\/1\.0\.0">acme\/first@1\.0\.0<\/a>/);
     assert.match(page, /<li>acme\/second@1\.0\.0\s*<span class="badge plain">optional<\/span>/);
     assert.match(page, /strake build --buildpack urn:cnb:registry:acme\/both@2\.0\.0</);
+  });
+
+  test('processes that change an index at the same time lose nothing of each other', async () => {
+    const folder = join(store.work, 'shared-index');
+    const script = `
+      const { folderIndex } = await import(process.argv[1]);
+      const index = folderIndex(process.argv[2], 'shared');
+      for (let at = 0; at < 20; at++)
+        index.register({ namespace: 'a', name: 'b', version: process.argv[3] + '.0.' + at, yanked: false, address: 'r/x' });`;
+    const room = pathToFileURL(join(CHECKOUT, 'src/frontend/buildpack/index.ts')).href;
+    const args = ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', script, room, folder];
+    const ended = await Promise.all(
+      ['1', '2', '3'].map(
+        (major) =>
+          new Promise((resolve) =>
+            spawn(process.execPath, [...args, major], { stdio: 'inherit' }).on('close', resolve),
+          ),
+      ),
+    );
+    assert.deepEqual(ended, [0, 0, 0]);
+    assert.equal(readFileSync(join(folder, '1/a_b'), 'utf8').trim().split('\n').length, 60);
+    assert.deepEqual(readdirSync(folder), ['1']);
   });
 
   test('it speaks TLS, refuses a place that is taken, and a signal is a success', async () => {

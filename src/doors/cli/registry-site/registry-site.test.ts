@@ -500,6 +500,40 @@ test('an index that cannot be listed is asked for one buildpack at a time', asyn
   assert.doesNotMatch(failed.text, /secret/);
 });
 
+test('what is being answered when it ends is answered to its end', async () => {
+  const begun = Promise.withResolvers<void>();
+  const slow = Promise.withResolvers<string>();
+  const index: RegistryIndex = {
+    name: 'slow',
+    lines: async () => {
+      begun.resolve();
+      return slow.promise;
+    },
+  };
+  const clock = { now: () => 0 };
+  const catalog = new Catalog([{ name: 'slow', kind: 'http', open: async () => index }], {
+    clock,
+    warn: assert.fail,
+    keep: 1000,
+  });
+  await catalog.refresh();
+  await using cache = new DetailsCache(undefined, { clock, warn: assert.fail });
+  const server = await SiteServer.listen({
+    site: { catalog, details: cache },
+    host: '127.0.0.1',
+    port: 0,
+    failed: (error) => assert.fail(String(error)),
+  });
+  const { url } = server;
+  const answer = ask(`${url}2/acme_go`);
+  await begun.promise;
+  const ended = server[Symbol.asyncDispose]();
+  slow.resolve(encodeEntry(GO));
+  assert.equal((await answer).text, encodeEntry(GO));
+  await ended;
+  await assert.rejects(ask(url), /ECONNREFUSED/);
+});
+
 test('a spoiled entry is warned of and does not hide the others', async () => {
   await using r = await rig({ entries: [GO] });
   mkdirSync(join(r.folder, 'ja/va'), { recursive: true });

@@ -125,14 +125,21 @@ function sourcesOf(places: readonly string[], c: CliContext): readonly CatalogSo
   }
   return registries.map((registry) => {
     const { type } = kindOfRegistry(registry, c.io.cwd);
+    const open: CatalogSource['open'] = (w) => openIndex(registry, { ...c, signal: w.signal });
     const isElsewhere = /^(?:https?|git|ssh):\/\//i.test(registry.url);
     return {
       name: registry.name,
       kind: type,
       url: isElsewhere ? redactUrl(registry.url) : undefined,
-      open: (w) => openIndex(registry, { ...c, signal: w.signal }),
+      // A repository is brought up to date by opening it; the others are read where they are, by one client.
+      open: type === 'git' || type === 'github' ? open : once(open),
     };
   });
+}
+
+function once(open: CatalogSource['open']): CatalogSource['open'] {
+  let opened: ReturnType<CatalogSource['open']> | undefined;
+  return (w) => (opened ??= open(w));
 }
 
 function registryAt(text: string, c: CliContext): RegistryConfig {

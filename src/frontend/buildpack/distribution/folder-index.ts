@@ -1,6 +1,16 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { hasErrno, messageOf } from '../../../base/index.ts';
+import { hasErrno, messageOf, sys } from '../../../base/index.ts';
 import { buildpackError } from '../errors.ts';
 import {
   buildpackAtPath,
@@ -52,6 +62,7 @@ export function folderIndex(folder: string, name: string): WritableIndex {
         .toSorted((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1)),
     register: (entry) => {
       const path = indexPath(entry.namespace, entry.name);
+      using _lock = locked(folder);
       const text = read(entry.namespace, entry.name) ?? '';
       if (parseEntries(text, path).some(({ version }) => version === entry.version))
         throw buildpackError(
@@ -64,6 +75,7 @@ export function folderIndex(folder: string, name: string): WritableIndex {
     },
     yank: (wanted, yanked) => {
       const path = indexPath(wanted.namespace, wanted.name);
+      using _lock = locked(folder);
       const entries = parseEntries(read(wanted.namespace, wanted.name) ?? '', path);
       if (!entries.some(({ version }) => version === wanted.version))
         throw buildpackError(
@@ -79,6 +91,18 @@ export function folderIndex(folder: string, name: string): WritableIndex {
 
 function noFolder(folder: string, name: string): Error {
   return buildpackError('CNB_REGISTRY_UNAVAILABLE', `read registry "${name}": there is no folder "${folder}"`);
+}
+
+/** Keeps other processes from changing the index in between; where its file system has no locks, nothing does. */
+function locked(folder: string): Disposable {
+  mkdirSync(folder, { recursive: true });
+  const fd = openSync(folder, 'r');
+  try {
+    sys.flock(fd, 'exclusive', { wait: true });
+  } catch {
+    // A network file system, most likely.
+  }
+  return { [Symbol.dispose]: () => closeSync(fd) };
 }
 
 /** Writes a file of an index as a whole; what is not whole yet lies where no buildpack can. */
