@@ -1,6 +1,9 @@
 export { decodeDefinition } from './llb/decode.ts';
+export { decodeSource } from './llb/decode-source.ts';
+export { encodeState } from './llb/encode.ts';
+export { encodeSource, type EncodedSource } from './llb/encode-source.ts';
 export { llbError } from './llb/errors.ts';
-export type { DecodedDefinition, DecodeOptions } from './llb/types.ts';
+export type { DecodedDefinition, DecodeOptions, EncodedDefinition, EncodeOptions } from './llb/types.ts';
 export {
   acceptSession,
   KeptFiles,

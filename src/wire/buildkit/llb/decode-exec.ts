@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { vertex, type Edge, type ExecOp, type OpMount, type Resources } from '../../../graph/index.ts';
+import { vertex, type Edge, type ExecOp, type FileAction, type OpMount, type Resources } from '../../../graph/index.ts';
 import { cleanPath } from '../../../tree/index.ts';
 import {
   CacheSharingOpt,
@@ -28,6 +28,7 @@ export function decodeExec(exec: WireExec, resources: LinuxResources | undefined
   const inputs = new Inputs(c, exec.mounts);
   const outputs: (Tree | number)[] = [];
   const mounts: OpMount[] = [];
+  const files: NonNullable<ExecOp['files']>[number][] = [];
   let shmSize: number | undefined;
   for (const [index, mount] of exec.mounts.entries()) {
     const m = { mount, field: `mounts[${index}]`, target: targetOf(mount, meta), c, inputs };
@@ -35,7 +36,9 @@ export function decodeExec(exec: WireExec, resources: LinuxResources | undefined
       shmSize = Number(mount.TmpfsOpt!.size);
       continue;
     }
-    mounts.push(decodeMount(m, outputs));
+    const file = ownFile(mount, c.inputs);
+    if (file) files.push({ path: m.target, ...file });
+    else mounts.push(decodeMount(m, outputs));
   }
   if (!mounts.some((mount) => mount.type === 'bind' && mount.target === '/'))
     throw fail.invalid('mounts', 'none is the root');
@@ -53,6 +56,7 @@ export function decodeExec(exec: WireExec, resources: LinuxResources | undefined
     ...howToRun(exec, meta, c),
     shmSize,
     resources: resources && resourcesOf(resources, c),
+    files: files.length === 0 ? undefined : files,
     platform: c.platform,
   };
   const made = vertex(op, inputs.edges, c.label);
@@ -62,21 +66,26 @@ export function decodeExec(exec: WireExec, resources: LinuxResources | undefined
   };
 }
 
-/** The inputs of the vertex: the op's, and the empty tree where a mount wants one. An empty root comes first, another last. */
+/** The inputs of the vertex: the op's but for those that only say what a mount of ours says itself, and the empty tree where a mount wants one. An empty root comes first, another last. */
 class Inputs {
   readonly edges: readonly Edge[];
-  readonly #shift: number;
+  readonly #numbers = new Map<number, number>();
   readonly #c: OpContext;
 
   constructor(c: OpContext, mounts: readonly Mount[]) {
     this.#c = c;
     const wanting = mounts.filter((mount) => mount.input === -1n && mount.mountType === MountType.BIND);
-    const first = wanting.some((mount) => cleanPath(mount.dest) === '/');
-    const last = wanting.some((mount) => cleanPath(mount.dest) !== '/');
-    const edges = c.inputs.map(edgeTo);
-    if (first) edges.unshift(edgeTo(undefined));
-    if (last) edges.push(edgeTo(undefined));
-    this.#shift = first ? 1 : 0;
+    const edges: Edge[] = [];
+    if (wanting.some((mount) => cleanPath(mount.dest) === '/')) edges.push(edgeTo(undefined));
+    const told = new Set<number>();
+    const used = new Set<number>();
+    for (const mount of mounts) {
+      const own = ownFile(mount, c.inputs) ?? ownFolder(mount, c.inputs);
+      (own ? told : used).add(Number(mount.input));
+    }
+    for (const [index, tree] of c.inputs.entries())
+      if (!told.has(index) || used.has(index)) this.#numbers.set(index, edges.push(edgeTo(tree)) - 1);
+    if (wanting.some((mount) => cleanPath(mount.dest) !== '/')) edges.push(edgeTo(undefined));
     this.edges = edges;
   }
 
@@ -84,7 +93,7 @@ class Inputs {
   of(mount: Mount, field: string): { number: number; tree: Tree } {
     const { inputs, fail } = this.#c;
     const index = indexOf(mount.input, inputs.length, { field: `${field}.input`, fail });
-    if (index !== undefined) return { number: index + this.#shift, tree: inputs[index] };
+    if (index !== undefined) return { number: this.#numbers.get(index)!, tree: inputs[index] };
     return { number: cleanPath(mount.dest) === '/' ? 0 : this.edges.length - 1, tree: undefined };
   }
 }
@@ -141,24 +150,42 @@ function cacheMount({ mount, field, target, c, inputs }: MountContext): CacheMou
   const how = (['shared', 'private', 'locked'] as const)[sharing];
   if (how === undefined) throw c.fail.unsupported(`${field}.cacheOpt.sharing`, `"${String(sharing)}" is not known`);
   const given = { type: 'cache', target, id: ID || mount.dest, sharing: how, readonly: mount.readonly } as const;
+  const folder = ownFolder(mount, c.inputs);
+  if (folder) return { ...given, ...folder };
   const { tree, number } = mount.input === -1n ? { tree: undefined, number: 0 } : inputs.of(mount, field);
   const source = sourceOf(mount);
-  const folder = ownFolder(tree, source);
-  if (folder) return { ...given, ...folder };
   const plain = { mode: 0o755, uid: 0, gid: 0 };
   if (isScratch(tree) && source === undefined) return { ...given, ...plain };
   return { ...given, input: number, source, ...plain };
 }
 
-/** A folder that was made for the cache to begin with: how clients say its mode and owner. */
-function ownFolder(tree: Tree, source: string | undefined): { mode: number; uid: number; gid: number } | undefined {
-  if (tree?.vertex.op.kind !== 'file' || source === undefined) return undefined;
-  const { op, inputs } = tree.vertex;
-  const [action, ...more] = op.actions;
-  if (action?.kind !== 'mkdir' || more.length > 0 || inputs.length !== 1 || !isScratch(inputs[0])) return undefined;
+/** A folder that was made for a cache to begin with: how clients say its mode and owner. */
+function ownFolder(mount: Mount, inputs: readonly Tree[]): { mode: number; uid: number; gid: number } | undefined {
+  if (mount.mountType !== MountType.CACHE || mount.output !== -1n) return undefined;
+  const action = onlyAction(mount, inputs);
+  if (action?.kind !== 'mkdir') return undefined;
   const { user = 0, group = user } = action.owner ?? {};
-  if (cleanPath(action.path) !== source || typeof user === 'string' || typeof group === 'string') return undefined;
+  if (cleanPath(action.path) !== sourceOf(mount) || typeof user === 'string' || typeof group === 'string')
+    return undefined;
   return { mode: action.mode & 0o777, uid: user, gid: group };
+}
+
+/** A text that was made for the step alone: how clients give it scripts. */
+function ownFile(mount: Mount, inputs: readonly Tree[]): { content: string; mode: number } | undefined {
+  const isRead = mount.mountType === MountType.BIND && mount.readonly && mount.output === -1n;
+  const action = isRead ? onlyAction(mount, inputs) : undefined;
+  if (action?.kind !== 'mkfile' || action.encoding !== undefined || action.owner || action.mtime !== undefined)
+    return undefined;
+  if (cleanPath(action.path) !== sourceOf(mount)) return undefined;
+  return { content: action.content, mode: action.mode };
+}
+
+/** What a mount's tree is made by, where that is one action on nothing. */
+function onlyAction(mount: Mount, inputs: readonly Tree[]): FileAction | undefined {
+  const tree = inputs[Number(mount.input)];
+  if (tree?.vertex.op.kind !== 'file') return undefined;
+  const { op, inputs: on } = tree.vertex;
+  return op.actions.length === 1 && on.length === 1 && isScratch(on[0]) ? op.actions[0] : undefined;
 }
 
 function contentKeyOf({ mount, field, c }: MountContext): 'on' | 'off' | undefined {

@@ -3,18 +3,22 @@ import { isDigest, type Digest, type Platform } from '../../../blob/index.ts';
 import type { GitSource, HttpSource, ImageSource, LayoutSource, LocalSource, Source } from '../../../graph/index.ts';
 import { canonicalReference, parseReference } from '../../../image/index.ts';
 import type { SourceOp as WireSource } from '../../gen/buildkit/ops_pb.ts';
-import type { OpFailure } from './wire-op.ts';
+import { OpFailure } from './wire-op.ts';
 
-/** What a source op of the wire names. Throws `LLB_INVALID`, and `LLB_UNSUPPORTED` for a scheme or attribute that is not known. */
-export function decodeSource(wire: WireSource, o: { readonly platform: Platform; readonly fail: OpFailure }): Source {
+/** What a source op of the wire names; `platform` where it names none. Throws `LLB_INVALID`, and `LLB_UNSUPPORTED` for a scheme or attribute that is not known. */
+export function decodeSource(
+  wire: WireSource,
+  o: { readonly platform: Platform; readonly fail?: OpFailure | undefined },
+): Source {
   const { identifier } = wire;
+  const fail = o.fail ?? new OpFailure(`source "${identifier.slice(0, 500)}"`, undefined);
   const at = identifier.indexOf('://');
-  if (at < 0) throw o.fail.invalid('identifier', `"${identifier}" has no scheme`);
+  if (at < 0) throw fail.invalid('identifier', `"${identifier}" has no scheme`);
   const scheme = identifier.slice(0, at);
-  const attrs = new Attributes(wire.attrs, o.fail);
-  const c = { ...o, attrs, scheme, name: identifier.slice(at + 3) };
+  const attrs = new Attributes(wire.attrs, fail);
+  const c = { platform: o.platform, fail, attrs, scheme, name: identifier.slice(at + 3) };
   const read = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
-  if (!read) throw o.fail.unsupported('identifier', `scheme "${scheme}" is not supported`);
+  if (!read) throw fail.unsupported('identifier', `scheme "${scheme}" is not supported`);
   const source = read(c);
   attrs.end();
   return source;

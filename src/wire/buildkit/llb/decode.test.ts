@@ -371,7 +371,7 @@ test('nothing is scratch; long chains, wide ops and merges of merges are read in
   assert.equal((await decode(create(DefinitionSchema, {}))).root.isScratch, true);
   const ops = new Ops();
   let at = ops.image();
-  for (let i = 0; i < 5000; i++)
+  for (let i = 0; i < 2000; i++)
     at = ops.add(
       { case: 'file', value: { actions: [{ input: 0n, secondaryInput: -1n, output: 0n, action: mkfile(`/${i}`) }] } },
       [at],
@@ -382,10 +382,10 @@ test('nothing is scratch; long chains, wide ops and merges of merges are read in
   assert.ok(decoded.root.edge!.vertex.label.name.length < 1000);
   const wide = new Ops();
   const base = wide.image();
-  const actions = Array.from({ length: 5000 }, (_, i) => ({
+  const actions = Array.from({ length: 2000 }, (_, i) => ({
     input: i === 0 ? 0n : BigInt(i),
     secondaryInput: 0n,
-    output: i === 4999 ? 0n : -1n,
+    output: i === 1999 ? 0n : -1n,
     action: copy(`/${i}`, '/to/'),
   }));
   const op = await rootOp(wide.end(wide.add({ case: 'file', value: { actions } }, [base])));

@@ -1,6 +1,7 @@
 import type { Wait } from '../../../base/index.ts';
 import type { Digest, Platform } from '../../../blob/index.ts';
-import type { State, Vertex } from '../../../graph/index.ts';
+import type { Source, State, Vertex } from '../../../graph/index.ts';
+import type { Definition } from '../../gen/buildkit/ops_pb.ts';
 
 /** A definition (pb.Definition) as states, and who is who. */
 export interface DecodedDefinition {
@@ -17,4 +18,21 @@ export interface DecodeOptions extends Wait {
   readonly platform: Platform;
   /** Solves the state that an op `build` is given and reads the file of it that holds the definition. Absent: such ops are refused. */
   readonly readDefinition?: ((state: State, path: string, w?: Wait) => Promise<Uint8Array>) | undefined;
+}
+
+export interface EncodeOptions {
+  /** The tree to use in place of a source, for those that BuildKit has not: bases of packages, archives. */
+  readonly replace?: ((source: Source) => State | undefined) | undefined;
+}
+
+/** A state as a definition, and who is who. */
+export interface EncodedDefinition {
+  /** Empty for scratch. */
+  readonly definition: Definition;
+  /** The op that the result comes from, and which of its outputs it is. Undefined for scratch. */
+  readonly result: { readonly wire: string; readonly output: number } | undefined;
+  /** What an op is here; undefined for one that was added to the graph. */
+  vertexOf(wire: string): Vertex | undefined;
+  /** The digest that BuildKit knows a vertex by. */
+  wireOf(vertex: Digest): string | undefined;
 }

@@ -1,0 +1,240 @@
+import { digestOf, type Digest, type Platform } from '../../../blob/index.ts';
+import type { Edge, ExecOp, State, Vertex } from '../../../graph/index.ts';
+import {
+  DefinitionSchema,
+  FileActionMkDirSchema,
+  FileActionMkFileSchema,
+  FileActionSchema,
+  FileOpSchema,
+  InputSchema,
+  OpMetadataSchema,
+  OpSchema,
+  PlatformSchema,
+  type FileAction,
+  type Input,
+  type Op,
+  type OpMetadata,
+  type Platform as WirePlatform,
+} from '../../gen/buildkit/ops_pb.ts';
+import { create, toBinary } from '../../grpc/index.ts';
+import { encodeExec, encodeResources } from './encode-exec.ts';
+import { encodeFile } from './encode-file.ts';
+import { encodeSource } from './encode-source.ts';
+import { llbError } from './errors.ts';
+import type { EncodedDefinition, EncodeOptions } from './types.ts';
+import { isScratch } from './wire-op.ts';
+
+/**
+ * A state as a definition for BuildKit: the same bytes for the same graph, whoever makes it. Throws `LLB_UNSUPPORTED` for what BuildKit has no word for.
+ */
+export function encodeState(state: State, o: EncodeOptions = {}): EncodedDefinition {
+  return new Encoder(o).encode(state);
+}
+
+/** A tree of the definition that is being written: an output of an op of it; undefined is the empty one. */
+type WireTree = Input | undefined;
+
+interface Written {
+  readonly wire: string;
+  /** By our output numbers. */
+  readonly outputs: ReadonlyMap<number, WireTree>;
+}
+
+class Encoder {
+  readonly #o: EncodeOptions;
+  readonly #ops = new Map<string, { readonly bytes: Uint8Array; readonly metadata: OpMetadata }>();
+  readonly #written = new Map<Digest, Written>();
+  readonly #vertices = new Map<string, Vertex>();
+
+  constructor(o: EncodeOptions) {
+    this.#o = o;
+  }
+
+  encode(state: State): EncodedDefinition {
+    const result = state.edge && this.#tree(state.edge);
+    const wires = new Map([...this.#written].map(([digest, { wire }]) => [digest, wire]));
+    const who = {
+      vertexOf: (wire: string) => this.#vertices.get(wire),
+      wireOf: (vertex: Digest) => wires.get(vertex),
+    };
+    if (!result) return { definition: create(DefinitionSchema, {}), result: undefined, ...who };
+    const end = toBinary(OpSchema, create(OpSchema, { inputs: [result] }));
+    const metadata = [...this.#ops]
+      .map(([wire, op]) => [wire, op.metadata] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    const definition = create(DefinitionSchema, {
+      def: [...[...this.#ops.values()].map(({ bytes }) => bytes), end],
+      metadata: Object.fromEntries([...metadata, [digestOf(end), create(OpMetadataSchema, {})]]),
+    });
+    return { definition, result: { wire: result.digest, output: Number(result.index) }, ...who };
+  }
+
+  /** Writes what an edge needs, each op after those that it needs; no recursion, as graphs are deep. */
+  #tree(root: Edge): WireTree {
+    const stack: { readonly vertex: Vertex; open: boolean }[] = [{ vertex: root.vertex, open: false }];
+    for (let item = stack.at(-1); item; item = stack.at(-1)) {
+      const { vertex } = item;
+      if (this.#written.has(vertex.digest)) stack.pop();
+      else if (item.open) {
+        stack.pop();
+        this.#written.set(vertex.digest, this.#write(vertex));
+      } else {
+        item.open = true;
+        const { replaced } = this.#replacement(vertex);
+        for (const { vertex: input } of replaced ? [replaced] : vertex.inputs)
+          if (!this.#written.has(input.digest)) stack.push({ vertex: input, open: false });
+      }
+    }
+    return this.#output(root);
+  }
+
+  #output({ vertex, output }: Edge): WireTree {
+    const { outputs } = this.#written.get(vertex.digest)!;
+    if (outputs.has(output)) return outputs.get(output);
+    throw llbError('LLB_INVALID', `write a definition: "${vertex.label.name}" has no output ${output}`);
+  }
+
+  /** What is used in place of a source, where somebody said so. */
+  #replacement({ op }: Vertex): { readonly replaced: Edge | undefined; readonly empty: boolean } {
+    const state = op.kind === 'source' ? this.#o.replace?.(op.source) : undefined;
+    return { replaced: state?.edge, empty: state?.isScratch === true };
+  }
+
+  #write(vertex: Vertex): Written {
+    const { op, inputs } = vertex;
+    const { replaced, empty } = this.#replacement(vertex);
+    if (replaced)
+      return { wire: this.#written.get(replaced.vertex.digest)!.wire, outputs: new Map([[0, this.#output(replaced)]]) };
+    if (empty || isScratch({ vertex, output: 0 })) return { wire: '', outputs: new Map([[0, undefined]]) };
+    const wires = new WireInputs(inputs.map((input) => this.#output(input)));
+    switch (op.kind) {
+      case 'source': {
+        const { platform, identifier, attrs } = encodeSource(op.source);
+        return this.#single(
+          vertex,
+          { op: { case: 'source', value: { identifier, attrs } as never } },
+          { platform, wires },
+        );
+      }
+      case 'file':
+        return this.#single(vertex, { op: { case: 'file', value: encodeFile(op, wires) } }, { wires });
+      case 'merge': {
+        const merged = wires.numbers.filter((number) => number >= 0).map((input) => ({ input: BigInt(input) }));
+        return this.#single(vertex, { op: { case: 'merge', value: { inputs: merged } as never } }, { wires });
+      }
+      case 'diff': {
+        const [lower = -1, upper = -1] = wires.numbers;
+        const value = { lower: { input: BigInt(lower) }, upper: { input: BigInt(upper) } };
+        return this.#single(vertex, { op: { case: 'diff', value: value as never } }, { wires });
+      }
+      case 'exec':
+        return this.#exec(vertex, op, wires);
+      default:
+        throw llbError('LLB_UNSUPPORTED', `write a definition: BuildKit has no op "${op.kind}"`);
+    }
+  }
+
+  #exec(vertex: Vertex, op: ExecOp, wires: WireInputs): Written {
+    const { platform } = op;
+    if (op.capture)
+      throw llbError('LLB_UNSUPPORTED', `write a definition: BuildKit cannot tell how "${op.args.join(' ')}" ends`);
+    const { exec, outputs } = encodeExec(op, {
+      numbers: wires.numbers,
+      file: ({ name, data, mode }) => {
+        const value = create(FileActionMkFileSchema, { path: `/${name}`, data, mode, timestamp: -1n });
+        return wires.add(this.#made({ case: 'mkfile', value }, '[internal] preparing inline document'));
+      },
+      folder: ({ name, mode, uid, gid }) => {
+        const id = (value: number) => ({ user: { case: 'byID', value } as const });
+        const value = create(FileActionMkDirSchema, {
+          path: `/${name}`,
+          mode,
+          owner: { user: id(uid), group: id(gid) },
+          timestamp: -1n,
+        });
+        return wires.add(this.#made({ case: 'mkdir', value }, '[internal] preparing the folder of a cache'));
+      },
+    });
+    const wire = this.#put(vertex, { op: { case: 'exec', value: exec } }, { platform, wires });
+    const trees = outputs.map((ours, index) => [ours, inputOf(wire, index)] as const);
+    return { wire, outputs: new Map(trees) };
+  }
+
+  /** A step of one action on nothing, which no vertex of ours is. */
+  #made(action: FileAction['action'], name: string): Input {
+    const only = create(FileActionSchema, { input: -1n, secondaryInput: -1n, output: 0n, action });
+    const op = create(OpSchema, { op: { case: 'file', value: create(FileOpSchema, { actions: [only] }) } });
+    return inputOf(this.#add(op, create(OpMetadataSchema, { description: { 'llb.customname': name } })), 0);
+  }
+
+  #single(vertex: Vertex, op: Pick<Op, 'op'>, o: { platform?: Platform | undefined; wires: WireInputs }): Written {
+    const wire = this.#put(vertex, op, o);
+    return { wire, outputs: new Map([[0, inputOf(wire, 0)]]) };
+  }
+
+  #put(vertex: Vertex, op: Pick<Op, 'op'>, o: { platform?: Platform | undefined; wires: WireInputs }): string {
+    const platform = o.platform && platformTo(o.platform);
+    const message = create(OpSchema, {
+      ...op,
+      inputs: [...o.wires.inputs],
+      ...(platform ? { platform } : {}),
+    });
+    const wire = this.#add(message, metadataOf(vertex));
+    this.#vertices.set(wire, vertex);
+    return wire;
+  }
+
+  #add(op: Op, metadata: OpMetadata): string {
+    const bytes = toBinary(OpSchema, op);
+    const wire = digestOf(bytes);
+    if (!this.#ops.has(wire)) this.#ops.set(wire, { bytes, metadata });
+    return wire;
+  }
+}
+
+/** The inputs of a wire op: those of its vertex that are not empty, and what encoding it adds. */
+class WireInputs {
+  readonly inputs: Input[] = [];
+  /** Of the vertex's inputs, by number; -1 for the empty tree. */
+  readonly numbers: readonly number[];
+
+  constructor(trees: readonly WireTree[]) {
+    this.numbers = trees.map((tree) => (tree ? this.add(tree) : -1));
+  }
+
+  get count(): number {
+    return this.inputs.length;
+  }
+
+  add(tree: Input): number {
+    return this.inputs.push(tree) - 1;
+  }
+}
+
+function inputOf(digest: string, index: number): Input {
+  return create(InputSchema, { digest, index: BigInt(index) });
+}
+
+function platformTo(platform: Platform): WirePlatform {
+  return create(PlatformSchema, {
+    OS: platform.os,
+    Architecture: platform.architecture,
+    Variant: platform.variant ?? '',
+    OSVersion: platform['os.version'] ?? '',
+    OSFeatures: [...(platform['os.features'] ?? [])],
+  });
+}
+
+function metadataOf({ op, label }: Vertex): OpMetadata {
+  const { name, written, group, ignoreCache = false } = label;
+  const resources = op.kind === 'exec' ? op.resources : undefined;
+  return create(OpMetadataSchema, {
+    ignoreCache,
+    description: {
+      ...(written === undefined ? {} : { 'com.docker.dockerfile.v1.command': written }),
+      'llb.customname': name,
+    },
+    ...(group === undefined ? {} : { progressGroup: { id: digestOf(group), name: group } }),
+    ...(resources ? { linuxResources: encodeResources(resources) } : {}),
+  });
+}
