@@ -1,6 +1,7 @@
 export { offeredCaches } from './build/local-caches.ts';
 export { completionScript, programOutline, SHELLS } from './completion/completion-script.ts';
 export type { Outline } from './completion/outline.ts';
+export type { DaemonFlags } from './commands/daemon.ts';
 export { describeFailure } from './failure.ts';
 export type { Io } from './io.ts';
 export { readUserConfig, userConfigPath } from './buildpack/user-config.ts';
@@ -9,4 +10,5 @@ export { localHost } from './local-host.ts';
 export { runCli } from './run-cli.ts';
 export { runProcess } from './run-process.ts';
 export { engineFor, GROUNDS, keeperCommand, pathsNamed, storeFolder, type Settings } from './settings.ts';
+export { acceptStop } from './stop-accepted.ts';
 export { versionLine } from './version.ts';

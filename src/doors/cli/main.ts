@@ -4,11 +4,12 @@ import { join } from 'node:path';
 /** The program: what each first word starts. The bundle runs it by `start.ts`. */
 async function main(): Promise<void> {
   const [first, ...rest] = process.argv.slice(2);
-  // A link of kaniko's name to the program is called with kaniko's flags, one of pack's with pack's, one of a lifecycle's program with that one's.
+  // A link of kaniko's name to the program is called with kaniko's flags, one of pack's with pack's, one of a lifecycle's program with that one's, one of BuildKit's daemon with that one's.
   const called = /(?:^|\/)(executor|warmer)$/.exec(process.argv0)?.[1];
   const phase = /(?:^|\/)(analyzer|detector|restorer|extender|builder|exporter|creator|rebaser)$/.exec(
     process.argv0,
   )?.[1];
+  const isDaemon = /(?:^|\/)buildkitd$/.test(process.argv0);
   const isPack = /(?:^|\/)pack$/.test(process.argv0);
   if (first === '__keeper') {
     const { keeperMain } = await import('../../worker/index.ts');
@@ -29,6 +30,10 @@ async function main(): Promise<void> {
     await pack(isPack ? process.argv.slice(2) : rest);
   } else if (phase !== undefined) {
     await lifecycle([phase, ...process.argv.slice(2)]);
+  } else if (isDaemon || first === 'daemon') {
+    const { runProcess } = await import('./run-process.ts');
+    const { runCli } = await import('./run-cli.ts');
+    process.exit(await runProcess(['daemon', ...(isDaemon ? process.argv.slice(2) : rest)], runCli, { lasting: true }));
   } else if (first === 'lifecycle') {
     await lifecycle(rest);
   } else if (called !== undefined) {

@@ -21,7 +21,14 @@ export type RunLine = (
 ) => Promise<number>;
 
 /** Runs a command line in this process to its exit code: signals, a reader that goes away and defects are dealt with here. */
-export async function runProcess(argv: readonly string[], run: RunLine = runCli): Promise<number> {
+export async function runProcess(
+  argv: readonly string[],
+  run: RunLine = runCli,
+  o: {
+    /** It serves until it is stopped, says itself how long stopping may take, and outlives what goes wrong for one of those it serves. */
+    readonly lasting?: boolean | undefined;
+  } = {},
+): Promise<number> {
   const io = processIo();
   const controller = new AbortController();
   let forced: number | undefined;
@@ -36,7 +43,7 @@ export async function runProcess(argv: readonly string[], run: RunLine = runCli)
     stoppedAt = performance.now();
     controller.abort(reason);
     // What hangs is left to the next command, which puts right what a killed one leaves.
-    setTimeout(() => leave(code), PATIENCE_MS).unref();
+    if (o.lasting !== true) setTimeout(() => leave(code), PATIENCE_MS).unref();
   };
   for (const name of SIGNALS)
     process.on(name, () => {
@@ -57,7 +64,10 @@ export async function runProcess(argv: readonly string[], run: RunLine = runCli)
     leave(exitCodeOf(error) === 0 ? 70 : exitCodeOf(error));
   };
   process.on('uncaughtException', defect);
-  process.on('unhandledRejection', defect);
+  process.on('unhandledRejection', (error) => {
+    if (o.lasting === true) process.stderr.write(describeFailure(error, { color: io.errStyle.colored }));
+    else defect(error);
+  });
   const code = await run(argv, { io, signal: controller.signal });
   // What a slow reader of a pipe has not taken yet would be lost with the process.
   if (process.stdout.writableLength > 0) await new Promise((resolve) => process.stdout.write('', resolve));

@@ -33,6 +33,12 @@ export interface ListenOptions {
   readonly gid?: number | undefined;
 }
 
+/** A socket that listens already, by the number of its file in this process. */
+export interface GivenSocket {
+  readonly kind: 'fd';
+  readonly fd: number;
+}
+
 export interface ServerOptions {
   readonly routes: (router: Router) => void;
   /** Streaming calls that are served as bytes, by `/package.Service/Method`; they go before `routes`. */
@@ -53,7 +59,10 @@ export class GrpcServer implements AsyncDisposable {
   readonly #handling: Omit<Handling, 'peer'>;
   /** Serves what is given to `accept`. */
   readonly #loose: Http2Server;
-  readonly #listening: { readonly server: Http2Server | Http2SecureServer; readonly address: GrpcAddress }[] = [];
+  readonly #listening: {
+    readonly server: Http2Server | Http2SecureServer;
+    readonly address: GrpcAddress | GivenSocket;
+  }[] = [];
   readonly #sessions = new Map<ServerHttp2Session, Peer>();
 
   constructor(o: ServerOptions) {
@@ -77,8 +86,17 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   /** Gives the address, with the port that was found for port 0. A socket file that nobody listens on any more is replaced. Throws `GRPC_LISTEN`, `GRPC_TLS`. */
-  async listen(address: GrpcAddress, o: ListenOptions = {}): Promise<GrpcAddress> {
+  async listen(address: GrpcAddress | GivenSocket, o: ListenOptions = {}): Promise<GrpcAddress | GivenSocket> {
     const server = this.#prepared(o.tls ? secureServer(o.tls) : createServer(SESSION));
+    if (address.kind === 'fd') {
+      await listening(server, { fd: address.fd }).catch((error: unknown) => {
+        throw grpcError('GRPC_LISTEN', `listen on file descriptor ${address.fd}: ${messageOf(error)}`, {
+          cause: error,
+        });
+      });
+      this.#listening.push({ server, address });
+      return address;
+    }
     const failed = (error: unknown): Error =>
       grpcError('GRPC_LISTEN', `listen on "${formatAddress(address)}": ${messageOf(error)}`, { cause: error });
     if (address.kind === 'unix') {

@@ -183,6 +183,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'base', group: 'Bases', summary: 'make base images from Debian packages', load: () => import('./base.ts') },
   {
+    name: 'daemon',
+    group: 'This machine',
+    summary: "serve builds over BuildKit's API, for docker buildx and others",
+    load: () => import('./daemon.ts'),
+  },
+  {
     name: 'prune',
     group: 'This machine',
     summary: 'give back space that the store need not hold',

@@ -1,0 +1,79 @@
+import { kindOf, messageOf, type Clock } from '../../base/index.ts';
+import type { BuildEvent, BuildRequest, BuildResult, Engine, ImageMetadata } from '../../engine/index.ts';
+import type { Frontend } from '../../frontend/index.ts';
+import type { BuildHost } from '../../worker/index.ts';
+import { serveError } from '../errors.ts';
+import { toFailure } from '../failure.ts';
+import { Steering } from '../gateway/steering.ts';
+import { StatusWriter } from './status-writer.ts';
+import { Story } from './story.ts';
+
+export interface BuildInit {
+  readonly ref: string;
+  readonly newId: (n: number) => string;
+}
+
+/** One solve: what a client asked for under a ref, its story, and the wheel that LLBBridge steers it by. */
+export class Build {
+  readonly ref: string;
+  readonly story = new Story();
+  readonly steering: Steering;
+  readonly writer: StatusWriter;
+  readonly #stop = new AbortController();
+  /** Text of the files that errors of this build point into. */
+  readonly texts = new Map<string, string>();
+
+  constructor({ ref, newId }: BuildInit) {
+    this.ref = ref;
+    this.steering = new Steering(newId);
+    this.writer = new StatusWriter(this.story, (id) => this.steering.wireOf(id));
+  }
+
+  /** To the end of the exports. Throws statuses. */
+  async run(
+    engine: Engine,
+    o: {
+      readonly frontend: Frontend;
+      readonly request: BuildRequest & ImageMetadata;
+      readonly host: BuildHost;
+      readonly signal: AbortSignal;
+      readonly clock: Clock;
+    },
+  ): Promise<BuildResult> {
+    let result: BuildResult | undefined;
+    try {
+      for await (const event of engine.drive(o.frontend, o.request, o.host, { signal: o.signal })) {
+        this.#tell(event);
+        if (event.kind === 'result') ({ result } = event);
+      }
+      if (!result) throw new Error('the engine gave no result');
+      this.steering.end();
+      return result;
+    } catch (error) {
+      this.steering.end(error);
+      if (kindOf(error) === 'cancelled' && o.signal.aborted) throw toFailure(o.signal.reason, { texts: this.texts });
+      throw toFailure(error, { texts: this.texts });
+    }
+  }
+
+  get stopped(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Cancels it. */
+  stop(reason: string): void {
+    this.#stop.abort(serveError('CLIENT_GONE', reason));
+  }
+
+  end(): void {
+    this.story.end();
+  }
+
+  #tell(event: BuildEvent): void {
+    try {
+      this.writer.tell(event);
+    } catch (error) {
+      throw new Error(`tell of a build: ${messageOf(error)}`, { cause: error });
+    }
+  }
+}

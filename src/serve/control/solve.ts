@@ -1,0 +1,171 @@
+import { messageOf, type Wait } from '../../base/index.ts';
+import type { BuildRequest, BuildResult, ImageMetadata } from '../../engine/index.ts';
+import type { Frontend } from '../../frontend/index.ts';
+import { hostPlatform } from '../../image/index.ts';
+import type { BuildHost } from '../../worker/index.ts';
+import { Code, type HandlerContext } from '../../wire/grpc/index.ts';
+import type { SolveRequest } from '../../wire/gen/buildkit/control_pb.ts';
+import { serveError } from '../errors.ts';
+import { toFailure } from '../failure.ts';
+import { solveHere } from '../gateway/solve-call.ts';
+import { toPlan } from '../gateway/results.ts';
+import type { Served } from '../server.ts';
+import type { Build } from './build.ts';
+import { cacheExports, cacheImports } from './caches.ts';
+import { exportPlan } from './exports.ts';
+
+/** One build from request to exporter response; blocks until it has ended. */
+export async function solve(
+  request: SolveRequest,
+  served: Served,
+  context: HandlerContext,
+): Promise<Record<string, string>> {
+  const { builds, random, clock, records, log } = served;
+  if (served.draining.aborted) throw serveError('SERVER_DRAINING', 'solve: the server is stopping');
+  const build = builds.begin({ ref: request.Ref, newId: (n) => `${random.hex(12)}${n}` });
+  const begun = clock.now();
+  const { gone } = context.peer;
+  try {
+    const asked = requestOf(request, served);
+    if (!request.Internal) records.begin(request, begun);
+    const session =
+      request.Session === ''
+        ? undefined
+        : await served.sessions.get(request.Session, { signal: AbortSignal.any([context.signal, gone]) });
+    using used = session && served.sessions.use(session);
+    void used;
+    const signal = AbortSignal.any([
+      context.signal,
+      gone,
+      build.stopped,
+      ...(session === undefined ? [] : [session.gone]),
+    ]);
+    const result = await build.run(served.engine, {
+      frontend: frontendOf(request, build),
+      request: asked.request,
+      host: session?.host ?? hostless(),
+      signal,
+      clock,
+    });
+    for (const text of asked.warnings) log(text, { ref: request.Ref });
+    served.counts.completed += 1;
+    const response = responseOf(result);
+    if (!request.Internal) records.complete(request.Ref, { at: clock.now(), build, result, response });
+    return response;
+  } catch (error) {
+    const failure = toFailure(error, { texts: build.texts });
+    build.steering.end(failure);
+    served.counts[failure.code === Code.Canceled ? 'cancelled' : 'failed'] += 1;
+    if (!request.Internal) records.fail(request.Ref, { at: clock.now(), build, failure });
+    log(`build failed: ${messageOf(failure)}`, { ref: request.Ref });
+    throw failure;
+  } finally {
+    served.counts.seconds += (clock.now() - begun) / 1000;
+    builds.end(build);
+    build.end();
+    served.ended?.();
+  }
+}
+
+/** Who plans: the client by LLBBridge, a frontend by its name, or the definition that came along. */
+function frontendOf(request: SolveRequest, build: Build): Frontend {
+  if (request.Frontend === '' && (request.Definition?.def.length ?? 0) === 0) return build.steering.frontend;
+  const { steering } = build;
+  const steered = steering.frontend;
+  return async (asked, host, w) => {
+    // The same road as a client's own call: solve, then return what came of it.
+    const waiting = steered(asked, host, w);
+    waiting.catch(() => undefined);
+    const result = await solveHere(
+      build,
+      {
+        definition: request.Definition,
+        frontend: request.Frontend,
+        options: request.FrontendAttrs,
+        inputs: request.FrontendInputs,
+        arrays: true,
+      },
+      w,
+    );
+    steering.return(toPlan(result, { steering, platform: hostPlatform(process) }));
+    return waiting;
+  };
+}
+
+function requestOf(
+  request: SolveRequest,
+  served: Served,
+): { readonly request: BuildRequest & ImageMetadata; readonly warnings: readonly string[] } {
+  const exporters =
+    request.Exporters.length > 0 || request.ExporterDeprecated === ''
+      ? request.Exporters
+      : [{ Type: request.ExporterDeprecated, Attrs: request.ExporterAttrsDeprecated }];
+  const plan = exportPlan(exporters.filter(({ Type }) => Type !== ''));
+  for (const name of request.Entitlements)
+    if (!served.entitlements.has(name))
+      throw serveError(
+        'ENTITLEMENT_DENIED',
+        `granting entitlement ${name} is not allowed by build daemon configuration`,
+      );
+  const { Cache: cache } = request;
+  const legacy = (cache?.ImportRefsDeprecated ?? []).map((ref) => ({ Type: 'registry', Attrs: { ref } }));
+  const target = cache?.ExportRefDeprecated
+    ? [{ Type: 'registry', Attrs: { ...cache.ExportAttrsDeprecated, ref: cache.ExportRefDeprecated } }]
+    : [];
+  return {
+    request: {
+      frontend: 'gateway',
+      options: {},
+      platforms: [],
+      exports: plan.exports,
+      annotations: plan.annotations,
+      rewriteTimestamp: plan.rewriteTimestamp === true,
+      epoch: plan.epoch,
+      allow: request.Entitlements,
+      cacheFrom: cacheImports([
+        ...(cache?.Imports ?? []),
+        ...legacy,
+        ...namedImports(request.FrontendAttrs['cache-imports']),
+      ]),
+      cacheTo: cacheExports([...(cache?.Exports ?? []), ...target]),
+    },
+    warnings: plan.unknown.map((name) => `exporter attribute not known: ${name}`),
+  };
+}
+
+/** `cache-imports` of a frontend's options: JSON. */
+function namedImports(text: string | undefined): { Type: string; Attrs: Record<string, string> }[] {
+  if (text === undefined || text === '') return [];
+  try {
+    const entries = JSON.parse(text) as readonly { Type?: string; Attrs?: Record<string, string> }[];
+    return entries.map(({ Type = '', Attrs = {} }) => ({ Type, Attrs }));
+  } catch (error) {
+    throw serveError('CACHE_INVALID', `read option "cache-imports": ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** By BuildKit's keys; the descriptor as base64, as its clients read it. */
+function responseOf({ images, metadata }: BuildResult): Record<string, string> {
+  const response: Record<string, string> = {};
+  for (const [key, value] of Object.entries(metadata)) {
+    if (images.length === 0 && !key.startsWith('frontend.')) continue;
+    if (key === 'containerimage.descriptor') response[key] = Buffer.from(JSON.stringify(value)).toString('base64');
+    else response[key] = typeof value === 'string' ? value : JSON.stringify(value);
+  }
+  return response;
+}
+
+/** A build whose client opened no session: it has no files, logins or secrets. */
+function hostless(): BuildHost {
+  const absent = (what: string): never => {
+    throw serveError('SESSION_UNKNOWN', `use ${what}: the build has no session`);
+  };
+  return {
+    files: (name) => absent(`files "${name}"`),
+    secret: async () => undefined,
+    agent: async (id: string, _w?: Wait) => absent(`ssh agent "${id}"`),
+    credentials: async () => undefined,
+    blobs: (store) => absent(`blobs "${store}"`),
+    sink: (name) => absent(`output "${name}"`),
+  };
+}

@@ -1,0 +1,219 @@
+import { CodedError, hasCode } from '../../base/index.ts';
+import { canonicalReference, hostPlatform, parseReference } from '../../image/index.ts';
+import type { SourceOp } from '../../graph/index.ts';
+import { goMatch } from '../../tree/index.ts';
+import { toStat } from './stat.ts';
+import { create, StatusError, type Code, type HandlerContext, type ServiceImpl } from '../../wire/grpc/index.ts';
+import {
+  EvaluateResponseSchema,
+  type LLBBridge,
+  PongResponseSchema,
+  ReadDirResponseSchema,
+  ReadFileResponseSchema,
+  ResolveImageConfigResponseSchema,
+  ReturnResponseSchema,
+  SolveResponseSchema,
+  StatFileResponseSchema,
+  WarnResponseSchema,
+  InputsResponseSchema,
+} from '../../wire/gen/buildkit/gateway_pb.ts';
+import { VertexWarningSchema } from '../../wire/gen/buildkit/control_pb.ts';
+import type { Build } from '../control/build.ts';
+import { workerRecord } from '../control/worker-record.ts';
+import { serveError } from '../errors.ts';
+import { toFailure } from '../failure.ts';
+import { fromWirePlatform } from '../platforms.ts';
+import type { Served } from '../server.ts';
+import { frontendCaps, graphCaps } from './caps.ts';
+import { toPlan } from './results.ts';
+import { solveHere } from './solve-call.ts';
+
+const BUILD_ID = 'buildkit-controlapi-buildid';
+
+/** LLBBridge for clients of this server: each call says by a header which build it steers. */
+export function bridgeService(served: Served): Partial<ServiceImpl<typeof LLBBridge>> {
+  return bridgeOf(served, (context) => {
+    const ref = context.headers.get(BUILD_ID) ?? '';
+    if (ref === '') throw serveError('BUILD_UNKNOWN', 'call the gateway: no buildid found in context');
+    return served.builds.get(ref, { signal: context.signal });
+  });
+}
+
+/** LLBBridge of the build that `find` gives. */
+export function bridgeOf(
+  served: Served,
+  find: (context: HandlerContext) => Promise<Build>,
+): Partial<ServiceImpl<typeof LLBBridge>> {
+  /** A call on a build; what goes wrong carries the place in the file. */
+  const on = async <T>(context: HandlerContext, work: (build: Build) => Promise<T>): Promise<T> => {
+    const build = await find(context);
+    try {
+      return await work(build);
+    } catch (error) {
+      throw toFailure(error, { texts: build.texts });
+    }
+  };
+  return {
+    ping: (_, context) =>
+      on(context, async () =>
+        create(PongResponseSchema, {
+          FrontendAPICaps: frontendCaps(),
+          LLBCaps: graphCaps(),
+          Workers: [workerRecord(served.info)],
+        }),
+      ),
+    solve: (request, context) =>
+      on(context, async (build) => {
+        const result = await solveHere(
+          build,
+          {
+            definition: request.Definition,
+            frontend: request.Frontend,
+            options: request.FrontendOpt,
+            inputs: request.FrontendInputs,
+            arrays: request.allowResultArrayRef,
+          },
+          { signal: context.signal },
+        );
+        if (request.Evaluate)
+          for (const id of idsOf(result)) await build.steering.solved(id, { signal: context.signal });
+        if (request.Final) build.steering.return(toPlan(result, { steering: build.steering, platform: native() }));
+        const { result: one } = result;
+        const ref = !request.allowResultReturn && one.case === 'refDeprecated' ? one.value : '';
+        return create(SolveResponseSchema, { result, ref });
+      }),
+    return: (request, context) =>
+      on(context, async (build) => {
+        const { error, result } = request;
+        if (error && error.code !== 0)
+          build.steering.fail(
+            new StatusError(error.code as Code, error.message, {
+              details: error.details.map(({ typeUrl, value }) => ({ typeUrl, value })),
+            }),
+          );
+        else {
+          await build.steering.engaged({ signal: context.signal });
+          build.steering.return(toPlan(result, { steering: build.steering, platform: native() }));
+        }
+        return create(ReturnResponseSchema);
+      }),
+    evaluate: ({ Ref }, context) =>
+      on(context, async (build) => {
+        if (Ref !== '') await build.steering.solved(Ref, { signal: context.signal });
+        return create(EvaluateResponseSchema);
+      }),
+    readFile: ({ Ref, FilePath, Range }, context) =>
+      on(context, async (build) => {
+        const { ref, host } = await build.steering.solved(Ref, { signal: context.signal });
+        const data = await fileSystem(FilePath, () => host.read(ref, FilePath, { signal: context.signal }));
+        if (!Range) return create(ReadFileResponseSchema, { Data: data });
+        const from = Number(Range.Offset);
+        const length = Number(Range.Length);
+        return create(ReadFileResponseSchema, {
+          Data: data.subarray(from, length > 0 ? from + length : undefined),
+        });
+      }),
+    readDir: ({ Ref, DirPath, IncludePattern }, context) =>
+      on(context, async (build) => {
+        const { ref, host } = await build.steering.solved(Ref, { signal: context.signal });
+        const entries = await fileSystem(DirPath, () => host.list(ref, DirPath, { signal: context.signal }));
+        const named = entries
+          .map((entry) => ({ entry, name: entry.path.slice(entry.path.lastIndexOf('/') + 1) }))
+          .filter(({ name }) => IncludePattern === '' || goMatch(IncludePattern, name))
+          .sort((a, b) => (a.name < b.name ? -1 : 1));
+        return create(ReadDirResponseSchema, {
+          entries: named.map(({ entry, name }) => toStat({ ...entry, path: name })),
+        });
+      }),
+    statFile: ({ Ref, Path }, context) =>
+      on(context, async (build) => {
+        const { ref, host } = await build.steering.solved(Ref, { signal: context.signal });
+        const entry = await fileSystem(Path, () => host.stat(ref, Path, { signal: context.signal }));
+        if (!entry) throw serveError('REF_UNKNOWN', `lstat ${Path}: no such file or directory`);
+        const name = Path.replace(/\/+$/, '').split('/').at(-1) ?? '';
+        return create(StatFileResponseSchema, { stat: toStat({ ...entry, path: name }) });
+      }),
+    resolveImageConfig: (request, context) =>
+      on(context, async (build) => {
+        const { host } = await build.steering.engaged({ signal: context.signal });
+        const platform = request.Platform ? fromWirePlatform(request.Platform) : native();
+        const { source, digest, config } = await host.resolve(
+          { kind: 'source', source: imageSource(request.Ref, { platform, mode: request.ResolveMode }) },
+          { signal: context.signal },
+        );
+        const { source: found } = source;
+        return create(ResolveImageConfigResponseSchema, {
+          Digest: digest ?? '',
+          Config: config ?? new Uint8Array(),
+          Ref: found.type === 'image' ? found.reference : request.Ref,
+        });
+      }),
+    inputs: async (_, context) => {
+      await find(context);
+      return create(InputsResponseSchema);
+    },
+    warn: (request, context) =>
+      on(context, async (build) => {
+        build.writer.counts.warnings += 1;
+        build.writer.say({
+          warnings: [
+            create(VertexWarningSchema, {
+              vertex: request.digest,
+              level: request.level,
+              short: request.short,
+              detail: request.detail,
+              url: request.url,
+              ...(request.info && { info: request.info }),
+              ranges: request.ranges,
+            }),
+          ],
+        });
+        return create(WarnResponseSchema);
+      }),
+  };
+}
+
+const native = (): ReturnType<typeof hostPlatform> => hostPlatform(process);
+
+function idsOf(result: Awaited<ReturnType<typeof solveHere>>): readonly string[] {
+  switch (result.result.case) {
+    case 'ref':
+      return [result.result.value.id];
+    case 'refDeprecated':
+      return [result.result.value];
+    case 'refs':
+      return Object.values(result.result.value.refs).map(({ id }) => id);
+    case 'refsDeprecated':
+      return Object.values(result.result.value.refs);
+    default:
+      return [];
+  }
+}
+
+/** What is not in a tree is told as a file system would. */
+async function fileSystem<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof CodedError && error.kind === 'not_found' && !hasCode(error, 'REF_UNKNOWN'))
+      throw serveError('REF_UNKNOWN', `open ${path}: no such file or directory`, { cause: error });
+    throw error;
+  }
+}
+
+function imageSource(
+  ref: string,
+  o: { readonly platform: ReturnType<typeof hostPlatform>; readonly mode: string },
+): Extract<SourceOp['source'], { type: 'image' }> {
+  return {
+    type: 'image',
+    reference: canonicalReference(parseReference(ref)),
+    platform: o.platform,
+    pull: pullOf(o.mode),
+  };
+}
+
+function pullOf(mode: string): 'always' | 'never' | 'missing' {
+  if (mode === 'pull') return 'always';
+  return mode === 'local' ? 'never' : 'missing';
+}

@@ -1,0 +1,103 @@
+import { cancelled, unlessCancelled, type Wait } from '../../base/index.ts';
+import type { Digest } from '../../blob/index.ts';
+import type { Frontend, FrontendHost, Plan, PlannedImage, Ref } from '../../frontend/index.ts';
+import type { State } from '../../graph/index.ts';
+import type { DecodedDefinition } from '../../wire/buildkit/index.ts';
+import { serveError } from '../errors.ts';
+
+/** Something that a client has a ref of: a tree, and the image that it is where a frontend planned one. */
+export interface Held {
+  readonly state: State;
+  readonly image?: PlannedImage | undefined;
+}
+
+/** Where the engine has called and waits for a plan. */
+export interface Engaged {
+  readonly host: FrontendHost;
+  readonly signal: AbortSignal;
+}
+
+/** The steering wheel of one build: for the engine a frontend, whose plan comes from the client's calls. */
+export class Steering {
+  readonly #engaged = Promise.withResolvers<Engaged>();
+  readonly #plan = Promise.withResolvers<Plan>();
+  readonly #refs = new Map<string, Held>();
+  readonly #solved = new Map<string, Promise<Ref>>();
+  readonly #definitions: DecodedDefinition[] = [];
+  readonly #id: (n: number) => string;
+  /** States that the client knows by definitions it was given, by the digest of their last op. */
+  inputs: ReadonlyMap<string, State> = new Map();
+
+  constructor(id: (n: number) => string) {
+    this.#id = id;
+    this.#engaged.promise.catch(() => undefined);
+    this.#plan.promise.catch(() => undefined);
+  }
+
+  /** The engine may call it again where a cache turned out to be no good: what the client has returned holds. */
+  readonly frontend: Frontend = async (_request, host, w = {}) => {
+    const signal = w.signal ?? new AbortController().signal;
+    this.#solved.clear();
+    this.#engaged.resolve({ host, signal });
+    return unlessCancelled(this.#plan.promise, { signal });
+  };
+
+  /** Throws why there is nothing to steer any more. */
+  async engaged(w: Wait = {}): Promise<Engaged> {
+    return unlessCancelled(this.#engaged.promise, w);
+  }
+
+  return(plan: Plan): void {
+    this.#plan.resolve(plan);
+  }
+
+  fail(error: unknown): void {
+    this.#plan.reject(error);
+  }
+
+  /** The build has ended: nothing can be asked any more. */
+  end(error?: unknown): void {
+    const reason = error ?? serveError('BUILD_ENDED', 'ask a build that has ended');
+    this.#engaged.reject(reason);
+    this.#plan.reject(cancelled(reason));
+    this.#refs.clear();
+    this.#solved.clear();
+  }
+
+  hold(held: Held): string {
+    const id = this.#id(this.#refs.size);
+    this.#refs.set(id, held);
+    return id;
+  }
+
+  /** Throws `REF_UNKNOWN`. */
+  held(id: string): Held {
+    const held = this.#refs.get(id);
+    if (!held) throw serveError('REF_UNKNOWN', `no such ref: ${id}`);
+    return held;
+  }
+
+  /** Solves a ref once. */
+  async solved(id: string, w: Wait = {}): Promise<{ readonly ref: Ref; readonly host: FrontendHost }> {
+    const { host, signal } = await this.engaged(w);
+    let solving = this.#solved.get(id);
+    if (!solving) {
+      solving = host.solve(this.held(id).state, { signal });
+      solving.catch(() => undefined);
+      this.#solved.set(id, solving);
+    }
+    return { ref: await unlessCancelled(solving, w), host };
+  }
+
+  know(definition: DecodedDefinition): void {
+    this.#definitions.push(definition);
+  }
+
+  /** The digests that the client knows a vertex by. */
+  wireOf(vertex: string): readonly string[] {
+    if (!vertex.startsWith('sha256:')) return [];
+    const found = new Set<string>();
+    for (const definition of this.#definitions) for (const wire of definition.wireOf(vertex as Digest)) found.add(wire);
+    return [...found];
+  }
+}

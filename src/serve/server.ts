@@ -1,0 +1,105 @@
+import { sleep, type Clock, type Database, type Random } from '../base/index.ts';
+import type { Engine } from '../engine/index.ts';
+import type { RawHandler, Router } from '../wire/grpc/index.ts';
+import { Control } from '../wire/gen/buildkit/control_pb.ts';
+import { LLBBridge } from '../wire/gen/buildkit/gateway_pb.ts';
+import { Health, HealthCheckResponse_ServingStatus } from '../wire/gen/grpc/health_pb.ts';
+import { SESSION_CALL, type KeptFiles } from '../wire/buildkit/index.ts';
+import { Builds } from './control/builds.ts';
+import { controlService } from './control/control.ts';
+import { BuildRecordStore } from './control/history.ts';
+import { serveSession } from './control/serve-session.ts';
+import { Sessions } from './control/sessions.ts';
+import type { ServerInfo } from './control/worker-record.ts';
+import { bridgeService } from './gateway/bridge.ts';
+
+export interface ServerInit {
+  readonly engine: Engine;
+  /** Builds are kept on record here. */
+  readonly database: Database;
+  readonly info: ServerInfo;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** What builds may be granted: `network.host`, `security.insecure`. */
+  readonly entitlements: ReadonlySet<string>;
+  /** Builds on record, and how long they stay (milliseconds). */
+  readonly history?: { readonly entries: number; readonly age: number } | undefined;
+  /** What clients have sent of their files before. */
+  readonly kept: KeptFiles;
+  /** Told when a build has ended. */
+  readonly ended?: (() => void) | undefined;
+  readonly log: (line: string, fields?: Readonly<Record<string, string | number>>) => void;
+}
+
+/** What all services of one server share. */
+export interface Served extends ServerInit {
+  readonly builds: Builds;
+  readonly sessions: Sessions;
+  readonly records: BuildRecordStore;
+  /** Fires when no new build is taken. */
+  readonly draining: AbortSignal;
+  readonly counts: { completed: number; failed: number; cancelled: number; seconds: number };
+}
+
+/** An engine behind BuildKit's API. */
+export class BuildServer {
+  readonly #served: Served;
+  readonly #draining = new AbortController();
+
+  constructor(init: ServerInit) {
+    this.#served = {
+      ...init,
+      builds: new Builds(),
+      sessions: new Sessions(),
+      records: new BuildRecordStore(init.database, { clock: init.clock, limits: init.history }),
+      draining: this.#draining.signal,
+      counts: { completed: 0, failed: 0, cancelled: 0, seconds: 0 },
+    };
+  }
+
+  /** Calls that are served as bytes. */
+  readonly raw: Readonly<Record<string, RawHandler>> = {
+    [SESSION_CALL]: (request) => serveSession(request, this.#served),
+  };
+
+  readonly routes = (router: Router): void => {
+    router.service(Control, controlService(this.#served));
+    router.service(LLBBridge, bridgeService(this.#served));
+    const status = (): { status: HealthCheckResponse_ServingStatus } => ({
+      status: this.#draining.signal.aborted
+        ? HealthCheckResponse_ServingStatus.NOT_SERVING
+        : HealthCheckResponse_ServingStatus.SERVING,
+    });
+    router.service(Health, {
+      check: () => status(),
+      // eslint-disable-next-line require-yield
+      async *watch() {
+        yield status();
+      },
+    });
+  };
+
+  get counts(): Readonly<Served['counts']> {
+    return this.#served.counts;
+  }
+
+  get sessions(): number {
+    return this.#served.sessions.size;
+  }
+
+  get running(): number {
+    return this.#served.builds.size;
+  }
+
+  /** Takes no new build, and waits for those that run, at most `patience` milliseconds; the rest is cancelled. */
+  async drain(patience: number): Promise<void> {
+    this.#draining.abort();
+    const { builds, log } = this.#served;
+    if (builds.size > 0) log(`finishing ${builds.size} builds`);
+    const until = performance.now() + patience;
+    while (builds.size > 0 && performance.now() < until) await sleep(50);
+    for (const build of builds.running()) build.stop('the server is stopping');
+    const last = performance.now() + 5000;
+    while (builds.size > 0 && performance.now() < last) await sleep(20);
+  }
+}
