@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 import { leftovers } from './lib/leftovers.ts';
 import { CHECKOUT } from './lib/strake.ts';
+import { freePort } from './machine/running.ts';
 import { testUser, userFolder, userLacking, type TestUser } from './lib/user.ts';
 
 const FULL = process.env['STRAKE_TEST_FULL'] === '1';
@@ -112,6 +113,49 @@ async function run(who: Newcomer, name = 'hello'): Promise<void> {
   assert.ok(code === 0 || code === 130 || code === 143, `ended with ${code}: ${stderr}`);
 }
 
+/** `./strake run -d -p … NAME` serves when the command has ended, until `./strake stop`; its log is there afterwards. */
+async function runInBackground(who: Newcomer, name = 'hello'): Promise<void> {
+  const strake = async (...args: readonly string[]): Promise<string> => {
+    const { code, stdout, stderr } = await said(type(who, './strake', ...args));
+    assert.equal(code, 0, `strake ${args.join(' ')}: ${stderr}`);
+    return stdout;
+  };
+  const port = await freePort();
+  // The same number inside, for machines where nothing can lead one to another.
+  await strake(
+    'run',
+    '-d',
+    '--name',
+    'kept',
+    '-e',
+    `PORT=${port}`,
+    '-p',
+    `${port}:${port}`,
+    '--restart=on-failure',
+    name,
+  );
+  try {
+    for (let looks = 0; ; looks++) {
+      const answer = await fetch(`http://127.0.0.1:${port}`, { headers: { connection: 'close' } }).catch(
+        () => undefined,
+      );
+      if (answer) {
+        assert.equal(answer.status, 200);
+        assert.match(await answer.text(), /hello|<title>/i);
+        break;
+      }
+      assert.ok(looks < 200, `nothing answers: ${await strake('logs', 'kept')}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.match(await strake('ps'), / kept$/m);
+    await strake('stop', 'kept');
+    assert.match(await strake('ps', '-a'), /Exited \(\d+\).* kept$/m);
+    assert.equal((await strake('start', 'kept')).trim(), 'kept');
+  } finally {
+    await strake('rm', '-f', 'kept');
+  }
+}
+
 const lacking = ((): string | undefined => {
   for (const tool of ['git', 'npm'])
     if (spawnSync('sh', ['-c', `command -v ${tool}`], { env: ENV }).status !== 0) return `not installed: ${tool}`;
@@ -136,6 +180,7 @@ suite('two commands from a fresh clone (must show 1)', { skip: lacking ?? false 
     if (!built) return;
     assert.match(built.stderr, /^strake: first use.*npm ci/m);
     await run(first);
+    await runInBackground(first);
     const again = await said(type(first, './strake', 'build', 'examples/hello', '-t', 'hello', '--progress=plain'));
     assert.equal(again.stdout, built.stdout, 'the same image');
     assert.doesNotMatch(again.stderr, /first use|^#\d+ DONE.*\n#\d+ \[build/m);
@@ -150,6 +195,7 @@ suite('two commands from a fresh clone (must show 1)', { skip: lacking ?? false 
       const built = await buildApp(first, name);
       if (typeof built !== 'string') return t.skip(`something cannot be reached: ${built.unreachable}`);
       await run(first, name);
+      await runInBackground(first, name);
       assert.equal(await buildApp(first, name), built, 'the same image');
       assert.deepEqual(leftovers(join(folder, 'data/strake')), []);
     });
@@ -169,6 +215,7 @@ suite('two commands from a fresh clone (must show 1)', { skip: lacking ?? false 
     assert.equal(spawnSync('chown', ['-R', `${user.uid}:${user.gid}`, user.home]).status, 0);
     if (!(await build(t, who))) return;
     await run(who);
+    await runInBackground(who);
     assert.deepEqual(leftovers(data), []);
   });
 });
