@@ -88,7 +88,7 @@ type Outcome =
   | { readonly works: true; readonly found: Found }
   | { readonly works: false; readonly reason: string; readonly version?: string | undefined };
 
-interface Context extends Wait {
+export interface Context extends Wait {
   readonly stateFolder: string;
   readonly lateNetwork?: boolean | undefined;
   readonly rootless?: 'range' | 'single' | undefined;
@@ -145,7 +145,7 @@ async function probeOnce(candidate: Candidate, c: Context): Promise<Outcome> {
 }
 
 /** What network `default` comes to: the best that could be started. */
-async function networkThatWorks(c: Context): Promise<ExecutorReport['network']> {
+export async function networkThatWorks(c: Context): Promise<ExecutorReport['network']> {
   const kinds = networkKinds(c.rootless);
   if (kinds.length === 0) return 'host';
   return remembered('network', {

@@ -150,5 +150,31 @@ export interface Executor {
    * Mounts `root`, runs the process to its end and gives its exit code (128 + n for signal n). Mount stubs that were made are gone afterwards without a trace, every process it left is killed, every mount undone. When the
    * signal fires everything is killed within a second and it throws `CANCELLED`.
    */
-  run(process: Process, options: { root: readonly Mount[]; io: ProcessIo } & Wait): Promise<number>;
+  run(
+    process: Process,
+    options: { root: readonly Mount[]; io: ProcessIo; survive?: Survive | undefined } & Wait,
+  ): Promise<number>;
+  /** Processes that outlived the one that ran them; absent where they end with it. */
+  readonly survivors?: Survivors | undefined;
+}
+
+/** Asks that a process goes on when the one that runs it is killed. One with stdin, a terminal or sockets cannot. */
+export interface Survive {
+  /** By which another process finds it: a text of at most 200 characters. */
+  readonly key: string;
+  /** What names its root to whoever made that. */
+  readonly root: string;
+}
+
+export interface Survivors {
+  /** A process of that key which was started by one that is gone, for this process alone; it runs, or has ended. */
+  claim(key: string, w?: Wait): Promise<Survivor | undefined>;
+}
+
+/** A process that was claimed; the end of the scope takes it away, with its root's mounts. */
+export interface Survivor extends AsyncDisposable {
+  /** As it was given. */
+  readonly root: string;
+  /** Gives all that it has said and says, and its exit code at its end, its mount stubs gone from its root. When the signal fires it is killed and `CANCELLED` thrown. */
+  finish(o: { readonly io: ProcessIo } & Wait): Promise<number>;
 }

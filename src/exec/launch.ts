@@ -180,7 +180,8 @@ function killWhole(child: ChildProcess): void {
 /** Bytes of a stream that may wait to be taken. */
 const MOST = 1 << 20;
 
-function drained(socket: Socket, see: See, fail: (error: unknown) => void): Promise<void> {
+/** Settles when all that a stream says was given to `see`, or the stream is destroyed. */
+export function drained(socket: Socket, see: See, fail: (error: unknown) => void): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   let waiting = 0;
   socket.on('data', (chunk: Buffer) => {
@@ -202,10 +203,13 @@ function drained(socket: Socket, see: See, fail: (error: unknown) => void): Prom
     if (!hasErrno(error, 'EIO')) fail(error);
   });
   socket.once('close', () => resolve());
+  // One that said nothing may have ended before anybody listened.
+  if (socket.closed) resolve();
   return promise;
 }
 
-async function feed(socket: Socket, bytes: AsyncIterable<Uint8Array>, o: { end: boolean }): Promise<void> {
+/** Writes all to a stream, until that is closed. */
+export async function feed(socket: Socket, bytes: AsyncIterable<Uint8Array>, o: { end: boolean }): Promise<void> {
   // A process that ends without reading all its input closes the pipe: no fault.
   let open = true;
   let wake = (): void => undefined;

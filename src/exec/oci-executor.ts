@@ -121,7 +121,7 @@ export class OciDriver implements Driver {
   /** The exit code of a command that could not be run, as shells give it. */
   #failed(said: string, o: { command: string; io: ProcessIo }): number {
     const { command } = o;
-    const code = NOT_FOUND.test(said) ? 127 : NOT_ALLOWED.test(said) ? 126 : undefined;
+    const code = commandFailure(said);
     if (code !== undefined) {
       // The runtime has said so on the process's stderr, mostly with the command's name.
       if (!said.includes(command)) void o.io.stderr(Buffer.from(`exec "${command}": ${said}\n`));
@@ -166,8 +166,14 @@ const NOT_FOUND =
   /executable file (`.*` |)not found|exec: .*no such file or directory|open executable: no such file|exec .*: no such file or directory/i;
 const NOT_ALLOWED =
   /exec: .*permission denied|exec .*: permission denied|open executable: permission denied|executable file .*permission denied|exec format error/i;
+
+/** The exit code that shells give a command which a runtime says it could not run; undefined when it says something else. */
+export function commandFailure(said: string): number | undefined {
+  return NOT_FOUND.test(said) ? 127 : NOT_ALLOWED.test(said) ? 126 : undefined;
+}
+
 /** As many as there are, and some to grow. */
-function loopDevices(): number {
+export function loopDevices(): number {
   return readdirSync('/dev').filter((name) => /^loop\d+$/.test(name)).length + 8;
 }
 

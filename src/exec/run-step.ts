@@ -9,9 +9,9 @@ import { makeFolders, resolveInRoot } from './in-root.ts';
 import { launch, type Command } from './launch.ts';
 import { resolvConf } from './resolv.ts';
 import { mountFlags, prepareMounts, type PreparedMount } from './step-mounts.ts';
-import { makeStubs, type MountPoint } from './stubs.ts';
+import { makeStubs, type MountPoint, type Stubs } from './stubs.ts';
 import type { Mount } from '../tree/index.ts';
-import type { Process, ProcessIo } from './executor.ts';
+import type { Process, ProcessIo, Survive } from './executor.ts';
 import type { Network, StepNetwork } from './network.ts';
 import { publishedNetwork } from './published-network.ts';
 import type { JoiningProcess, Place, RunningTable } from './running.ts';
@@ -51,11 +51,22 @@ export interface Driver {
   joinExit(process: JoiningProcess, o: { code: number; folder: string; io: ProcessIo }): number;
 }
 
+/** What runs a step that is ready in its own way, not by a command of this process. */
+export interface Performer {
+  readonly points: readonly MountPoint[];
+  readonly nodev: boolean;
+  /** Runs it to its end; all its processes are gone then, whatever happens. `stubs`: what was made in its root. */
+  perform(
+    step: Step,
+    o: { readonly io: ProcessIo; readonly stubs: Stubs; readonly survive?: Survive | undefined } & Wait,
+  ): Promise<number>;
+}
+
 export interface StepRunner {
   readonly workspace: Workspace;
   readonly network: Network;
   readonly rootless: 'range' | 'single' | undefined;
-  readonly driver: Driver;
+  readonly driver: Driver | Performer;
   /** Where the process can be found while it runs. */
   readonly running?: RunningTable | undefined;
 }
@@ -64,9 +75,10 @@ export interface StepRunner {
 export async function runStep(
   runner: StepRunner,
   process: Process,
-  o: { readonly root: readonly Mount[]; readonly io: ProcessIo } & Wait,
+  o: { readonly root: readonly Mount[]; readonly io: ProcessIo; readonly survive?: Survive | undefined } & Wait,
 ): Promise<number> {
   throwIfCancelled(o);
+  const { driver } = runner;
   check(process, runner);
   await using network = await networkOf(process, { runner, signal: o.signal });
   const undo: (() => void)[] = [];
@@ -82,10 +94,10 @@ export async function runStep(
       mountedRoot[Symbol.dispose]();
       settle();
     });
-    if (runner.driver.nodev) forbidDevices(rootfs);
+    if (driver.nodev) forbidDevices(rootfs);
     const prepared = prepareMounts(process, { folder, rootless: runner.rootless !== undefined, io: o.io });
     undo.push(() => prepared[Symbol.dispose]());
-    const points = [...runner.driver.points, ...OWN_POINTS, ...prepared.mounts];
+    const points = [...driver.points, ...OWN_POINTS, ...prepared.mounts];
     const stubs = makeStubs(rootfs, points, o.root);
     settle = () => stubs.settle();
     undo.push(() => stubs.remove());
@@ -105,7 +117,8 @@ export async function runStep(
     const resolvers = { hostNetwork: network.kind === 'host', fallback: network.nameservers };
     writeReadable(step.resolvConf, resolvConf(resolvers));
     writeReadable(step.hosts, hostsFile(process));
-    const command = runner.driver.start(step, undo);
+    if ('perform' in driver) return await driver.perform(step, { ...o, stubs });
+    const command = driver.start(step, undo);
     using found = new DisposableStack();
     const onStart = (pid: number): void => {
       if (runner.running) found.use(runner.running.add(process.id, { pid, step, terminal: command.terminal }));
@@ -114,9 +127,9 @@ export async function runStep(
     try {
       const code = await launch(command, { folder, io: o.io, onStart, signal: o.signal });
       ended = true;
-      return runner.driver.exit(step, { code, io: o.io });
+      return driver.exit(step, { code, io: o.io });
     } finally {
-      if (!ended) runner.driver.killed(step);
+      if (!ended) driver.killed(step);
     }
   } finally {
     undoAll(undo);

@@ -104,8 +104,7 @@ export class RunningTable implements RunningProcesses {
 
   async listening(id: string, w: Wait = {}): Promise<readonly ListeningPort[]> {
     const place = await this.#place(id, w);
-    if (!place) return [];
-    return ['tcp', 'tcp6'].flatMap((name) => listeners(readIfThere(`/proc/${place.process}/net/${name}`)));
+    return place ? listeningIn(place.process) : [];
   }
 
   async join(id: string, process: JoiningProcess, o: { readonly io: ProcessIo } & Wait): Promise<number> {
@@ -144,12 +143,17 @@ export class RunningTable implements RunningProcesses {
 const STARTING_MS = 5;
 
 /** False when a signal would be dropped: neither caught, nor blocked to be fetched later, nor ignored on purpose. */
-function hasHandler(pid: number, signal: number): boolean {
+export function hasHandler(pid: number, signal: number): boolean {
   const status = readIfThere(`/proc/${pid}/status`);
   return ['SigCgt', 'SigBlk', 'SigIgn'].some((name) => {
     const mask = new RegExp(`^${name}:\\s*([0-9a-f]+)`, 'm').exec(status)?.[1] ?? '0';
     return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
   });
+}
+
+/** In the network that a process is in. */
+export function listeningIn(pid: number): ListeningPort[] {
+  return ['tcp', 'tcp6'].flatMap((name) => listeners(readIfThere(`/proc/${pid}/net/${name}`)));
 }
 
 /** Rows of /proc/net/tcp and tcp6 in state LISTEN (proc(5)). */

@@ -19,7 +19,23 @@ export interface Stubs {
   remove(): void;
   /** Removes from the overlay's upper folder the folders that only the stubs brought there. Call it when the root is unmounted. */
   settle(): void;
+  /** For `restoreStubs`, as plain data. */
+  record(): StubRecord;
 }
+
+/** What another process needs to know of stubs to take them away. Numbers as decimal text. */
+export interface StubRecord {
+  readonly made: readonly { readonly path: string; readonly looks: Readonly<Record<keyof Looks, string>> }[];
+  readonly before: readonly {
+    readonly path: string;
+    readonly upper: string;
+    readonly looks: Readonly<Record<keyof Looks, string>>;
+    readonly xattrs: string;
+  }[];
+}
+
+type Looks = Pick<BigIntStats, 'ino' | 'mode' | 'uid' | 'gid' | 'mtimeNs'>;
+type Made = { readonly path: string; readonly stats: Looks };
 
 /**
  * Makes the mount points that a root lacks, with their parents, leaving every other time stamp as it was: the layer that a step becomes must not tell of them (moby/buildkit#3148). Order matters: below a mount point of the list
@@ -28,7 +44,7 @@ export interface Stubs {
 export function makeStubs(root: string, points: readonly MountPoint[], mounts: readonly Mount[]): Stubs {
   const upper = upperFolder(mounts);
   const targets: string[] = [];
-  const made: { readonly path: string; readonly stats: BigIntStats }[] = [];
+  const made: Made[] = [];
   const before = new Map<string, Before>();
   for (const { target, kind } of points) {
     const place = resolveInRoot(root, target);
@@ -52,6 +68,19 @@ export function makeStubs(root: string, points: readonly MountPoint[], mounts: r
       made.push({ path: at, stats: lstatIfThere(at)! });
     });
   }
+  return stubsOf(targets, made, before);
+}
+
+/** The stubs that a process which is gone has made. */
+export function restoreStubs(record: StubRecord): Pick<Stubs, 'remove' | 'settle'> {
+  const made = record.made.map(({ path, looks }) => ({ path, stats: looksOf(looks) }));
+  const before = new Map(
+    record.before.map(({ path, upper, looks, xattrs }) => [path, { upper, stats: looksOf(looks), xattrs }]),
+  );
+  return stubsOf([], made, before);
+}
+
+function stubsOf(targets: readonly string[], made: readonly Made[], before: ReadonlyMap<string, Before>): Stubs {
   return {
     targets,
     remove: () => {
@@ -60,12 +89,25 @@ export function makeStubs(root: string, points: readonly MountPoint[], mounts: r
     settle: () => {
       for (const [names, was] of [...before].sort(([a], [b]) => b.length - a.length)) settleFolder(names, was);
     },
+    record: () => ({
+      made: made.map(({ path, stats }) => ({ path, looks: textOf(stats) })),
+      before: [...before].map(([path, { upper, stats, xattrs }]) => ({ path, upper, looks: textOf(stats), xattrs })),
+    }),
   };
+}
+
+function textOf({ ino, mode, uid, gid, mtimeNs }: Looks): Record<keyof Looks, string> {
+  return { ino: `${ino}`, mode: `${mode}`, uid: `${uid}`, gid: `${gid}`, mtimeNs: `${mtimeNs}` };
+}
+
+function looksOf(text: Readonly<Record<keyof Looks, string>>): Looks {
+  const { ino, mode, uid, gid, mtimeNs } = text;
+  return { ino: BigInt(ino), mode: BigInt(mode), uid: BigInt(uid), gid: BigInt(gid), mtimeNs: BigInt(mtimeNs) };
 }
 
 interface Before {
   readonly upper: string;
-  readonly stats: BigIntStats;
+  readonly stats: Looks;
   readonly xattrs: string;
 }
 
@@ -91,7 +133,7 @@ function settleFolder(path: string, was: Before): void {
   keepingTimes(dirname(copy), () => rmdirSync(copy));
 }
 
-function removeStub(path: string, was: BigIntStats): void {
+function removeStub(path: string, was: Looks): void {
   const stats = lstatIfThere(path);
   // A stub that was replaced, or given to somebody, is the step's own work.
   if (!stats || stats.ino !== was.ino || stats.mode !== was.mode || stats.uid !== was.uid || stats.gid !== was.gid)
@@ -117,7 +159,7 @@ export function keepingTimes<T>(folder: string, change: () => T): T {
   }
 }
 
-function sameLooks(a: BigIntStats, b: BigIntStats): boolean {
+function sameLooks(a: Looks, b: Looks): boolean {
   return a.mode === b.mode && a.uid === b.uid && a.gid === b.gid && a.mtimeNs === b.mtimeNs;
 }
 

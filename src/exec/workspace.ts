@@ -16,10 +16,10 @@ export interface Workspace extends Disposable {
 }
 
 /**
- * Opens a workspace below `stateFolder`; a lock on it says as long as this process lives that it is in use. Throws `MOUNTS_SHARED` in the machine's own mount namespace, where mounts would outlive this process.
+ * Opens a workspace below `stateFolder`; a lock on it says as long as this process lives that it is in use. Throws `MOUNTS_SHARED` in the machine's own mount namespace, where mounts would outlive this process, unless they are to (`shared`).
  */
-export function openWorkspace(stateFolder: string, random: Random): Workspace {
-  if (!mountsArePrivate())
+export function openWorkspace(stateFolder: string, random: Random, o: { readonly shared?: boolean } = {}): Workspace {
+  if (o.shared !== true && !mountsArePrivate())
     throw execError('MOUNTS_SHARED', 'open the executor: this process has no mount namespace of its own');
   const id = random.hex(6);
   const folder = join(stateFolder, `${PREFIX}${id}`);
@@ -51,10 +51,14 @@ export function openWorkspace(stateFolder: string, random: Random): Workspace {
 }
 
 /**
- * Takes away what executors of processes that are gone left below the state folder: cgroups with the processes in them, mounts, folders. `release` is called first with each folder, for what else it names. Gives their ids. Others may
- * use the state folder meanwhile.
+ * Takes away what executors of processes that are gone left below the state folder, but for those to `spare`: cgroups with the processes in them, mounts, folders. `release` is called first with each folder, for what else it names. Gives
+ * their ids. Others may use the state folder meanwhile.
  */
-export function recoverWorkspaces(stateFolder: string, release: (folder: string) => void = () => undefined): string[] {
+export function recoverWorkspaces(
+  stateFolder: string,
+  release: (folder: string) => void = () => undefined,
+  spare: ReadonlySet<string> = new Set(),
+): string[] {
   if (namesIn(stateFolder).length === 0) return [];
   return alone(stateFolder, () => {
     const found: string[] = [];
@@ -63,12 +67,10 @@ export function recoverWorkspaces(stateFolder: string, release: (folder: string)
       const folder = join(stateFolder, name);
       if (isInUse(join(folder, LOCK))) continue;
       const id = name.slice(PREFIX.length);
+      if (spare.has(id)) continue;
       found.push(id);
-      removeCgroup(`${PARENT}/${id}`);
-      removeIfEmpty(PARENT);
       release(folder);
-      unmountBelow(folder);
-      rmSync(folder, { recursive: true, force: true });
+      removeWorkspace(stateFolder, id);
     }
     return found;
   });
@@ -77,6 +79,43 @@ export function recoverWorkspaces(stateFolder: string, release: (folder: string)
 const PARENT = '/strake';
 const PREFIX = 'exec-';
 const LOCK = 'lock';
+
+/** Folders of workspaces, by their ids. */
+export function workspacesIn(stateFolder: string): ReadonlyMap<string, string> {
+  const names = namesIn(stateFolder).filter((name) => name.startsWith(PREFIX));
+  return new Map(names.map((name) => [name.slice(PREFIX.length), join(stateFolder, name)]));
+}
+
+/** Takes over what a process that is gone left, which nobody else has taken over: its lock, to be closed. */
+export function takeWorkspace(stateFolder: string, id: string): number | undefined {
+  return alone(stateFolder, () => {
+    const path = join(stateFolder, `${PREFIX}${id}`, LOCK);
+    let fd: number;
+    try {
+      fd = openSync(path, 'r+');
+    } catch (error) {
+      if (hasErrno(error, 'ENOENT')) return undefined;
+      throw error;
+    }
+    if (sys.flock(fd, 'exclusive')) return fd;
+    closeSync(fd);
+    return undefined;
+  });
+}
+
+/** True for a workspace whose process lives, or that somebody has taken over. */
+export function workspaceInUse(stateFolder: string, id: string): boolean {
+  return isInUse(join(stateFolder, `${PREFIX}${id}`, LOCK));
+}
+
+/** Away with all that a workspace has: cgroup, mounts, folder. Nobody may use it. */
+export function removeWorkspace(stateFolder: string, id: string): void {
+  const folder = join(stateFolder, `${PREFIX}${id}`);
+  removeCgroup(`${PARENT}/${id}`);
+  removeIfEmpty(PARENT);
+  unmountBelow(folder);
+  rmSync(folder, { recursive: true, force: true });
+}
 
 /** One at a time makes or recovers workspaces. */
 function alone<T>(stateFolder: string, work: () => T): T {
@@ -103,7 +142,7 @@ function isInUse(lock: string): boolean {
   }
 }
 
-function unmountBelow(folder: string): void {
+export function unmountBelow(folder: string): void {
   const points = readFileSync('/proc/self/mountinfo', 'latin1')
     .split('\n')
     .map((line) => line.split(' ')[4] ?? '')

@@ -1,6 +1,6 @@
 import { hasCode, type MountSpec, type Wait } from '../../base/index.ts';
 import { Kind, Snapshots } from '../gen/containerd/snapshots_pb.ts';
-import { timestampMs } from '../grpc/index.ts';
+import type { Timestamp } from '../grpc/index.ts';
 import type { CallWait, Containerd } from './client.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -9,7 +9,7 @@ export interface ContainerdSnapshot {
   readonly name: string;
   readonly parent: string | undefined;
   readonly kind: 'view' | 'active' | 'committed';
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, to the nanosecond. */
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly labels: Labels;
@@ -149,8 +149,8 @@ function infoOf(info: {
   name: string;
   parent: string;
   kind: number;
-  createdAt?: Parameters<typeof timestampMs>[0] | undefined;
-  updatedAt?: Parameters<typeof timestampMs>[0] | undefined;
+  createdAt?: Timestamp | undefined;
+  updatedAt?: Timestamp | undefined;
   labels: Record<string, string>;
 }): ContainerdSnapshot {
   const { name, parent, kind, createdAt, updatedAt, labels } = info;
@@ -158,8 +158,12 @@ function infoOf(info: {
     name,
     parent: parent === '' ? undefined : parent,
     kind: kind === Kind.COMMITTED ? 'committed' : kind === Kind.VIEW ? 'view' : 'active',
-    createdAt: createdAt ? timestampMs(createdAt) : 0,
-    updatedAt: updatedAt ? timestampMs(updatedAt) : 0,
+    createdAt: milliseconds(createdAt),
+    updatedAt: milliseconds(updatedAt),
     labels,
   };
+}
+
+function milliseconds(at: Timestamp | undefined): number {
+  return at ? Number(at.seconds) * 1000 + at.nanos / 1e6 : 0;
 }
