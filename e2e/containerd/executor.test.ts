@@ -5,12 +5,12 @@ import { after, before } from 'node:test';
 import { systemClock, systemRandom } from '../../src/base/index.ts';
 import { createContainerdExecutor } from '../../src/exec/containerd-executor.ts';
 import { executorSuite } from '../../src/exec/executor.suite.ts';
-import { needsContainerd, startContainerd, type TestContainerd } from '../lib/containerd.ts';
+import { needsContainerdAndTime, startContainerd, type TestContainerd } from '../lib/containerd.ts';
 
 let server: TestContainerd | undefined;
 const folder = mkdtempSync(join(tmpdir(), 'strake-ctdx-'));
 before(async () => {
-  if (needsContainerd === false) server = await startContainerd();
+  if (needsContainerdAndTime === false) server = await startContainerd();
 });
 after(async () => {
   await server?.[Symbol.asyncDispose]();
@@ -30,5 +30,5 @@ executorSuite({
   folder: join(folder, 'suite'),
   busybox: '/bin/busybox',
   ids: 'root',
-  skip: needsContainerd === false ? undefined : needsContainerd,
+  skip: needsContainerdAndTime === false ? undefined : needsContainerdAndTime,
 });

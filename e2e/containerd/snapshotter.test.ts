@@ -7,7 +7,7 @@ import { ContainerdSnapshotter } from '../../src/snapshot/containerd.ts';
 import { snapshotterSuite, type SnapshotterRig } from '../../src/snapshot/snapshotter.suite.ts';
 import { detailsOf, editFolder, lookAtFolder } from '../../src/snapshot/tree-edits.suite.ts';
 import type { Mount } from '../../src/tree/index.ts';
-import { needsContainerd, startContainerd, type TestContainerd } from '../lib/containerd.ts';
+import { needsContainerd, needsContainerdAndTime, startContainerd, type TestContainerd } from '../lib/containerd.ts';
 
 let server: TestContainerd;
 let spaces = 0;
@@ -55,7 +55,7 @@ suite("containerd's snapshots", { skip: needsContainerd }, () => {
   });
   after(() => server[Symbol.asyncDispose]());
 
-  snapshotterSuite('containerd', rig);
+  snapshotterSuite('containerd', rig, needsContainerdAndTime);
 
   test('a process that ends leaves neither lease nor what it had not committed; one that is killed does until it is recovered', async () => {
     const namespace = `test-${spaces++}`;

@@ -15,6 +15,12 @@ export const needsContainerd: string | false =
         ? 'runc is not installed'
         : false;
 
+/** The same for the suites that every snapshotter and executor runs, which take their time. */
+export const needsContainerdAndTime: string | false =
+  needsContainerd === false && process.env['STRAKE_TEST_FULL'] !== '1'
+    ? 'in npm run test:full only: builds by containerd are in npm test'
+    : needsContainerd;
+
 /** A containerd of a test's own. */
 export interface TestContainerd extends AsyncDisposable {
   readonly folder: string;

@@ -23,6 +23,7 @@ import {
   Worker,
   type BaseSettings,
   type BuildHost,
+  type ContainerdPlace,
   type Ground,
   type GroundName,
   type PlainSettings,
@@ -55,6 +56,8 @@ export interface EngineOptions {
   readonly lateNetwork?: boolean | undefined;
   /** Run steps on this kind of ground rather than the best: with namespaces, in this machine's own root, or by chroot alone. */
   readonly ground?: GroundName | undefined;
+  /** For ground `containerd`. */
+  readonly containerd?: ContainerdPlace | undefined;
   /** For grounds without namespaces; the store is guarded anyway. */
   readonly plainGround?: PlainSettings | undefined;
   readonly clock?: Clock | undefined;
@@ -112,6 +115,7 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
           executor: o.executor,
           lateNetwork: o.lateNetwork,
           ground: o.ground,
+          containerd: o.containerd,
           plain: o.plainGround && { ...o.plainGround, guarded: [o.root, ...(o.plainGround.guarded ?? [])] },
         })),
     connect: (session: Session) =>

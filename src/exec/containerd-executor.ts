@@ -18,6 +18,8 @@ export interface ContainerdExecutorOptions {
   readonly namespace: string;
   /** A folder for what is kept while steps run; containerd must see it at the same path. */
   readonly stateFolder: string;
+  /** No network for steps before one needs it. */
+  readonly lateNetwork?: boolean | undefined;
   readonly random: Random;
   readonly clock: Clock;
 }
@@ -27,6 +29,8 @@ export interface ContainerdExecutor extends OpenExecutor {
   readonly survivors: ContainerdSurvivors;
   /** Names this process among those that use the state folder. */
   readonly owner: string;
+  /** Names the state folder. */
+  readonly state: string;
 }
 
 /** Names a folder in labels. */
@@ -51,7 +55,7 @@ export async function createContainerdExecutor(o: ContainerdExecutorOptions & Wa
   await survivors.recover(o);
   const workspace = undo.use(openWorkspace(o.stateFolder, o.random, { shared: true }));
   const context = { ...o, workspace };
-  const network = undo.use(openNetwork(await networkThatWorks(context), context));
+  const network = undo.use(openNetwork(await networkThatWorks(context), { ...context, late: o.lateNetwork }));
   const mode = cgroupMode();
   const limits = { hardLimits: hardLimits(), allCapabilities: effectiveCapabilities() };
   const running = new ContainerdRunning(tasks, { ...limits, run: workspace.run });
@@ -91,6 +95,7 @@ export async function createContainerdExecutor(o: ContainerdExecutorOptions & Wa
     running,
     survivors,
     owner: workspace.id,
+    state,
     run: (process, options) => {
       const survives =
         process.terminal === undefined &&

@@ -49,6 +49,7 @@ export class ContainerdSurvivors implements Survivors, Disposable {
       this.#claimed.add(id);
       return {
         root,
+        owner: workspace,
         finish: (o) => this.#finish(id, { ...o, ...found }),
         [Symbol.asyncDispose]: () => this.#giveUp(id, found.record),
       };

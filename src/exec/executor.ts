@@ -175,6 +175,8 @@ export interface Survivors {
 export interface Survivor extends AsyncDisposable {
   /** As it was given. */
   readonly root: string;
+  /** Names the process that is gone. */
+  readonly owner: string;
   /** Gives all that it has said and says, and its exit code at its end, its mount stubs gone from its root. When the signal fires it is killed and `CANCELLED` thrown. */
   finish(o: { readonly io: ProcessIo } & Wait): Promise<number>;
 }

@@ -1,5 +1,10 @@
 export { createExecutor, probeExecutors, recoverExecutors } from './create-executor.ts';
 export type { ExecutorName, ExecutorOptions, ExecutorProbe, OpenExecutor } from './create-executor.ts';
+export {
+  createContainerdExecutor,
+  type ContainerdExecutor,
+  type ContainerdExecutorOptions,
+} from './open-containerd.ts';
 export { createInPlaceExecutor, inPlaceHindrance, type InPlaceExecutorOptions } from './in-place-executor.ts';
 export { stepMain } from './in-place-step.ts';
 export type {
@@ -7,6 +12,9 @@ export type {
   ExecutorReport,
   Process,
   ProcessIo,
+  Survive,
+  Survivor,
+  Survivors,
   StepChannel,
   PublishedPort,
   StepMount,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { hasCode, throwIfCancelled, type Random, type Wait } from '../base/index.ts';
 import { tarFileTree, type FileTree, type Mount } from '../tree/index.ts';
 import {
@@ -23,6 +24,10 @@ export interface ContainerdSnapshotterOptions {
   readonly store: string;
   /** Names this process among those that use the store: what it leaves unfinished goes with its lease. */
   readonly owner: string;
+  /** Added to the options of what is mounted to be written to, but for those that it has (`probeOverlay`). */
+  readonly mountOptions?: readonly string[] | undefined;
+  /** The boot id; read from the kernel by default. */
+  readonly boot?: string | undefined;
   readonly random: Random;
 }
 
@@ -37,6 +42,7 @@ export class ContainerdSnapshotter implements Snapshotter, AsyncDisposable {
   readonly #snapshots: ContainerdSnapshots;
   readonly #leases: ContainerdLeases;
   readonly #labels: Readonly<Record<string, string>>;
+  readonly #boot: string;
 
   private constructor(o: ContainerdSnapshotterOptions, containerd: Containerd) {
     const { snapshotter = 'overlayfs' } = o;
@@ -45,7 +51,8 @@ export class ContainerdSnapshotter implements Snapshotter, AsyncDisposable {
     this.#containerd = containerd;
     this.#snapshots = new ContainerdSnapshots(containerd, snapshotter);
     this.#leases = new ContainerdLeases(containerd);
-    this.#labels = { [STORE]: o.store };
+    this.#boot = o.boot ?? readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    this.#labels = { [STORE]: o.store, [BOOT]: this.#boot };
   }
 
   /** Throws `CONTAINERD_UNAVAILABLE`, `CONTAINERD_DENIED`, and `SNAPSHOT_LIMIT` for a snapshotter that it does not have or that keeps no overlay folders. */
@@ -69,7 +76,8 @@ export class ContainerdSnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   async has(id: SnapshotId, w?: Wait): Promise<boolean> {
-    return (await this.#snapshots.stat(id, w))?.kind === 'committed';
+    const info = await this.#snapshots.stat(id, w);
+    return info?.kind === 'committed' && this.#isSound(info);
   }
 
   async prepare(parent: SnapshotId | undefined, w?: Wait): Promise<ActiveSnapshot> {
@@ -77,7 +85,7 @@ export class ContainerdSnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   /** What a process that is gone had prepared, to go on with it. */
-  async adopt(key: string, o: { readonly owner: string } & Wait): Promise<ActiveSnapshot | undefined> {
+  async adopt(key: string, o: Wait = {}): Promise<ActiveSnapshot | undefined> {
     const info = await this.#snapshots.stat(key, o);
     if (info?.kind !== 'active') return undefined;
     await this.#leases.add(leaseOf(this.#o.owner), { type: `snapshots/${this.name}`, id: key }, o);
@@ -143,20 +151,22 @@ export class ContainerdSnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   async list(w?: Wait): Promise<readonly SnapshotInfo[]> {
-    const all = await this.#snapshots.list(`labels."${STORE}"==${this.#o.store}`, w);
-    return all
-      .filter(({ kind }) => kind === 'committed')
-      .sort((a, b) => a.createdAt - b.createdAt)
-      .map(infoOf);
+    return (await this.#ours(w)).filter(({ kind }) => kind === 'committed').map(infoOf);
   }
 
   async usage(id: SnapshotId, w?: Wait): Promise<{ readonly bytes: number; readonly inodes: number }> {
     return this.#found(id, 'measure', () => this.#snapshots.usage(id, w));
   }
 
-  /** Gives up what processes that are gone left unfinished: their leases with all that only these spared. Returns how many. */
+  /** Gives up what processes that are gone left unfinished: their leases with all that only these spared; and what was made before the machine was switched off. Returns how many. */
   async recover(isAlive: (owner: string) => boolean, w?: Wait): Promise<number> {
     let given = 0;
+    for (const info of (await this.#ours(w)).toReversed()) {
+      if (info.kind !== 'committed' || this.#isSound(info)) continue;
+      // What another stands on that is still used is not ours alone.
+      await this.remove(info.name, w).catch(() => undefined);
+      given += 1;
+    }
     for (const { id } of await this.#leases.list(`labels."${STORE}"==${this.#o.store}`, w)) {
       const owner = id.slice(leaseOf('').length);
       if (owner === this.#o.owner || isAlive(owner)) continue;
@@ -168,21 +178,26 @@ export class ContainerdSnapshotter implements Snapshotter, AsyncDisposable {
 
   /** Gives the lease of a process that is gone back, with what it left unfinished. */
   async release(owner: string, w?: Wait): Promise<void> {
-    const lease = leaseOf(owner);
-    const type = `snapshots/${this.name}`;
-    const resources = await this.#leases.resources(lease, w).catch(() => []);
-    for (const resource of resources.toReversed()) {
-      if (resource.type !== type) continue;
-      const info = await this.#snapshots.stat(resource.id, w);
-      if (info && info.kind !== 'committed') await this.#drop(resource.id);
-    }
-    await this.#leases.delete(lease, { sync: true, ...w });
+    // Its collector takes what no other lease spares: a step that somebody goes on with is spared by two.
+    await this.#leases.delete(leaseOf(owner), { sync: true, ...w });
   }
 
   /** Gives up what is still active. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.release(this.#o.owner).catch(() => undefined);
     await this.#containerd[Symbol.asyncDispose]();
+  }
+
+  /** The oldest first. */
+  async #ours(w?: Wait): Promise<readonly ContainerdSnapshot[]> {
+    const all = await this.#snapshots.list(`labels."${STORE}"==${this.#o.store}`, w);
+    return [...all].sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  /** Nothing is synced, so what was made before another boot may not be whole. */
+  #isSound({ labels }: ContainerdSnapshot): boolean {
+    const boot = labels[BOOT];
+    return boot === undefined || boot === this.#boot;
   }
 
   async #begin(parent: SnapshotId | undefined, o: { action: string } & Wait): Promise<Active> {
@@ -193,6 +208,7 @@ export class ContainerdSnapshotter implements Snapshotter, AsyncDisposable {
     const active = this.#active(key, { parent, mounts });
     try {
       const { at, layers } = active.folders;
+      if (!statOf(at)) throw outOfReach(`there is no "${at}" here`);
       const [top] = layers;
       const stat = top === undefined ? undefined : statOf(top);
       // The root of an overlay is its uppermost folder.
@@ -205,7 +221,15 @@ export class ContainerdSnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   #active(key: string, o: { parent: string | undefined; mounts: readonly Mount[] }): Active {
-    return new Active({ key, ...o, folders: foldersOf(o.mounts), drop: () => this.#drop(key) });
+    const mounts = o.mounts.map((mount) => this.#writable(mount));
+    return new Active({ key, parent: o.parent, mounts, folders: foldersOf(mounts), drop: () => this.#drop(key) });
+  }
+
+  #writable(mount: Mount): Mount {
+    if (mount.type !== 'overlay') return mount;
+    const has = new Set(mount.options.map(nameOfOption));
+    const more = (this.#o.mountOptions ?? []).filter((option) => !has.has(nameOfOption(option)));
+    return { ...mount, options: [...more, ...mount.options] };
   }
 
   async #commit(active: Active, id: SnapshotId, o: { notes: readonly string[] } & Wait): Promise<void> {
@@ -252,6 +276,7 @@ export class ContainerdSnapshotter implements Snapshotter, AsyncDisposable {
 /** containerd keeps what has it. */
 const ROOT = 'containerd.io/gc.root';
 const STORE = 'strake.store';
+const BOOT = 'strake.boot';
 const NOTES = 'strake.notes';
 /** Of a label, name and value together (containerd's labels.Validate). */
 const MOST_LABEL = 4096;
@@ -272,11 +297,7 @@ interface Folders {
 function foldersOf(mounts: readonly Mount[]): Folders {
   const [mount, ...more] = mounts;
   if (!mount || more.length > 0 || (mount.type !== 'bind' && mount.type !== 'overlay'))
-    throw snapshotError(
-      'SNAPSHOT_LIMIT',
-      `reach the files of a snapshot of containerd: its mounts are of type ${mounts.map(({ type }) => `"${type}"`).join(', ')}`,
-      { remedy: 'Use containerd\'s snapshotter "overlayfs".' },
-    );
+    throw outOfReach(`its mounts are of type ${mounts.map(({ type }) => `"${type}"`).join(', ')}`);
   const option = (name: string): string | undefined =>
     mount.options.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1);
   if (mount.type === 'bind') {
@@ -288,6 +309,16 @@ function foldersOf(mounts: readonly Mount[]): Folders {
     layers: (option('lowerdir') ?? '').split(':'),
     xattrs: mount.options.includes('userxattr') ? 'user' : 'trusted',
   };
+}
+
+function outOfReach(detail: string): Error {
+  return snapshotError('SNAPSHOT_LIMIT', `reach the files of a snapshot of containerd: ${detail}`, {
+    remedy: 'Run strake where containerd runs, as root, and use its snapshotter "overlayfs".',
+  });
+}
+
+function nameOfOption(option: string): string {
+  return option.split('=')[0] ?? '';
 }
 
 function notesLabel(notes: readonly string[]): Record<string, string> {

@@ -1,4 +1,9 @@
 export { cloneTree } from './clone.ts';
+export {
+  openContainerdSnapshotter,
+  type ContainerdSnapshotter,
+  type ContainerdSnapshotterOptions,
+} from './open-containerd.ts';
 export { CopySnapshotter, type CopyOptions } from './copy.ts';
 export { guardedHere, type GuardedPaths } from './guarded-paths.ts';
 export { InPlaceSnapshotter, type InPlaceOptions } from './in-place.ts';

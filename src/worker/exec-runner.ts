@@ -1,6 +1,8 @@
 import { canonicalJson, kindOf, messageOf, type Clock, type Json, type Random } from '../base/index.ts';
 import { digestOf } from '../blob/index.ts';
 import type { Executor, Process, ProcessIo } from '../exec/index.ts';
+import type { Ground } from './ground/index.ts';
+import type { ActiveSnapshot } from '../snapshot/index.ts';
 import type { ExecOp, OpMount } from '../graph/index.ts';
 import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.ts';
 import { writeLayer, type Mount } from '../tree/index.ts';
@@ -13,10 +15,11 @@ import type { LayerService } from './layer-service.ts';
 import type { LooseTrees } from './mounts/loose-trees.ts';
 import { openMounts, rootOf } from './mounts/open-mounts.ts';
 import { PlatformCheck } from './platform-check.ts';
-import type { Ref } from './ref.ts';
+import type { Ref, RefLayer } from './ref.ts';
 import type { Session } from './session.ts';
 import type { Stage } from './stage.ts';
 import { memoryKills, stepFailure } from './step-failure.ts';
+import { survivalKey } from './survival-key.ts';
 import { findUser } from './users.ts';
 
 const DEFAULT_HOSTNAME = 'buildkitsandbox';
@@ -93,7 +96,10 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
             'Build where steps have namespaces of their own ("strake doctor" says what is missing). In a plain container, use a builder whose lifecycle is strake\'s: "strake lifecycle".',
         },
       );
-    await using active = await this.#stage.prepare(below, access);
+    const key = ground.survivors && survivalKey(op, inputs, context);
+    const done = key === undefined ? undefined : await this.#finishSurvivor(key, { ground, context });
+    await using active = done ?? (await this.#stage.prepare(below, access));
+    if (done) return await this.#commit([{ output: rootMount?.output ?? 0, active, below, first: true }], context);
     await using opened = await openMounts(op, inputs, {
       layers: this.#layers,
       stage: this.#stage,
@@ -135,6 +141,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
         stderr: say('stderr'),
         connect: (id, w) => host.agent(id, w),
       },
+      survive: key === undefined ? undefined : { key, root: ground.survivors?.rootOf(active) ?? '' },
       signal: context.signal,
     });
     if (!captured && !(op.exitCodes ?? [0]).includes(code)) {
@@ -144,15 +151,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     }
     const outputs = opened.outputs.map((output) => ({ ...output, first: false }));
     if (rootMount?.output !== undefined) outputs.push({ output: rootMount.output, active, below, first: true });
-    const results: Ref[] = [];
-    for (const { output, active: written, below: parents, first } of outputs) {
-      const layer = await this.#stage.commit(written, parents, {
-        codec: first ? context.host.codecFor(context.vertex.digest) : undefined,
-        onProgress: (bytes) => context.progress({ item: 'layer', current: bytes, unit: 'bytes' }),
-        signal: context.signal,
-      });
-      results[output] = { kind: 'layers', layers: [...parents, { diffId: layer, createdAt: this.#clock.now() }] };
-    }
+    const results = await this.#commit(outputs, context);
     if (op.capture && captured) {
       if (!op.capture.keep.includes(code)) context.unkept();
       const tree = captured.tree(code);
@@ -160,6 +159,54 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       results[op.capture.output] = { kind: 'layers', layers: [{ diffId, createdAt: this.#clock.now() }] };
     }
     return results;
+  }
+
+  async #commit(
+    outputs: readonly {
+      readonly output: number;
+      readonly active: ActiveSnapshot;
+      readonly below: readonly RefLayer[];
+      /** The root. */
+      readonly first: boolean;
+    }[],
+    context: StepContext<Session>,
+  ): Promise<Ref[]> {
+    const results: Ref[] = [];
+    for (const { output, active, below, first } of outputs) {
+      const layer = await this.#stage.commit(active, below, {
+        codec: first ? context.host.codecFor(context.vertex.digest) : undefined,
+        onProgress: (bytes) => context.progress({ item: 'layer', current: bytes, unit: 'bytes' }),
+        signal: context.signal,
+      });
+      results[output] = { kind: 'layers', layers: [...below, { diffId: layer, createdAt: this.#clock.now() }] };
+    }
+    return results;
+  }
+
+  /** The root of this step, written by a process that outlived the build which started it; undefined when there is none, or it failed: what it lacked may have been that build. */
+  async #finishSurvivor(
+    key: string,
+    o: { readonly ground: Ground; readonly context: StepContext<Session> },
+  ): Promise<ActiveSnapshot | undefined> {
+    const { context } = o;
+    const w = { signal: context.signal };
+    const step = await o.ground.survivors?.claim(key, w);
+    if (!step) return undefined;
+    context.note('this step was found running: a build that was killed had started it');
+    const io: ProcessIo = {
+      stdout: (chunk) => context.log('stdout', chunk),
+      stderr: (chunk) => context.log('stderr', chunk),
+    };
+    let kept = false;
+    try {
+      await using _ = step;
+      const code = await step.finish(io, w);
+      kept = code === 0;
+      if (!kept) context.note(`it ended with exit code ${code}: it is run anew`);
+    } finally {
+      if (!kept) await step.active[Symbol.asyncDispose]();
+    }
+    return kept ? step.active : undefined;
   }
 
   /** Lets the asking side look at what failed, where it wants to. */

@@ -9,6 +9,6 @@ export { styleFor } from './print/style.ts';
 export { localHost } from './local-host.ts';
 export { runCli } from './run-cli.ts';
 export { runProcess } from './run-process.ts';
-export { engineFor, GROUNDS, keeperCommand, pathsNamed, storeFolder, type Settings } from './settings.ts';
+export { engineFor, groundSetting, keeperCommand, pathsNamed, storeFolder, type Settings } from './settings.ts';
 export { acceptStop } from './stop-accepted.ts';
 export { versionLine } from './version.ts';

@@ -1,11 +1,11 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { editDistance } from '../../base/index.ts';
 import { COMMANDS, type CommandEntry } from './commands/index.ts';
 import { addRoot, helpLayout } from './help.ts';
 import { topicText, TOPICS } from './help-topics.ts';
 import type { Io } from './io.ts';
 import { collectValues } from './parse/values.ts';
-import type { Settings } from './settings.ts';
+import { groundOf, GROUNDS, type Settings } from './settings.ts';
 import { usage } from './errors.ts';
 import { versionLine } from './version.ts';
 
@@ -134,6 +134,16 @@ function called(argv: readonly string[]): readonly string[] {
 
 function helpWidth(io: Io): number {
   return Math.min(io.stdout.size().columns, 110);
+}
+
+/** Where processes run. */
+export function groundOption(about: string): Option {
+  return new Option(
+    '--ground <name>',
+    `${about}; in-place and chroot isolate nothing; containerd takes [,address=SOCKET][,namespace=NAME]`,
+  )
+    .choices(GROUNDS)
+    .argParser(groundOf);
 }
 
 /** Flags of commands that speak to registries. */

@@ -7,7 +7,7 @@ import { PIPE_CODE } from './exit-code.ts';
 import { describeFailure, exitCodeOf, type FailureNote, type SourceLookup } from './failure.ts';
 import type { Io } from './io.ts';
 import { oneOf } from './parse/values.ts';
-import { EXECUTORS, GROUNDS, pathsNamed, storeFolder, type Settings } from './settings.ts';
+import { EXECUTORS, groundSetting, pathsNamed, storeFolder, type Settings } from './settings.ts';
 
 /** Runs one command line to its exit code; what goes wrong is told on standard error. */
 export async function runCli(
@@ -89,7 +89,7 @@ function settingsOf(command: Command, io: Io): Settings {
     root: storeFolder({ root: options.root, ...io }),
     project: io.cwd,
     executor: options.executor === undefined ? undefined : oneOf(EXECUTORS, '--executor')(options.executor),
-    ground: groundOf(options.ground ?? io.env['STRAKE_GROUND']),
+    ground: groundSetting(options.ground, io.env),
     guarded: pathsNamed(
       [...(command.args.length > 0 ? command.args : ['.']), ...Object.values(options).flat().map(String)],
       io.cwd,
@@ -98,8 +98,4 @@ function settingsOf(command: Command, io: Io): Settings {
     keyring: options.keyring,
     insecure: options.insecureRegistry ?? [],
   };
-}
-
-function groundOf(name: string | undefined): Settings['ground'] {
-  return name === undefined || name === '' ? undefined : oneOf(GROUNDS, '--ground')(name);
 }

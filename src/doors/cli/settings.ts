@@ -3,11 +3,16 @@ import { dirname, join, resolve } from 'node:path';
 import type { Engine } from '../../engine/index.ts';
 import type { BaseRequest } from '../../packages/index.ts';
 import type { CredentialLookup, Credentials, RegistrySettings } from '../../registry/index.ts';
+import { usage } from './errors.ts';
 import type { Io } from './io.ts';
+import { oneOf } from './parse/values.ts';
 
 export const EXECUTORS = ['runc', 'crun', 'builtin'] as const;
 /** `auto`: the best, and where nothing can be isolated one that does not isolate. */
-export const GROUNDS = ['auto', 'sandbox', 'in-place', 'chroot'] as const;
+export const GROUNDS = ['auto', 'sandbox', 'containerd', 'in-place', 'chroot'] as const;
+type GroundChoice = (typeof GROUNDS)[number];
+/** As it is written: one of `GROUNDS`, `containerd` also with `,address=…`, `,namespace=…` and `,snapshotter=…`. */
+export type GroundText = GroundChoice | `containerd,${string}`;
 
 /** What the command line and the environment say about where things are; handed to commands. */
 export interface Settings {
@@ -21,7 +26,7 @@ export interface Settings {
   /** No network of steps before one needs it. */
   readonly lateNetwork?: boolean | undefined;
   /** Where steps run; the best that isolates them by default. */
-  readonly ground?: (typeof GROUNDS)[number] | undefined;
+  readonly ground?: GroundText | undefined;
   /** Paths that steps in place must neither remove nor put into layers. */
   readonly guarded?: readonly string[] | undefined;
   /** The layer file that the root is already when the first step in place comes. */
@@ -40,6 +45,49 @@ export interface Settings {
   readonly registries?: RegistrySettings | undefined;
 }
 
+/** Throws `USAGE` for a ground that there is not. */
+export function groundOf(text: string): GroundText {
+  const [name = '', ...details] = text.split(',');
+  const ground = oneOf(GROUNDS, '--ground')(name);
+  if (details.length === 0) return ground;
+  if (ground !== 'containerd') throw usage(`read --ground "${text}": "${ground}" takes nothing more`);
+  const wrong = details.find((detail) => !/^(address|namespace|snapshotter)=./.test(detail));
+  if (wrong !== undefined)
+    throw usage(
+      `read --ground "${text}": "${wrong}"`,
+      'Write containerd,address=SOCKET,namespace=NAME,snapshotter=NAME.',
+    );
+  return `containerd,${details.join(',')}`;
+}
+
+/** As `groundOf`, or what STRAKE_GROUND says; CONTAINERD_ADDRESS is containerd's socket where none is said, as for ctr. */
+export function groundSetting(text: string | undefined, env: Io['env']): GroundText | undefined {
+  const said = text ?? env['STRAKE_GROUND'];
+  if (said === undefined || said === '') return undefined;
+  const ground = groundOf(said);
+  const address = env['CONTAINERD_ADDRESS'];
+  if (!ground.startsWith('containerd') || ground.includes(',address=') || address === undefined || address === '')
+    return ground;
+  return `containerd,address=${address}${ground.slice('containerd'.length)}`;
+}
+
+/** Which containerd a ground names. */
+function containerdPlace(
+  ground: GroundText | undefined,
+): Record<'address' | 'namespace' | 'snapshotter', string | undefined> {
+  const details = new Map(
+    (ground ?? '')
+      .split(',')
+      .slice(1)
+      .map((detail): [string, string] => {
+        const at = detail.indexOf('=');
+        return [detail.slice(0, at), detail.slice(at + 1)];
+      }),
+  );
+  const [address, namespace, snapshotter] = ['address', 'namespace', 'snapshotter'].map((name) => details.get(name));
+  return { address, namespace, snapshotter };
+}
+
 /** The store's folder: --root, STRAKE_ROOT, $XDG_DATA_HOME/strake, ~/.local/share/strake. */
 export function storeFolder(o: { root?: string | undefined } & Pick<Io, 'env' | 'home' | 'cwd'>): string {
   const { STRAKE_ROOT: own, XDG_DATA_HOME: data } = o.env as { STRAKE_ROOT?: string; XDG_DATA_HOME?: string };
@@ -56,7 +104,8 @@ export async function engineFor(settings: Settings): Promise<Engine> {
     keeper: keeperCommand(),
     executor: settings.executor,
     lateNetwork: settings.lateNetwork,
-    ground: settings.ground === 'auto' ? undefined : settings.ground,
+    ground: groundName(settings.ground),
+    containerd: containerdPlace(settings.ground),
     plainGround: {
       allowed: settings.ground === 'auto',
       guarded: settings.guarded,
@@ -77,6 +126,11 @@ export async function engineFor(settings: Settings): Promise<Engine> {
       keyring: settings.keyring,
     },
   });
+}
+
+function groundName(text: GroundText | undefined): Exclude<GroundChoice, 'auto'> | undefined {
+  const name = text?.split(',')[0] as GroundChoice | undefined;
+  return name === 'auto' ? undefined : name;
 }
 
 /** What of a command line is a path that is there, or the folder of a file that is to be. The system's own folders are not among them: steps have theirs. */

@@ -6,7 +6,7 @@ import { formatPlatform, parseReference } from '../../image/index.ts';
 import { RegistryClient, type CredentialLookup } from '../../registry/index.ts';
 import { folderSource, StatCache } from '../../tree/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
-import { engineFor, GROUNDS, localHost, storeFolder, type Io } from '../cli/index.ts';
+import { engineFor, groundSetting, localHost, storeFolder, type Io } from '../cli/index.ts';
 import { basesOf } from './bases-of.ts';
 import type { Cloud } from './cloud/cloud.ts';
 import { openContext, type OpenedContext } from './contexts/open-context.ts';
@@ -115,7 +115,8 @@ async function buildImage(options: ExecutorOptions, b: Building): Promise<BuildR
   await using engine = await engineFor({
     root: b.root,
     project: b.context.folder,
-    ground: groundSetting(io.env),
+    // As kaniko does: where steps cannot be isolated, they are not.
+    ground: groundSetting(undefined, io.env) ?? 'auto',
     guarded: guardedBy(options, b),
     force: options.force,
     cleanUp: options.cleanup,
@@ -147,11 +148,6 @@ async function buildImage(options: ExecutorOptions, b: Building): Promise<BuildR
     }
   }
   return result;
-}
-
-/** As kaniko does: where steps cannot be isolated, they are not. */
-function groundSetting(env: Io['env']): (typeof GROUNDS)[number] {
-  return GROUNDS.find((name) => name === env['STRAKE_GROUND']) ?? 'auto';
 }
 
 /** Bases that `warmer` brought, put into the store. True when there is one: then registries are not asked again for what is there. */

@@ -1,4 +1,12 @@
-import { cancelled, hasCode, sleep, throwIfCancelled, type Bytes, type Random, type Wait } from '../../base/index.ts';
+import {
+  hasCode,
+  sleep,
+  throwIfCancelled,
+  unlessCancelled,
+  type Bytes,
+  type Random,
+  type Wait,
+} from '../../base/index.ts';
 import {
   algorithmOf,
   blobError,
@@ -98,8 +106,7 @@ export class ContainerdContent implements BlobStore {
     const messages = async function* () {
       yield { action: WriteAction.STAT, ref };
       try {
-        for await (const chunk of content) {
-          throwIfCancelled(o);
+        for await (const chunk of untilCancelled(content, o)) {
           for (let at = 0; at < chunk.length; at += CHUNK) {
             const data = chunk.subarray(at, at + CHUNK);
             yield { action: WriteAction.WRITE, ref, offset: BigInt(digester.size), data };
@@ -121,10 +128,11 @@ export class ContainerdContent implements BlobStore {
       yield { action: WriteAction.COMMIT, ref, total, expected: stored, offset: total, labels };
     };
     try {
+      // Without the signal: an upload that is broken off may be begun after it was given up. It is ended, then given up.
       await this.#containerd.call(Content, 'store a blob in containerd', {
-        ...o,
+        lease: o.lease,
         use: async (client, options) => {
-          for await (const _ of client.write(messages(), options)) if (fault !== undefined) break;
+          for await (const _ of client.write(messages(), options));
         },
       });
       if (fault !== undefined) throw fault;
@@ -132,9 +140,7 @@ export class ContainerdContent implements BlobStore {
       if (fault === undefined && hasCode(error, 'GRPC_ALREADY_EXISTS') && stored !== undefined)
         return { mediaType, digest: stored, size: digester.size };
       await this.#abort(ref);
-      if (fault !== undefined) throw fault;
-      if (o.signal?.aborted) throw cancelled(o.signal.reason);
-      throw error;
+      throw fault ?? error;
     }
     return { mediaType, digest: stored ?? digester.digest(), size: digester.size };
   }
@@ -209,6 +215,20 @@ export class ContainerdContent implements BlobStore {
       }
       await sleep(ABORT_MS);
     }
+  }
+}
+
+async function* untilCancelled(content: Bytes, w: Wait): Bytes {
+  const chunks = content[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await unlessCancelled(chunks.next(), w);
+      throwIfCancelled(w);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    void chunks.return?.().catch(() => undefined);
   }
 }
 

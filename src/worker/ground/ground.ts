@@ -1,6 +1,6 @@
 import type { Wait } from '../../base/index.ts';
-import type { Executor } from '../../exec/index.ts';
-import type { Snapshotter } from '../../snapshot/index.ts';
+import type { Executor, ProcessIo } from '../../exec/index.ts';
+import type { ActiveSnapshot, Snapshotter } from '../../snapshot/index.ts';
 import type { CacheMounts } from '../mounts/cache-mounts.ts';
 
 /** What a ground is made of and what it cannot offer, for people and for `doctor`. */
@@ -25,6 +25,22 @@ export interface Ground extends AsyncDisposable {
   readonly report: GroundReport;
   /** One step runs at a time, and it costs less when those of one stage follow each other: there is one root for all, or no telling whose processes are whose. */
   readonly oneRoot?: boolean | undefined;
+  /** Steps that outlive the process that runs them; absent where they end with it. */
+  readonly survivors?: SurvivingSteps | undefined;
   /** Puts right what killed processes left; done by `openGround` already. Returns how many snapshots and folders were given up. */
   recover(w?: Wait): Promise<number>;
+}
+
+export interface SurvivingSteps {
+  /** What names a root to a later process (`Survive.root`). */
+  rootOf(active: ActiveSnapshot): string;
+  /** A step of that key whose process is gone, with the root that it writes to; it runs, or has ended. */
+  claim(key: string, w?: Wait): Promise<SurvivingStep | undefined>;
+}
+
+/** A step that was claimed; the end of the scope takes away all of it but `active`. */
+export interface SurvivingStep extends AsyncDisposable {
+  readonly active: ActiveSnapshot;
+  /** Gives all that it has said and says, and its exit code. */
+  finish(io: ProcessIo, w?: Wait): Promise<number>;
 }

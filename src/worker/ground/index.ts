@@ -1,4 +1,5 @@
 export { groundError } from './errors.ts';
+export type { ContainerdPlace } from './containerd-ground.ts';
 export type { Ground, GroundReport } from './ground.ts';
 export { keeperMain } from './keeper.ts';
 export type { PlainSettings } from './in-place-ground.ts';

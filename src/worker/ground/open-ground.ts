@@ -11,6 +11,7 @@ import {
 } from '../../base/index.ts';
 import type { ExecutorName } from '../../exec/index.ts';
 import { Asker } from './asker.ts';
+import type { ContainerdPlace } from './containerd-ground.ts';
 import { groundError } from './errors.ts';
 import type { Ground } from './ground.ts';
 import type { PlainGround, PlainSettings } from './in-place-ground.ts';
@@ -39,9 +40,12 @@ export interface GroundOptions extends Wait {
   readonly ground?: GroundName | undefined;
   /** For grounds without namespaces. */
   readonly plain?: PlainSettings | undefined;
+  /** For ground `containerd`. */
+  readonly containerd?: ContainerdPlace | undefined;
 }
 
-export type GroundName = 'sandbox' | PlainGround;
+/** `containerd` only when it is asked for: to have its socket is to have the machine. */
+export type GroundName = 'sandbox' | 'containerd' | PlainGround;
 
 /**
  * The ground that is asked for, else the best here: in this process as root (which takes it to a mount namespace of its own), else in a keeper, as root of a user namespace with this user's subordinate ids, or with its one id, else, where `plain` allows it, one without namespaces. Throws `GROUND_UNAVAILABLE` with every
@@ -51,6 +55,14 @@ export async function openGround(o: GroundOptions): Promise<Ground> {
   throwIfCancelled(o);
   mkdirSync(o.folder, { recursive: true, mode: 0o711 });
   const { plain, ground } = o;
+  if (ground === 'containerd') {
+    if (!canMount())
+      throw groundError('GROUND_UNAVAILABLE', 'run steps by containerd: this is not root, with the right to mount', {
+        remedy: 'Run as root where containerd runs, or leave "--ground containerd" out.',
+      });
+    const { openContainerdGround } = await import('./containerd-ground.ts');
+    return openContainerdGround({ ...o, ...o.containerd });
+  }
   if (ground === 'in-place' || ground === 'chroot') {
     if (!plain) throw new TypeError(`open ground "${ground}": how a step is started is not said`);
     const { openPlainGround } = await import('./in-place-ground.ts');

@@ -1,9 +1,9 @@
 import { Option } from 'commander';
 import type { BakeFlags } from '../bake/flags.ts';
 import { collectValues as list } from '../parse/values.ts';
-import { registryOptions, type CliCommand } from '../program.ts';
+import { groundOption, registryOptions, type CliCommand } from '../program.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
-import { EXECUTORS, GROUNDS } from '../settings.ts';
+import { EXECUTORS } from '../settings.ts';
 
 const GROUPS = {
   what: 'What is built:',
@@ -55,9 +55,7 @@ export const command: CliCommand = {
         [],
       )
       .addOption(new Option('--executor <name>', 'what runs RUN lines; the best by default').choices(EXECUTORS))
-      .addOption(
-        new Option('--ground <name>', 'where RUN lines run; in-place and chroot isolate nothing').choices(GROUNDS),
-      );
+      .addOption(groundOption('where RUN lines run'));
     registryOptions(command)
       .option('--mirror <url>', 'where packages of bases come from, instead of where apt takes them from')
       .option('--keyring <file>', 'the keys that sign them')

@@ -5,7 +5,7 @@ import type { Finding, Section } from '../doctor/finding.ts';
 import { jsonText } from '../print/table.ts';
 import { plural } from '../print/units.ts';
 import type { Style } from '../print/style.ts';
-import type { CliCommand, CliContext } from '../program.ts';
+import { groundOption, type CliCommand, type CliContext } from '../program.ts';
 import { EXECUTORS, engineFor } from '../settings.ts';
 import { ownVersion, versionLine } from '../version.ts';
 
@@ -26,6 +26,7 @@ export const command: CliCommand = {
       .option('--check-store', 'verify every blob, layer and image of the store instead')
       .addOption(new Option('--format <format>', 'how it is printed').choices(['text', 'json']).default('text'))
       .addOption(new Option('--executor <name>', 'try this one first').choices(EXECUTORS))
+      .addOption(groundOption('where it runs'))
       .option('--mirror <url>', 'where packages would come from')
       .option('--keyring <file>', 'the keys that would verify them')
       .action((flags: Flags) => run(command, (c) => (flags.checkStore ? checkStore(flags, c) : examine(flags, c))));

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { collectValues } from '../parse/values.ts';
-import { registryOptions, type CliCommand } from '../program.ts';
+import { groundOption, registryOptions, type CliCommand } from '../program.ts';
 import type { RunFlags } from '../run/flags.ts';
 import { EXECUTORS } from '../settings.ts';
 
@@ -78,6 +78,7 @@ export const command: CliCommand = {
       .option('--stop-timeout <seconds>', 'how long a stop waits before it kills (default: 10)')
       .option('--log-opt <name=value>', 'bounds of its log: max-size (16m), max-file (8)', collectValues, [])
       .addOption(new Option('--executor <name>', 'run with this').choices(EXECUTORS))
+      .addOption(groundOption('where it runs'))
       .option('-q, --quiet', 'say nothing besides what it says')
       .option('--verbose', 'say what it runs on, and how its health is')
       .action((image: string, args: readonly string[], flags: RunFlags) =>

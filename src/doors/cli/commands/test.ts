@@ -3,7 +3,7 @@ import { appOptions } from '../build/app-options.ts';
 import type { BuildFlags } from '../build/flags.ts';
 import { NO_BUILD_FLAGS } from '../build/no-flags.ts';
 import { collectValues as list } from '../parse/values.ts';
-import { registryOptions, type CliCommand } from '../program.ts';
+import { groundOption, registryOptions, type CliCommand } from '../program.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 import { EXECUTORS } from '../settings.ts';
 
@@ -32,6 +32,7 @@ export const command: CliCommand = {
       )
       .option('--run-env <name=value>', 'a variable for the test; a name alone takes its value from here', list, [])
       .addOption(new Option('--executor <name>', 'run with this').choices(EXECUTORS))
+      .addOption(groundOption('where it runs'))
       .option('-q, --quiet', 'show no progress')
       .addOption(new Option('--progress <mode>', 'how progress is shown').choices(PROGRESS_MODES))
       .action((place: string, words: readonly string[], flags: Partial<BuildFlags> & { runEnv: readonly string[] }) =>

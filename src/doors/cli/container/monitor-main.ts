@@ -4,7 +4,7 @@ import { superviseContainer } from '../../../machine/index.ts';
 import { cliError } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
 import { processIo } from '../process-io.ts';
-import { engineFor, GROUNDS, lazyCredentials, type Settings } from '../settings.ts';
+import { engineFor, groundOf, lazyCredentials, type Settings } from '../settings.ts';
 import { openContainers } from './containers.ts';
 import type { MonitorWord } from './start-monitor.ts';
 
@@ -24,7 +24,7 @@ export async function monitorMain(rest: readonly string[]): Promise<void> {
     const base: Settings = { root, project: '/', insecure: [], lateNetwork: true };
     const { store } = openContainers({ settings: base, io });
     const spec = store.read(id)?.spec;
-    const ground = GROUNDS.find((one) => one === spec?.ground);
+    const ground = spec?.ground === undefined ? undefined : groundOf(spec.ground);
     await using engine = await engineFor({ ...base, executor: spec?.executor, ground });
     const host = { credentials: hostCredentials(lazyCredentials(io)) };
     await superviseContainer({
