@@ -6,6 +6,7 @@ import { hasContent, isFolder, type Stat } from './stat.ts';
 const MOST_STATS = 2_000_000;
 const MOST_TEXT = 512 * 1024 ** 2;
 const LONGEST_PATH = 65_536;
+const LARGEST_FILE = 2 ** 44;
 
 /** Looks at the stats of a tree in the order in which they come, and refuses what no tree has: nothing of a client is believed. */
 export class OrderCheck {
@@ -31,6 +32,7 @@ export class OrderCheck {
           remedy: 'Leave out what the build does not need, by .dockerignore.',
         },
       );
+    if (stat.size > LARGEST_FILE) throw wrong('no file is so large');
     if (path === '') throw wrong('it has no name');
     if (path.length > LONGEST_PATH) throw wrong('its name is too long');
     if (path.startsWith('/')) throw wrong('its path is absolute');

@@ -40,7 +40,7 @@ const MOST_LARGE = 64;
 /** Bytes gathered at most, whatever the stats have said. */
 const MOST_HELD = 2 * MOST_GATHERED;
 /** By how much a file may have become larger since it was looked at; of one of size 0, how large it may be: fsutil says so of a hard link whose first name is left out. */
-const GROWTH = 256 * 1024 ** 2;
+const GROWTH = 64 * 1024 ** 2;
 const UNSIZED = 16 * 1024 ** 3;
 /** A file changed so shortly before its content was sent could have been changed again within the same tick of its file system's clock. */
 const RACY_NS = 50_000_000n;

@@ -126,17 +126,15 @@ class FileSender {
 
   async #stats(): Promise<void> {
     const entries = await this.#tree.entries(this.#o);
-    const byPath = new Map<string, Entry>();
+    const names = namesOf(entries);
     let id = 0;
     for (const entry of entries) {
       if (this.#failure !== undefined || this.#over) return;
       if (entry.path === '') continue;
-      const other = entry.type === 'hardlink' ? byPath.get(entry.link ?? '') : undefined;
-      // Only files have several names there.
-      const stat = statOf(other && other.type !== 'file' ? { ...other, path: entry.path } : entry);
+      const other = names.get(entry.path);
+      const stat = statOf(other ? { ...other.as, path: entry.path } : entry);
       if (!stat) continue;
-      if (entry.type !== 'directory' && entry.type !== 'hardlink') byPath.set(entry.path, entry);
-      if (hasContent(stat.mode)) this.#files.set(id, entry);
+      if (hasContent(stat.mode)) this.#files.set(id, other?.content ?? entry);
       id += 1;
       const free = this.#call.send(statPacket(stat));
       if (!free && id % FLUSH === 0) await this.#call.writable();
@@ -198,4 +196,32 @@ class FileSender {
     if (next < batch.length)
       throw sessionError('SESSION_SINK', `${this.#o.action}: "${batch[next]!.file.path}" ended early`);
   }
+}
+
+/**
+ * What is sent of things with several names, by path: the first in order has the content, whichever of them had it in the tree, and the others are links to it. Only files have several names there: of what else has, each name is a thing of
+ * its own.
+ */
+function namesOf(entries: readonly Entry[]): ReadonlyMap<string, { readonly as: Entry; readonly content?: Entry }> {
+  const links = entries.filter((entry) => entry.type === 'hardlink');
+  const out = new Map<string, { readonly as: Entry; readonly content?: Entry }>();
+  if (links.length === 0) return out;
+  const byPath = new Map(entries.map((entry) => [entry.path, entry]));
+  const leaders = new Map<string, string>();
+  for (const entry of entries) {
+    const path = entry.type === 'hardlink' ? (entry.link ?? '') : entry.path;
+    const target = byPath.get(path);
+    if (!target || target.type === 'hardlink' || target.type === 'directory') continue;
+    if (entry.type === 'hardlink' && target.type !== 'file') {
+      out.set(entry.path, { as: target });
+      continue;
+    }
+    if (target.type !== 'file') continue;
+    const leader = leaders.get(path);
+    if (leader === undefined) {
+      leaders.set(path, entry.path);
+      if (entry !== target) out.set(entry.path, { as: target, content: target });
+    } else if (leader !== path) out.set(entry.path, { as: { ...target, type: 'hardlink', size: 0, link: leader } });
+  }
+  return out;
 }
