@@ -1,7 +1,8 @@
+import type { Duplex } from 'node:stream';
 import type { Bytes } from '../../../base/index.ts';
 import type { BlobReader, BlobWriter, Digest } from '../../../blob/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
-import { GrpcServer, type GrpcConnection } from '../../grpc/index.ts';
+import { GrpcServer, type DockerConnection, type GrpcConnection, type MetadataInit } from '../../grpc/index.ts';
 import { SESSION_CALL } from './accept-session.ts';
 import { callStream } from './call-stream.ts';
 import { hostRaw } from './host-raw.ts';
@@ -57,8 +58,12 @@ export interface OpenSession extends AsyncDisposable {
   readonly ended: Promise<Error | undefined>;
 }
 
-/** Opens a session to a server of BuildKit's API: what `host` owns is served to it until the session is disposed of. */
-export function openSession(connection: GrpcConnection, host: BuildHost, o: SessionOffer): OpenSession {
+/** Opens a session to a server of BuildKit's API, or to the one inside a Docker daemon: what `host` owns is served to it until the session is disposed of. */
+export function openSession(
+  to: GrpcConnection | Pick<DockerConnection, 'openSession'>,
+  host: BuildHost,
+  o: SessionOffer,
+): OpenSession {
   const raw = hostRaw(host, o);
   const { routes, methods } = hostRoutes(host, o);
   const hello: SessionHello = {
@@ -66,24 +71,69 @@ export function openSession(connection: GrpcConnection, host: BuildHost, o: Sess
     sharedKey: o.sharedKey ?? '',
     methods: new Set([...Object.keys(raw), ...methods]),
   };
+  const headers = {
+    'x-docker-expose-session-uuid': hello.id,
+    'x-docker-expose-session-name': '',
+    'x-docker-expose-session-sharedkey': hello.sharedKey,
+    'x-docker-expose-session-grpc-method': [...hello.methods],
+  };
   const server = new GrpcServer({ raw, routes });
-  const call = connection.raw(SESSION_CALL, {
-    headers: {
-      'x-docker-expose-session-uuid': hello.id,
-      'x-docker-expose-session-name': '',
-      'x-docker-expose-session-sharedkey': hello.sharedKey,
-      'x-docker-expose-session-grpc-method': [...hello.methods],
-    },
-  });
-  server.accept(callStream(call));
+  const line = 'openSession' in to ? ownLine(to, headers) : callLine(to, headers);
+  void line.stream.then(
+    (stream) => server.accept(stream),
+    () => undefined,
+  );
   return {
     hello,
-    ended: call.ended,
+    ended: line.ended,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
+      await line.end();
+    },
+  };
+}
+
+interface Line {
+  readonly stream: Promise<Duplex>;
+  readonly ended: Promise<Error | undefined>;
+  end(): Promise<void>;
+}
+
+/** Inside a call on the server's own connection. */
+function callLine(connection: GrpcConnection, headers: MetadataInit): Line {
+  const call = connection.raw(SESSION_CALL, { headers });
+  return {
+    stream: Promise.resolve(callStream(call)),
+    ended: call.ended,
+    async end() {
       call.finish();
       call.cancel();
       await call.ended;
+    },
+  };
+}
+
+/** A connection of its own. */
+function ownLine(docker: Pick<DockerConnection, 'openSession'>, headers: MetadataInit): Line {
+  const stream = docker.openSession(headers);
+  const ended = stream.then(
+    async (line) =>
+      new Promise<Error | undefined>((resolve) => {
+        let fault: Error | undefined;
+        line.once('error', (error: Error) => {
+          fault = error;
+        });
+        line.once('close', () => resolve(fault));
+      }),
+    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+  );
+  return {
+    stream,
+    ended,
+    async end() {
+      const line = await stream.catch(() => undefined);
+      line?.destroy();
+      await ended;
     },
   };
 }
