@@ -155,3 +155,19 @@ export function registryOptions(command: Command): Command {
     [],
   );
 }
+
+/** Flags of commands that build on daemons elsewhere. */
+export function remoteOptions(command: Command): Command {
+  return tlsOptions(
+    command.option('--on <where>', 'build on a daemon: buildkit+unix://…, docker://, or a node; several by commas'),
+  );
+}
+
+/** What TLS to a daemon needs. */
+export function tlsOptions(command: Command): Command {
+  return command
+    .option('--tls-ca <file>', "the authority of a daemon's certificate (PEM)")
+    .option('--tls-cert <file>', 'the certificate that it is shown')
+    .option('--tls-key <file>', 'the key of that certificate')
+    .option('--tls-server-name <name>', 'the name that its certificate has');
+}

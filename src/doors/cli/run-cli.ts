@@ -84,7 +84,14 @@ function settingsOf(command: Command, io: Io): Settings {
     mirror?: string;
     keyring?: string;
     insecureRegistry?: readonly string[];
+    on?: string;
+    tlsCa?: string;
+    tlsCert?: string;
+    tlsKey?: string;
+    tlsServerName?: string;
   }>();
+  const { tlsCa: ca, tlsCert: cert, tlsKey: key, tlsServerName: serverName } = options;
+  const on = options.on ?? io.env['STRAKE_ON'];
   return {
     root: storeFolder({ root: options.root, ...io }),
     project: io.cwd,
@@ -97,5 +104,7 @@ function settingsOf(command: Command, io: Io): Settings {
     mirror: options.mirror,
     keyring: options.keyring,
     insecure: options.insecureRegistry ?? [],
+    on: on === '' ? undefined : on,
+    tls: [ca, cert, key, serverName].some((one) => one !== undefined) ? { ca, cert, key, serverName } : undefined,
   };
 }

@@ -6,6 +6,7 @@ import type { CredentialLookup, Credentials, RegistrySettings } from '../../regi
 import { usage } from './errors.ts';
 import type { Io } from './io.ts';
 import { oneOf } from './parse/values.ts';
+import type { TlsFiles } from './remote/endpoint.ts';
 
 export const EXECUTORS = ['runc', 'crun', 'builtin'] as const;
 /** `auto`: the best, and where nothing can be isolated one that does not isolate. */
@@ -43,6 +44,10 @@ export interface Settings {
   readonly insecure: readonly string[];
   /** How registries are reached: mirrors, certificates, attempts. */
   readonly registries?: RegistrySettings | undefined;
+  /** The daemons that build in place of this machine, as `--on` names them. */
+  readonly on?: string | undefined;
+  /** What TLS to these needs. */
+  readonly tls?: TlsFiles | undefined;
 }
 
 /** Throws `USAGE` for a ground that there is not. */

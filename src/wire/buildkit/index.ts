@@ -6,6 +6,7 @@ export { llbError } from './llb/errors.ts';
 export type { DecodedDefinition, DecodeOptions, EncodedDefinition, EncodeOptions } from './llb/types.ts';
 export {
   acceptSession,
+  INGEST_REF,
   KeptFiles,
   openSession,
   readHello,

@@ -2,14 +2,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CodedError, hasErrno, kindOf, reasonOf } from '../../../base/index.ts';
 import { printed } from '../../../bake/index.ts';
-import type { BuildEvent, BuildResult, Engine } from '../../../engine/index.ts';
+import type { Builder, BuildEvent, BuildResult } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
 import { callOf } from '../check/call.ts';
 import { cliError, usage } from '../errors.ts';
+import { hostCredentials } from '../local-host.ts';
 import type { CliContext } from '../program.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
 import { markFailure } from '../run-cli.ts';
-import { engineFor } from '../settings.ts';
+import { engineFor, lazyCredentials } from '../settings.ts';
 import { checkEntitlements } from './entitlements.ts';
 import { findDefinition } from './find-definition.ts';
 import type { BakeFlags } from './flags.ts';
@@ -51,7 +52,7 @@ async function buildAll(
   o: { readonly flags: BakeFlags; readonly mode: ReturnType<typeof progressMode>; readonly c: CliContext },
 ): Promise<void> {
   const { flags, mode, c } = o;
-  const { io, settings } = c;
+  const { io } = c;
   using renderer = createRenderer(mode, io.stderr, {
     clock: io.clock,
     style: io.errStyle,
@@ -70,8 +71,15 @@ async function buildAll(
         throw ofTarget(error, target.name, all.length);
       }
     }
-    await using engine = await engineFor(settings);
-    const results = await Baking.run({ engine, builds, offered, c, anew: io.random.hex(16), emit: renderer.event });
+    await using builders = await buildersFor(flags, c);
+    const results = await Baking.run({
+      builder: builders.builder,
+      builds,
+      offered,
+      c,
+      anew: io.random.hex(16),
+      emit: renderer.event,
+    });
     for (const event of results.values()) renderer.event(event);
     renderer.finish();
     writeMetadata(results, flags, io.cwd);
@@ -83,10 +91,23 @@ async function buildAll(
   }
 }
 
+/** Where targets are built: by the engine of this machine, or on the daemons that `--on` names. */
+async function buildersFor(flags: BakeFlags, c: CliContext): Promise<{ readonly builder: Builder } & AsyncDisposable> {
+  const { settings, io } = c;
+  if (settings.on === undefined) {
+    const engine = await engineFor(settings);
+    return { builder: engine, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() };
+  }
+  const { checkRemoteFlags } = await import('../remote/check-flags.ts');
+  checkRemoteFlags(flags);
+  const { openBuilder } = await import('../remote/open-builder.ts');
+  return openBuilder(settings.on, { c, host: { credentials: hostCredentials(lazyCredentials(io)) } });
+}
+
 type ResultEvent = Extract<BuildEvent, { readonly kind: 'result' }> & { readonly target: string };
 
 interface BakingOptions {
-  readonly engine: Engine;
+  readonly builder: Builder;
   readonly builds: ReadonlyMap<string, TargetBuild>;
   readonly offered: Offered;
   readonly c: CliContext;
@@ -129,7 +150,7 @@ class Baking {
   }
 
   async #run(name: string): Promise<ResultEvent> {
-    const { engine, builds, c } = this.#o;
+    const { builder, builds, c } = this.#o;
     const build = builds.get(name);
     if (!build) throw new TypeError(`there is no target "${name}"`);
     const signal = AbortSignal.any([c.signal, this.#ending.signal]);
@@ -139,7 +160,7 @@ class Baking {
       for (const below of build.linked.values()) if (builds.get(below)?.goesFirst) await this.#build(below);
       const { request, host } = build.request(builds, (event) => this.#joined.tell(name, event), this.#o);
       let result: ResultEvent | undefined;
-      for await (const event of engine.build(request, host, { signal })) {
+      for await (const event of builder.build(request, host, { signal })) {
         this.#joined.tell(name, event);
         if (event.kind === 'result') result = { ...event, target: name };
       }

@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { CodedError, hasCode, hasErrno, messageOf, reasonOf, withoutSecrets } from '../../../base/index.ts';
-import type { BuildEvent, BuildResult, Engine, GroundReport } from '../../../engine/index.ts';
+import type { Builder, BuildEvent, BuildResult, Engine, GroundReport } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
 import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
-import { cliError } from '../errors.ts';
+import { cliError, usage } from '../errors.ts';
 import type { FailureNote } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { localHost } from '../local-host.ts';
@@ -17,7 +17,7 @@ import type { Renderer } from '../progress/renderer.ts';
 import type { BuildReport } from '../report/build-report.ts';
 import type { BuildTelemetry } from '../telemetry/build-telemetry.ts';
 import { markFailure } from '../run-cli.ts';
-import { engineFor, lazyCredentials } from '../settings.ts';
+import { engineFor, lazyCredentials, type Settings } from '../settings.ts';
 import type { BindCache } from './bind-cache.ts';
 import { creationTime, isForBuildpacks } from './app-folder.ts';
 import type { BuildpackPlan } from './buildpacks.ts';
@@ -95,19 +95,22 @@ export async function runBuild(
       ...(app && { frontend: 'buildpack', options: app.options }),
       ...(app && flags.creationTime !== undefined && { epoch: creationTime(flags.creationTime, io) }),
     };
-    await using engine = await engineFor({
+    const own = {
       ...settings,
       project: (context.isLocal ? context.folder : undefined) ?? settings.project,
       ownBases: app?.bases,
-    });
-    const bind = app?.bind && (await bindCache(app.bind, { engine, io }));
+    };
+    await using builders = await buildersFor(own, { flags, c, host });
+    const { builder, engine } = builders;
+    if (app?.bind && !engine) throw cacheElsewhere();
+    const bind = app?.bind && engine && (await bindCache(app.bind, { engine, io }));
     // What lies in the store of an earlier build is not what the folder holds now.
     const isEmpty = bind !== undefined && !(await bind.bring({ warn: (message) => warn([message], io), signal }));
     let result: BuildResult | undefined;
     let ground: GroundReport | undefined;
     const failed = new FailedStage();
     try {
-      for await (const event of engine.build(isEmpty ? withoutCache(request) : request, host, { signal })) {
+      for await (const event of builder.build(isEmpty ? withoutCache(request) : request, host, { signal })) {
         emit(event);
         failed.see(event);
         if (event.kind === 'result') ({ result } = event);
@@ -123,8 +126,9 @@ export async function runBuild(
     }
     if (result) writeFiles(result, ground, { flags, cwd: io.cwd });
     if (result && bind) await keepCache(bind, { signal, io });
-    if (result && app) await (await import('./app-files.ts')).writeAppFiles(result, flags, { engine, planned, c });
-    if (result) await report?.built(result, { engine, host, signal });
+    if (result && app && engine)
+      await (await import('./app-files.ts')).writeAppFiles(result, flags, { engine, planned, c });
+    if (result && engine) await report?.built(result, { engine, host, signal });
     renderer.finish();
     warn((await telemetry?.finish()) ?? [], io);
     isTold = true;
@@ -164,6 +168,25 @@ async function keepCache(
 
 function withoutCache<R extends { readonly options: Readonly<Record<string, string>> }>(request: R): R {
   return { ...request, options: { ...request.options, 'clear-cache': '' } };
+}
+
+function cacheElsewhere(): Error {
+  return usage('read --cache format=bind: a daemon elsewhere has its own cache', 'Leave out --cache or --on.');
+}
+
+/** Where it is built: by the engine of this machine, or on the daemons that `--on` names. */
+async function buildersFor(
+  settings: Settings,
+  { flags, c, host }: { readonly flags: BuildFlags; readonly c: CliContext; readonly host: BuildHost },
+): Promise<{ readonly builder: Builder; readonly engine?: Engine } & AsyncDisposable> {
+  if (settings.on === undefined) {
+    const engine = await engineFor(settings);
+    return { builder: engine, engine, [Symbol.asyncDispose]: () => engine[Symbol.asyncDispose]() };
+  }
+  const { checkRemoteFlags } = await import('../remote/check-flags.ts');
+  checkRemoteFlags(flags);
+  const { openBuilder } = await import('../remote/open-builder.ts');
+  return openBuilder(settings.on, { c: { ...c, settings }, host });
 }
 
 async function reportFor(
@@ -235,7 +258,7 @@ function afterFailure(
   const lacks = flags.onError === 'shell' ? terminalLacking(c.io) : undefined;
   if (lacks !== undefined) notes.push({ label: 'note', text: `--on-error=shell: no shell was opened: ${lacks}` });
   const line = reproduceLine({ place, flags, ...c, stage, app, program: ownName(c.io) });
-  if (line !== undefined) notes.push({ label: 'reproduce', text: line });
+  if (line !== undefined && c.settings.on === undefined) notes.push({ label: 'reproduce', text: line });
   return notes;
 }
 
@@ -325,7 +348,7 @@ function printResult(
       for (const name of names.length > 0 ? names.map(familiar) : ['manifest'])
         out.write(`${name}@${descriptor.digest}\n`);
   }
-  const text = o.quiet || !o.talk ? '' : nextSteps(request.exports, io.errStyle);
+  const text = o.quiet || !o.talk || o.c.settings.on !== undefined ? '' : nextSteps(request.exports, io.errStyle);
   if (text !== '') io.stderr.write(text);
 }
 

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { BakeFlags } from '../bake/flags.ts';
 import { collectValues as list } from '../parse/values.ts';
-import { groundOption, registryOptions, type CliCommand } from '../program.ts';
+import { groundOption, registryOptions, remoteOptions, type CliCommand } from '../program.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 import { EXECUTORS } from '../settings.ts';
 
@@ -56,7 +56,7 @@ export const command: CliCommand = {
       )
       .addOption(new Option('--executor <name>', 'what runs RUN lines; the best by default').choices(EXECUTORS))
       .addOption(groundOption('where RUN lines run'));
-    registryOptions(command)
+    remoteOptions(registryOptions(command))
       .option('--mirror <url>', 'where packages of bases come from, instead of where apt takes them from')
       .option('--keyring <file>', 'the keys that sign them')
       .optionsGroup(GROUPS.result)

@@ -3,7 +3,7 @@ import type { BuildFlags } from '../build/flags.ts';
 import { callOf } from '../check/call.ts';
 import { appOptions } from '../build/app-options.ts';
 import { collectValues as list } from '../parse/values.ts';
-import { groundOption, registryOptions, type CliCommand } from '../program.ts';
+import { groundOption, registryOptions, remoteOptions, type CliCommand } from '../program.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 import { EXECUTORS } from '../settings.ts';
 
@@ -76,7 +76,8 @@ export const command: CliCommand = {
       .option('--cpuset-cpus <list>', 'CPUs that RUN lines may use, as 0-2,7')
       .option('--cpuset-mems <list>', 'memory nodes that RUN lines may use')
       .addOption(new Option('--executor <name>', 'what runs RUN lines; the best by default').choices(EXECUTORS))
-      .addOption(groundOption('where RUN lines run'))
+      .addOption(groundOption('where RUN lines run'));
+    remoteOptions(command)
       .optionsGroup(GROUPS.offer)
       .option('--secret <id=name,src=file>', 'a secret for RUN --mount=type=secret; or env=VARIABLE', list, [])
       .option('--ssh <id[=socket|keys]>', 'an ssh agent, or one made of key files, for RUN --mount=type=ssh', list, [])

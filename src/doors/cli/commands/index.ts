@@ -38,6 +38,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./test.ts'),
   },
   {
+    name: 'node',
+    group: 'Build',
+    summary: 'name the daemons that --on builds on',
+    load: () => import('./node.ts'),
+  },
+  {
     name: 'explain',
     group: 'Build',
     summary: 'say why each step of the last build ran, or was found',

@@ -185,7 +185,7 @@ class Encoder {
   }
 
   #add(op: Op, metadata: OpMetadata): string {
-    const bytes = toBinary(OpSchema, op);
+    const bytes = opBytes(op);
     const wire = digestOf(bytes);
     if (!this.#ops.has(wire)) this.#ops.set(wire, { bytes, metadata });
     return wire;
@@ -209,6 +209,13 @@ class WireInputs {
   add(tree: Input): number {
     return this.inputs.push(tree) - 1;
   }
+}
+
+/** An op as Go writes it, with the member of its oneof after all else: BuildKit knows an op by the digest of what it writes itself. */
+function opBytes(op: Op): Uint8Array {
+  const { op: what, inputs, platform, constraints } = op;
+  const rest = create(OpSchema, { inputs, ...(platform && { platform }), ...(constraints && { constraints }) });
+  return Buffer.concat([toBinary(OpSchema, rest), toBinary(OpSchema, create(OpSchema, { op: what }))]);
 }
 
 function inputOf(digest: string, index: number): Input {

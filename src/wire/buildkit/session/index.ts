@@ -9,3 +9,4 @@ export {
   type TokenAuthority,
 } from './open-session.ts';
 export { sinkName, sinkPlace, type ClientSession, type SessionHello, type SinkPlace } from './types.ts';
+export { INGEST_REF } from './write-content.ts';

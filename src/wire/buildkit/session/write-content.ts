@@ -1,5 +1,5 @@
 import { kindOf, messageOf, throwIfCancelled, type Wait } from '../../../base/index.ts';
-import { isDigest, type BlobReader, type BlobWriter, type Descriptor } from '../../../blob/index.ts';
+import { isDigest, type BlobReader, type BlobWriter, type Descriptor, type Digest } from '../../../blob/index.ts';
 import {
   WriteAction,
   type WriteContentRequest,
@@ -24,7 +24,7 @@ export async function* writeContent(
       const { action, expected, total, data } = request;
       const expect =
         isDigest(expected) && total > 0n ? { mediaType: MEDIA, digest: expected, size: Number(total) } : undefined;
-      if (first && isDigest(expected) && (await store.has({ mediaType: MEDIA, digest: expected, size: -1 }, w)))
+      if (first && isDigest(expected) && (await store.has(ingested(expected, request.ref), w)))
         throw new StatusError(Code.AlreadyExists, `content ${expected} already exists`);
       first = false;
       stored ??= store.put(pieces, { mediaType: MEDIA, ...(expect && { expect }), signal: w.signal });
@@ -56,6 +56,14 @@ export async function* writeContent(
 }
 
 const MEDIA = 'application/octet-stream';
+
+/** What is to be written: `ref` says of which kind it is (containerd's remotes.MakeRefKey: `layer-…`, `config-…`, `manifest-…`). */
+function ingested(digest: Digest, ref: string): Descriptor {
+  return { mediaType: MEDIA, digest, size: -1, annotations: { [INGEST_REF]: ref } };
+}
+
+/** The annotation in which a store is told the name of an ingest when it is asked whether it has the blob. */
+export const INGEST_REF = 'containerd.io/ingest-ref';
 
 /** Gives pieces to one who iterates, each when the last one has been taken. */
 class Handover implements AsyncIterable<Uint8Array> {

@@ -1,0 +1,156 @@
+import type {
+  BuildRequest,
+  CacheExport,
+  CacheImport,
+  Compression,
+  ExportRequest,
+  ImageMetadata,
+} from '../../engine/index.ts';
+import { formatPlatform, parseReference } from '../../image/index.ts';
+import { remoteError } from './errors.ts';
+
+/** An exporter or a cache, as BuildKit is asked for it. */
+export interface Entry {
+  readonly Type: string;
+  readonly Attrs: Record<string, string>;
+}
+
+/** An exporter of BuildKit, and which sink of the asking side takes what it writes. */
+export interface RemoteExport extends Entry {
+  readonly sink?: string | undefined;
+  /** What it writes is a layout of blobs, not a stream. */
+  readonly layout?: boolean | undefined;
+}
+
+/** The outputs of a build by BuildKit's names (facts/dockerfile.md 3.7; exporter/containerimage/exptypes/keys.go). Throws `REMOTE_UNSUPPORTED`. */
+export function exportersOf(
+  request: BuildRequest & ImageMetadata,
+  o: { readonly docker: boolean },
+): readonly RemoteExport[] {
+  const times =
+    request.epoch === undefined
+      ? {}
+      : { 'source-date-epoch': String(request.epoch), 'rewrite-timestamp': String(request.rewriteTimestamp !== false) };
+  return request.exports.map((e) => {
+    const exporter = exporterOf(e, o);
+    const isImage = e.type !== 'local' && e.type !== 'tar';
+    return { ...exporter, Attrs: { ...exporter.Attrs, ...times, ...(isImage ? annotationsOf(request) : {}) } };
+  });
+}
+
+function exporterOf(e: ExportRequest, { docker }: { readonly docker: boolean }): RemoteExport {
+  const image = docker ? 'moby' : 'image';
+  switch (e.type) {
+    case 'store':
+      return {
+        Type: image,
+        Attrs: { ...nameOf(e.names), 'oci-mediatypes': 'true', unpack: docker ? 'true' : 'false' },
+      };
+    case 'registry':
+      return {
+        Type: image,
+        Attrs: {
+          ...(isByDigest(e)
+            ? { name: repositoriesOf(e.names), 'push-by-digest': 'true', 'name-canonical': 'true' }
+            : nameOf(e.names)),
+          ...compressionOf(e.compression),
+          push: 'true',
+          // What is pushed is not kept there.
+          ...(docker ? {} : { store: 'false' }),
+          ...(e.insecure ? { 'registry.insecure': 'true' } : {}),
+          'oci-mediatypes': String(e.docker !== true),
+        },
+      };
+    case 'oci':
+    case 'docker':
+      if (!e.tar && e.type === 'docker')
+        throw unsupported("write Docker's format as a folder", 'Write an OCI layout: type=oci,tar=false.');
+      return {
+        Type: e.type,
+        Attrs: { ...nameOf(e.names), ...compressionOf(e.compression), ...(e.tar ? {} : { tar: 'false' }) },
+        sink: e.sink,
+        layout: !e.tar,
+      };
+    case 'docker-daemon':
+      if (!docker)
+        throw unsupported(
+          'hand the image to a Docker daemon from elsewhere',
+          'Build on that daemon (--on docker://), or write an archive (-o type=docker,dest=FILE) and load that.',
+        );
+      return { Type: image, Attrs: { ...nameOf(e.names), unpack: 'true' } };
+    default:
+      return { Type: e.type, Attrs: {}, sink: e.sink };
+  }
+}
+
+/** Asked for by `severalBuilders`: what is pushed gets no tag. */
+function isByDigest(e: ExportRequest): boolean {
+  return (e as { readonly byDigest?: boolean }).byDigest === true;
+}
+
+function repositoriesOf(names: readonly string[]): string {
+  const repositories = names.map((name) => {
+    const { registry, repository } = parseReference(name);
+    return `${registry}/${repository}`;
+  });
+  return [...new Set(repositories)].join(',');
+}
+
+function nameOf(names: readonly string[]): Record<string, string> {
+  return names.length === 0 ? {} : { name: names.join(',') };
+}
+
+function compressionOf(compression: Compression | undefined): Record<string, string> {
+  if (!compression) return {};
+  const { name, level } = compression;
+  return {
+    compression: name === 'none' ? 'uncompressed' : name,
+    'force-compression': 'false',
+    ...(level === undefined ? {} : { 'compression-level': String(level) }),
+  };
+}
+
+/** `annotation-TYPE[PLATFORM].KEY` (exporter/containerimage/exptypes/annotations.go). */
+function annotationsOf({ annotations }: ImageMetadata): Record<string, string> {
+  return Object.fromEntries(
+    annotations.map(({ level, key, value, platform }) => [
+      `annotation-${level}${platform ? `[${formatPlatform(platform)}]` : ''}.${key}`,
+      value,
+    ]),
+  );
+}
+
+/** A cache to read, as the bridge takes it, and the store of blobs that it is found in. */
+export function cacheImportOf(cache: CacheImport): Entry & { readonly store?: readonly [id: string, store: string] } {
+  if (cache.type === 'registry')
+    return { Type: 'registry', Attrs: { ref: cache.ref, ...(cache.insecure ? { 'registry.insecure': 'true' } : {}) } };
+  return {
+    Type: 'local',
+    Attrs: { src: cache.name, digest: cache.manifest.digest },
+    store: [`local:${cache.name}`, cache.store],
+  };
+}
+
+/** A cache to write. Throws `REMOTE_UNSUPPORTED`. */
+export function cacheExportOf(cache: CacheExport): Entry {
+  if (cache.type === 'inline') return { Type: 'inline', Attrs: {} };
+  if (cache.mounts) throw unsupported('export what cache mounts hold', 'Leave out mounts=true.');
+  const attrs = {
+    mode: cache.mode,
+    ...compressionOf(cache.compression),
+    ...(cache.forceCompression ? { 'force-compression': 'true' } : {}),
+    'oci-mediatypes': String(cache.docker !== true),
+    'image-manifest': String(cache.asIndex !== true),
+    ...(cache.ignoreError ? { 'ignore-error': 'true' } : {}),
+  };
+  if (cache.type === 'registry')
+    return {
+      Type: 'registry',
+      Attrs: { ...attrs, ref: cache.ref, ...(cache.insecure ? { 'registry.insecure': 'true' } : {}) },
+    };
+  throw unsupported('write a cache into a folder here', 'Write it to a registry: --cache-to type=registry,ref=NAME.');
+}
+
+function unsupported(what: string, remedy: string): Error {
+  return remoteError('REMOTE_UNSUPPORTED', `${what}: BuildKit cannot do that`, { remedy });
+}
