@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { cancelled, systemRandom, unlessCancelled, type Clock } from '../base/index.ts';
+import { cancelled, collect, systemRandom, unlessCancelled, type Clock } from '../base/index.ts';
+import { MemoryBlobStore } from '../blob/index.ts';
 import type { Executor, Process } from '../exec/index.ts';
 import type { Frontend } from '../frontend/index.ts';
 import { canonicalReference, openLayout, parseReference } from '../image/index.ts';
@@ -82,6 +83,12 @@ export class EngineRig implements AsyncDisposable {
   readonly root: string;
   readonly clock: MovableClock;
   readonly ground: FakeGround;
+  /** What content stores of the asking side have, for sinks and stores whose name begins with `blobs-`. */
+  readonly blobs = new MemoryBlobStore();
+  /** What was said of the outputs of streams. */
+  readonly said = new Map<string, Readonly<Record<string, string>> | undefined>();
+  /** Trees written elsewhere, for sinks whose name begins with `tree-`: paths of files and their contents. */
+  readonly trees = new Map<string, Readonly<Record<string, string>>>();
   /** Outputs of streams, by the name of their sink. */
   readonly streams = new Map<string, Buffer>();
   readonly #folder: string;
@@ -182,9 +189,21 @@ export class EngineRig implements AsyncDisposable {
 
   #sink(name: string): Sink {
     if (name.startsWith('folder-')) return { kind: 'folder', path: this.path(name) };
+    if (name.startsWith('blobs-')) return { kind: 'blobs', store: this.blobs };
+    if (name.startsWith('tree-'))
+      return {
+        kind: 'tree',
+        write: async (tree, w) => {
+          const files: Record<string, string> = {};
+          for (const entry of await tree.entries(w))
+            if (entry.type === 'file') files[entry.path] = Buffer.from(await collect(tree.read([entry], w))).toString();
+          this.trees.set(name, files);
+        },
+      };
     return {
       kind: 'stream',
-      open: async () => {
+      open: async (metadata) => {
+        this.said.set(name, metadata);
         const chunks: Buffer[] = [];
         return {
           write: async (chunk) => void chunks.push(Buffer.from(chunk)),

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CodedError, systemRandom } from '../base/index.ts';
-import { openArchive, openLayout, parseConfig, type Image } from '../image/index.ts';
+import type { Digest } from '../blob/index.ts';
+import { openArchive, openImageOrIndex, openLayout, parseConfig, type Image } from '../image/index.ts';
 import { registryOf } from '../registry/testing/world.ts';
 import { tarFileTree } from '../tree/index.ts';
 import { EngineRig, type Built } from './engine-rig.suite.ts';
@@ -73,6 +74,44 @@ test('one build fills every kind of target, all with the same image', async () =
   // What was pushed is what the store would push and save, byte for byte.
   const pushed = await rig.engine.images.push('x', name, { host: { credentials: async () => undefined } });
   assert.equal(pushed.digest, manifests.at(-1)?.descriptor.digest);
+});
+
+test('what goes to another machine: blobs that it lacks, a tree, and what is said of a stream', async () => {
+  await using rig = await EngineRig.open();
+  const exports: ExportRequest[] = [
+    { type: 'oci', sink: 'blobs-export', tar: false, names: ['x:1'] },
+    { type: 'local', sink: 'tree-out' },
+    { type: 'oci', sink: 'oci', tar: true, names: ['x:1'] },
+  ];
+  const cacheTo = [{ type: 'local', sink: 'blobs-cache', name: 'cache', tag: 'latest', mode: 'max' }] as const;
+  const built = await rig.build(FILES, { exports, cacheTo });
+  const id = done(built);
+  const [first, second] = built.result?.images[0]?.manifests ?? [];
+  assert.ok(first && second);
+  assert.equal(first.descriptor.digest, second.descriptor.digest);
+  const image = (await openImageOrIndex(first.descriptor, { blobs: rig.blobs })) as Image;
+  for (const layer of await image.layers()) assert.ok(await rig.blobs.has(await layer.descriptor()));
+  assert.ok(await rig.blobs.has({ mediaType: '', digest: id as Digest, size: 0 }));
+  assert.deepEqual(rig.trees.get('tree-out'), { 'dir/a': FILES.a, b: 'b' });
+  const said = rig.said.get('oci') ?? {};
+  assert.deepEqual(
+    JSON.parse(Buffer.from(said['containerimage.descriptor'] ?? '', 'base64').toString()),
+    second.descriptor,
+  );
+  assert.deepEqual(
+    [said['containerimage.digest'], said['containerimage.config.digest'], said['image.name']],
+    [second.descriptor.digest, id, 'x:1'],
+  );
+  const caches = built.events.flatMap((event) =>
+    event.kind === 'note' && event.text.includes('manifest cache@') ? [event.text] : [],
+  );
+  const digest = caches[0]?.split('@')[1] as Digest;
+  assert.ok(await rig.blobs.has({ mediaType: '', digest, size: 0 }));
+  let count = 0;
+  for await (const _ of rig.blobs.list()) count += 1;
+  assert.equal(done(await rig.build(FILES, { exports, cacheTo })), id);
+  for await (const _ of rig.blobs.list()) count -= 1;
+  assert.equal(count, 0);
 });
 
 test('a build with no target gives its image ID and keeps results only', async () => {

@@ -20,7 +20,7 @@ import {
 } from '../../worker/index.ts';
 import type { BuildEvent } from '../builder.ts';
 import { engineError } from '../errors.ts';
-import { codecFor } from '../export/index.ts';
+import { codecFor, writeBlobs } from '../export/index.ts';
 import { cacheArtifact } from './cache-artifact.ts';
 import type { CachedMount, CacheRecord, CacheTarget } from './types.ts';
 
@@ -117,6 +117,8 @@ async function write(
   c: CacheExportContext,
 ): Promise<Descriptor> {
   const sink = c.session.host.sink(target.sink);
+  // Whose index it is that names it, writes it there.
+  if (sink.kind === 'blobs') return writeBlobs(artifact, sink.store, c);
   if (sink.kind !== 'folder')
     throw engineError('EXPORT_INVALID', `export cache to "${target.name}": it needs a folder`);
   try {

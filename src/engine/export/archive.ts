@@ -2,6 +2,7 @@ import { writeDockerArchive, writeLayout, writeOciArchive } from '../../image/in
 import type { BuiltImage } from '../build.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
+import { saidOf, writeBlobs } from './blobs.ts';
 import { codecFor, told, valueOf, type Exported, type ExportContext } from './context.ts';
 
 type ArchiveExport = Extract<ExportRequest, { type: 'oci' | 'docker' }>;
@@ -18,6 +19,11 @@ export async function exportArchive(
     const items = [{ image, names: e.names }];
     const created = built[0]?.config.created;
     const sink = c.session.host.sink(e.sink);
+    if (!e.tar && sink.kind === 'blobs') {
+      const descriptor = await writeBlobs(image, sink.store, c);
+      note(`exporting manifest ${descriptor.digest}`);
+      return { descriptor, names: e.names };
+    }
     if (!e.tar) {
       if (sink.kind !== 'folder') throw engineError('EXPORT_INVALID', `export to "${e.sink}": a layout needs a folder`);
       const [descriptor] = await writeLayout(sink.path, items, { random: c.random, created, signal: c.signal });
@@ -26,7 +32,7 @@ export async function exportArchive(
     }
     if (sink.kind !== 'stream') throw engineError('EXPORT_INVALID', `export to "${e.sink}": an archive needs a file`);
     const write = e.type === 'docker' ? writeDockerArchive : writeOciArchive;
-    await using file = await sink.open();
+    await using file = await sink.open(await saidOf(image, { names: e.names, signal: c.signal }));
     const [descriptor] = await write(items, (chunk) => file.write(chunk), { created, signal: c.signal });
     await file.close();
     if (descriptor) note(`exporting manifest ${descriptor.digest}`);

@@ -10,6 +10,7 @@ import { exportFiles } from './files.ts';
 import { exportToRegistry } from './registry.ts';
 import { exportToStore } from './store.ts';
 
+export { writeBlobs } from './blobs.ts';
 export { codecFor } from './context.ts';
 export { daemonSockets } from './daemon.ts';
 export type { ExportContext } from './context.ts';
