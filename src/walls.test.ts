@@ -7,6 +7,7 @@ import { test } from 'node:test';
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   blob: ['base'],
+  cloud: ['base', 'blob'],
   hcl: ['base'],
   bake: ['base', 'hcl'],
   tree: ['base', 'blob'],

@@ -8,7 +8,7 @@ import { folderSource, StatCache } from '../../tree/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
 import { engineFor, groundSetting, localHost, storeFolder, type Io } from '../cli/index.ts';
 import { basesOf } from './bases-of.ts';
-import type { Cloud } from './cloud/cloud.ts';
+import type { Cloud } from '../../cloud/index.ts';
 import { openContext, type OpenedContext } from './contexts/open-context.ts';
 import { nameOf, wantsDigest, writeDigestFiles } from './digest-files.ts';
 import { tellPlan } from './dry-run.ts';

@@ -7,8 +7,6 @@ export const executorError = errorTable({
   CONTEXT_INVALID: 'invalid',
   CONTEXT_DENIED: 'denied',
   CONTEXT_FETCH_FAILED: 'unavailable',
-  CLOUD_LOGIN_MISSING: 'denied',
-  CLOUD_LOGIN_FAILED: 'denied',
   DOCKERFILE_MISSING: 'not_found',
   SECRET_MISSING: 'not_found',
   CERTIFICATE_UNREADABLE: 'invalid',

@@ -1,7 +1,5 @@
 import { redactUrl, type Wait } from '../../../base/index.ts';
-import { azureSigned } from '../cloud/azure-key.ts';
-import type { Cloud } from '../cloud/cloud.ts';
-import { executorError } from '../errors.ts';
+import { azureHeaders, cloudError, type Cloud } from '../../../cloud/index.ts';
 import { download } from './download.ts';
 
 const HOSTS = /^https:\/\/[^/]+\.blob\.core\.(windows\.net|chinacloudapi\.cn|cloudapi\.de|usgovcloudapi\.net)\/./;
@@ -22,7 +20,7 @@ export async function fetchAzure(
   const shared = url.searchParams.has('sig');
   const key = cloud.env['AZURE_STORAGE_ACCESS_KEY'];
   if (!shared && !key)
-    throw executorError('CLOUD_LOGIN_MISSING', `${what}: AZURE_STORAGE_ACCESS_KEY is not set`, {
+    throw cloudError('CLOUD_LOGIN_MISSING', `${what}: AZURE_STORAGE_ACCESS_KEY is not set`, {
       remedy: 'Set it to a key of the storage account, or use a URL with a shared access signature.',
     });
   const account = url.hostname.split('.')[0] ?? '';
@@ -31,6 +29,12 @@ export async function fetchAzure(
     what,
     signal,
     headers: async (at, range) =>
-      shared ? {} : azureSigned(at, { account, key: key ?? '', now: cloud.clock.now(), range }),
+      shared
+        ? {}
+        : azureHeaders('GET', at, {
+            login: { account, key: key ?? '' },
+            now: cloud.clock.now(),
+            headers: range === undefined ? {} : { 'x-ms-range': range },
+          }),
   });
 }

@@ -1,6 +1,6 @@
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { collect, kindOf, messageOf, redactUrl, sleep, type HttpClient, type Wait } from '../../../base/index.ts';
-import { saidIn } from '../cloud/cloud.ts';
+import { saidIn } from '../../../cloud/index.ts';
 import { executorError } from '../errors.ts';
 
 const MOST_REDIRECTS = 10;

@@ -1,6 +1,5 @@
 import type { Wait } from '../../../base/index.ts';
-import type { Cloud } from '../cloud/cloud.ts';
-import { googleToken } from '../cloud/google-token.ts';
+import { googleToken, type Cloud } from '../../../cloud/index.ts';
 import { bucketPlace } from './bucket.ts';
 import { download } from './download.ts';
 

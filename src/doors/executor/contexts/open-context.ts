@@ -13,7 +13,7 @@ import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { messageOf, redactUrl, throwIfCancelled, type Wait } from '../../../base/index.ts';
 import { archiveTree, extractTree } from '../../../tree/index.ts';
-import type { Cloud } from '../cloud/cloud.ts';
+import type { Cloud } from '../../../cloud/index.ts';
 import { executorError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { GitOptions } from '../options.ts';

@@ -1,7 +1,5 @@
 import type { Wait } from '../../../base/index.ts';
-import { awsDomain, awsKeys, awsRegion } from '../cloud/aws-keys.ts';
-import type { Cloud } from '../cloud/cloud.ts';
-import { signed, strict } from '../cloud/sigv4.ts';
+import { awsDomain, awsKeys, awsRegion, signed, strict, type Cloud } from '../../../cloud/index.ts';
 import { bucketPlace } from './bucket.ts';
 import { download } from './download.ts';
 

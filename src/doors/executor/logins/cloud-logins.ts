@@ -1,11 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Wait } from '../../../base/index.ts';
 import type { Credential } from '../../../registry/index.ts';
-import { awsKeys } from '../cloud/aws-keys.ts';
-import { ask, objectOf, textOf, type Cloud } from '../cloud/cloud.ts';
-import { googleToken } from '../cloud/google-token.ts';
-import { signed } from '../cloud/sigv4.ts';
-import { executorError } from '../errors.ts';
+import { ask, awsKeys, cloudError, googleToken, objectOf, signed, textOf, type Cloud } from '../../../cloud/index.ts';
 
 /** Registries of Google, by an access token. */
 export async function loginFromGoogle(registry: string, cloud: Cloud, w: Wait): Promise<Credential | undefined> {
@@ -44,7 +40,7 @@ export async function loginFromEcr(registry: string, cloud: Cloud, w: Wait): Pro
     .toString()
     .split(':');
   if (username === '' || secret.length === 0)
-    throw executorError('CLOUD_LOGIN_FAILED', `${what}: there is no token in the answer`);
+    throw cloudError('CLOUD_LOGIN_FAILED', `${what}: there is no token in the answer`);
   return { username, secret: secret.join(':'), kind: 'password' };
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { messageOf, type Random } from '../../../base/index.ts';
 import { Credentials, type Credential, type CredentialLookup } from '../../../registry/index.ts';
-import type { Cloud } from '../cloud/cloud.ts';
+import type { Cloud } from '../../../cloud/index.ts';
 import type { Log } from '../log.ts';
 import { loginFromEnv, loginFromGitlab } from './env.ts';
 

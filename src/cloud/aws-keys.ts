@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { hasErrno, kindOf, messageOf, runTool, type Wait } from '../../../base/index.ts';
-import { executorError } from '../errors.ts';
+import { hasErrno, kindOf, messageOf, runTool, type Wait } from '../base/index.ts';
+import { cloudError } from './errors.ts';
 import { awsProfile, type AwsProfile } from './aws-profile.ts';
 import { ask, objectOf, saidIn, textOf, type Cloud } from './cloud.ts';
 import { signed, type AwsKeys } from './sigv4.ts';
@@ -33,7 +33,7 @@ export async function awsKeys(cloud: Cloud, w: Wait = {}): Promise<AwsKeys> {
   const name = profileName(cloud);
   const profile = awsProfile(cloud, name);
   if (explicit && !profile)
-    throw executorError('CLOUD_LOGIN_MISSING', `find the AWS profile "${name}": there is none`, {
+    throw cloudError('CLOUD_LOGIN_MISSING', `find the AWS profile "${name}": there is none`, {
       remedy: 'Correct AWS_PROFILE, or write the profile into ~/.aws/config.',
     });
   const found = profile && (await fromProfile(cloud, profile, { name, seen: [name], ...w }));
@@ -58,7 +58,7 @@ async function fromProfile(
         ? await fromProfile(cloud, other, { ...o, name: source, seen: [...o.seen, source] })
         : undefined;
     if (!keys)
-      throw executorError(
+      throw cloudError(
         'CLOUD_LOGIN_MISSING',
         `use the AWS profile "${o.name}": its source_profile "${source}" has no keys`,
       );
@@ -105,7 +105,7 @@ async function fromContainer(cloud: Cloud, w: Wait): Promise<AwsKeys | undefined
 /** The instance metadata service, version 2: a token first. */
 async function fromMachine(cloud: Cloud, w: Wait): Promise<AwsKeys> {
   const missing = (cause?: unknown): Error =>
-    executorError(
+    cloudError(
       'CLOUD_LOGIN_MISSING',
       'find keys for AWS: none in the environment, the shared files, or the metadata of this machine',
       {
@@ -143,13 +143,13 @@ async function byWebIdentity(
   w: Wait,
 ): Promise<AwsKeys> {
   if (!o.role)
-    throw executorError('CLOUD_LOGIN_MISSING', `use the web identity token "${o.file}": AWS_ROLE_ARN is not set`);
+    throw cloudError('CLOUD_LOGIN_MISSING', `use the web identity token "${o.file}": AWS_ROLE_ARN is not set`);
   let token: string;
   try {
     token = readFileSync(o.file, 'utf8').trim();
   } catch (error) {
     const code = hasErrno(error, 'ENOENT') ? 'CLOUD_LOGIN_MISSING' : 'CLOUD_LOGIN_FAILED';
-    throw executorError(code, `read the web identity token "${o.file}": ${messageOf(error)}`, { cause: error });
+    throw cloudError(code, `read the web identity token "${o.file}": ${messageOf(error)}`, { cause: error });
   }
   const body = new URLSearchParams({
     Action: 'AssumeRoleWithWebIdentity',
@@ -193,7 +193,7 @@ async function fromSts(
   const part = (name: string): string | undefined => new RegExp(`<${name}>([^<]+)</${name}>`).exec(text)?.[1];
   const [id, secret, token] = [part('AccessKeyId'), part('SecretAccessKey'), part('SessionToken')];
   if (status !== 200 || id === undefined || secret === undefined)
-    throw executorError('CLOUD_LOGIN_FAILED', `take the AWS role "${o.role}": HTTP status ${status}${saidIn(text)}`);
+    throw cloudError('CLOUD_LOGIN_FAILED', `take the AWS role "${o.role}": HTTP status ${status}${saidIn(text)}`);
   return { id, secret, token };
 }
 
@@ -206,6 +206,6 @@ function keysIn(value: Readonly<Record<string, unknown>>, from: string): AwsKeys
   const id = textOf(value['AccessKeyId']);
   const secret = textOf(value['SecretAccessKey']);
   if (id === undefined || secret === undefined)
-    throw executorError('CLOUD_LOGIN_FAILED', `take AWS keys from ${from}: there are none in its answer`);
+    throw cloudError('CLOUD_LOGIN_FAILED', `take AWS keys from ${from}: there are none in its answer`);
   return { id, secret, token: textOf(value['Token']) ?? textOf(value['SessionToken']) };
 }

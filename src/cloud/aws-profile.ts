@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasErrno, messageOf } from '../../../base/index.ts';
-import { executorError } from '../errors.ts';
+import { hasErrno, messageOf } from '../base/index.ts';
+import { cloudError } from './errors.ts';
 import type { Cloud } from './cloud.ts';
 
 export type AwsProfile = Readonly<Record<string, string>>;
@@ -23,7 +23,7 @@ function sections(path: string): ReadonlyMap<string, AwsProfile> {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return found;
-    throw executorError('CLOUD_LOGIN_MISSING', `read "${path}": ${messageOf(error)}`, { cause: error });
+    throw cloudError('CLOUD_LOGIN_MISSING', `read "${path}": ${messageOf(error)}`, { cause: error });
   }
   let section: Record<string, string> | undefined;
   for (const line of text.split(/\r?\n/)) {

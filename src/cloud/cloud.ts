@@ -1,6 +1,6 @@
-import type { Clock, HttpClient, Wait } from '../../../base/index.ts';
-import { collect, redactUrl } from '../../../base/index.ts';
-import { executorError } from '../errors.ts';
+import type { Clock, HttpClient, Wait } from '../base/index.ts';
+import { collect, redactUrl } from '../base/index.ts';
+import { cloudError } from './errors.ts';
 
 /** What asking a cloud takes. */
 export interface Cloud {
@@ -47,14 +47,14 @@ export async function ask(
 /** The object in an answer. Throws `CLOUD_LOGIN_FAILED` for another status than 200, and for what is no JSON; nothing of the answer is quoted: it may hold a login. */
 export function objectOf(answer: Answer, what: string): Readonly<Record<string, unknown>> {
   if (answer.status !== 200)
-    throw executorError('CLOUD_LOGIN_FAILED', `${what}: HTTP status ${answer.status}${saidIn(answer.text)}`);
+    throw cloudError('CLOUD_LOGIN_FAILED', `${what}: HTTP status ${answer.status}${saidIn(answer.text)}`);
   try {
     const value: unknown = JSON.parse(answer.text);
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   } catch {
     // Told below.
   }
-  throw executorError('CLOUD_LOGIN_FAILED', `${what}: the answer is no JSON object`);
+  throw cloudError('CLOUD_LOGIN_FAILED', `${what}: the answer is no JSON object`);
 }
 
 /** The words of an error in JSON or XML, as an addition to a message. */

@@ -1,8 +1,8 @@
 import { createPrivateKey, sign } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { kindOf, messageOf, type Wait } from '../../../base/index.ts';
-import { executorError } from '../errors.ts';
+import { kindOf, messageOf, type Wait } from '../base/index.ts';
+import { cloudError } from './errors.ts';
 import { ask, objectOf, textOf, type Cloud } from './cloud.ts';
 
 const SCOPE = 'https://www.googleapis.com/auth/cloud-platform';
@@ -30,11 +30,11 @@ async function fromFile(cloud: Cloud, path: string, w: Wait): Promise<string> {
   } catch (error) {
     // A JSON error quotes what it cannot read, and that may be a key.
     const detail = error instanceof SyntaxError ? 'it is no JSON' : messageOf(error);
-    throw executorError('CLOUD_LOGIN_FAILED', `${what}: ${detail}`);
+    throw cloudError('CLOUD_LOGIN_FAILED', `${what}: ${detail}`);
   }
   const member = (name: string): string => {
     const value = textOf(file[name]);
-    if (value === undefined) throw executorError('CLOUD_LOGIN_FAILED', `${what}: it has no "${name}"`);
+    if (value === undefined) throw cloudError('CLOUD_LOGIN_FAILED', `${what}: it has no "${name}"`);
     return value;
   };
   const kind = textOf(file['type']);
@@ -62,7 +62,7 @@ async function fromFile(cloud: Cloud, path: string, w: Wait): Promise<string> {
       refresh_token: member('refresh_token'),
     };
   else
-    throw executorError('CLOUD_LOGIN_FAILED', `${what}: logins of type "${kind ?? ''}" are not supported`, {
+    throw cloudError('CLOUD_LOGIN_FAILED', `${what}: logins of type "${kind ?? ''}" are not supported`, {
       remedy: 'Use the key of a service account, or the metadata server of the pod.',
     });
   const body = new URLSearchParams(form).toString();
@@ -82,7 +82,7 @@ function assertion(
   try {
     return `${text}.${sign('sha256', Buffer.from(text), createPrivateKey(o.key)).toString('base64url')}`;
   } catch {
-    throw executorError('CLOUD_LOGIN_FAILED', `${what}: its private key cannot be read`);
+    throw cloudError('CLOUD_LOGIN_FAILED', `${what}: its private key cannot be read`);
   }
 }
 
@@ -105,6 +105,6 @@ async function fromMetadata(cloud: Cloud, w: Wait): Promise<string | undefined> 
 
 function tokenIn(answer: Parameters<typeof objectOf>[0], what: string): string {
   const token = textOf(objectOf(answer, what)['access_token']);
-  if (token === undefined) throw executorError('CLOUD_LOGIN_FAILED', `${what}: there is no token in the answer`);
+  if (token === undefined) throw cloudError('CLOUD_LOGIN_FAILED', `${what}: there is no token in the answer`);
   return token;
 }

@@ -15,13 +15,15 @@ export interface SigningOptions {
   readonly now: number;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: string | undefined;
+  /** Of the body, hexadecimal, where that is not given. */
+  readonly sha256?: string | undefined;
 }
 
 /** The headers that sign a request (AWS Signature Version 4): those given, `x-amz-date`, `authorization` and, for S3, the digest of the body. The path of the URL must be encoded as it is sent. */
 export function signed(method: string, url: URL, o: SigningOptions): Record<string, string> {
   const time = new Date(o.now).toISOString().replaceAll(/[-:]|\.\d+/g, '');
   const day = time.slice(0, 8);
-  const digest = sha256(o.body ?? '');
+  const digest = o.sha256 ?? sha256(o.body ?? '');
   const headers: Record<string, string> = {
     ...Object.fromEntries(Object.entries(o.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value])),
     host: url.host,
