@@ -1,5 +1,5 @@
 import {
-  HttpClient,
+  type HttpClient,
   collect,
   kindOf,
   messageOf,

@@ -67,7 +67,6 @@ export class GithubObjects implements Objects {
     const { clock } = this.#o.cloud;
     const patience = clock.now() + LOCKED;
     for (let skipped = 0; ;) {
-      this.#found.delete(`${key}#`);
       const last = await this.#load(`${key}#`, w);
       const number = last === undefined ? 0 : Number(last.key.slice(key.length + 1));
       if (!Number.isSafeInteger(number))
@@ -84,7 +83,8 @@ export class GithubObjects implements Objects {
     const known = this.#found.get(key);
     if (known) return known;
     const entry = this.#o.version === 2 ? await this.#loadTwirp(key, w) : await this.#loadRest(key, w);
-    if (entry) this.#found.set(key, entry);
+    // What is named by its digest stays what it is; of what gets numbers there may be a newer one.
+    if (entry?.key === key) this.#found.set(key, entry);
     return entry;
   }
 
@@ -170,9 +170,9 @@ export class GithubObjects implements Objects {
     });
     const said = jsonOf(await textOfAnswer(answer));
     if (answer.status >= 400) {
-      const reason = `${String(said['typeKey'])} ${String(said['message'])}`;
+      const reason = [said['typeKey'], said['message']].filter((one) => typeof one === 'string').join(': ');
       if (/already ?exists/i.test(reason)) return false;
-      throw cloudError('CLOUD_FAILED', `${what}: HTTP status ${answer.status} (${String(said['message'] ?? '')})`);
+      throw cloudError('CLOUD_FAILED', `${what}: HTTP status ${answer.status} (${reason})`);
     }
     const id = said['cacheId'] ?? said['cacheID'];
     if (typeof id !== 'number' || id === 0) throw cloudError('CLOUD_FAILED', `${what}: there is no id in the answer`);

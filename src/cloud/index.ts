@@ -5,5 +5,5 @@ export { ask, objectOf, saidIn, textOf, type Cloud } from './cloud.ts';
 export { cloudError } from './errors.ts';
 export { googleToken } from './google-token.ts';
 export type { ObjectContent } from './objects.ts';
-export { CACHE_STORES, openCacheStore, storeAttributes, type CacheStoreType } from './open-cache-store.ts';
+export { openCacheStore, type CacheStoreType } from './open-cache-store.ts';
 export { signed, strict } from './sigv4.ts';

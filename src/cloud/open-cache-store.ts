@@ -10,49 +10,7 @@ import { GithubObjects } from './github-objects.ts';
 import { S3Objects } from './s3-objects.ts';
 
 /** Kinds of caches among the objects of a cloud, by BuildKit's names. */
-export const CACHE_STORES = ['s3', 'azblob', 'gha'] as const;
-export type CacheStoreType = (typeof CACHE_STORES)[number];
-
-/** Which attributes each kind has; `mode` and those of compression are not the store's. */
-const KNOWN: Readonly<Record<CacheStoreType, readonly string[]>> = {
-  s3: [
-    'bucket',
-    'region',
-    'prefix',
-    'manifests_prefix',
-    'blobs_prefix',
-    'name',
-    'touch_refresh',
-    'endpoint_url',
-    'access_key_id',
-    'secret_access_key',
-    'session_token',
-    'use_path_style',
-    'upload_parallelism',
-  ],
-  azblob: [
-    'account_url',
-    'account_name',
-    'container',
-    'prefix',
-    'manifests_prefix',
-    'blobs_prefix',
-    'name',
-    'secret_access_key',
-  ],
-  gha: ['scope', 'url', 'url_v2', 'token', 'version', 'timeout', 'repository', 'ghtoken'],
-};
-
-/** Takes the attributes of such a store out of all that were given. */
-export function storeAttributes(type: CacheStoreType, attributes: Map<string, string>): Map<string, string> {
-  const taken = new Map<string, string>();
-  for (const name of KNOWN[type]) {
-    const value = attributes.get(name);
-    if (value !== undefined) taken.set(name, value);
-    attributes.delete(name);
-  }
-  return taken;
-}
+export type CacheStoreType = 's3' | 'azblob' | 'gha';
 
 /**
  * A cache by BuildKit's attributes, and the environment where they leave something out (buildx and BuildKit look there). Nothing is asked yet. Undefined for `gha` outside of a job, where buildx leaves such a cache out, too.

@@ -53,6 +53,7 @@ export interface BuildOptions {
   readonly cacheFrom?: BuildRequest['cacheFrom'];
   readonly cacheTo?: BuildRequest['cacheTo'];
   readonly failed?: BuildHost['failed'];
+  readonly objects?: BuildHost['objects'];
   readonly squash?: boolean | undefined;
   readonly leaveOut?: readonly string[] | undefined;
   readonly project?: BuildRequest['project'];
@@ -157,7 +158,10 @@ export class EngineRig implements AsyncDisposable {
     return summary(events, error);
   }
 
-  host(files: Files, o: Pick<BuildOptions, 'folders' | 'credential' | 'secrets' | 'failed'> = {}): BuildHost {
+  host(
+    files: Files,
+    o: Pick<BuildOptions, 'folders' | 'credential' | 'secrets' | 'failed' | 'objects'> = {},
+  ): BuildHost {
     const folder = this.folder(files);
     const folders = new Map([
       ['context', folder],
@@ -179,6 +183,7 @@ export class EngineRig implements AsyncDisposable {
       blobs: (path) => openLayout(path).blobs,
       sink: (name) => this.#sink(name),
       ...(o.failed ? { failed: o.failed } : {}),
+      ...(o.objects ? { objects: o.objects } : {}),
     };
   }
 

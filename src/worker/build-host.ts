@@ -1,5 +1,6 @@
 import type { Wait } from '../base/index.ts';
 import type { BlobReader, BlobWriter } from '../blob/index.ts';
+import type { CacheStore } from '../cloud/index.ts';
 import type { FileSource, FileTree } from '../tree/index.ts';
 
 export interface Credential {
@@ -24,6 +25,8 @@ export interface BuildHost {
   agent(id: string, w?: Wait): Promise<ByteChannel>;
   credentials(host: string, scopes: readonly string[], w?: Wait): Promise<Credential | undefined>;
   blobs(store: string): BlobReader;
+  /** A cache among the objects of a cloud, whose logins are the asking side's. Throws `not_found` for a name that was not offered. */
+  objects?(store: string): Promise<CacheStore>;
   sink(exporter: string): Sink;
   /**
    * Offered by who wants to look at a process step that has failed: called while all that it had stands, when no other step of the build is at work. The build ends with the step's failure when this has settled; nothing of what

@@ -15,7 +15,6 @@ export const cliError = errorTable({
   SECRET_TOO_LARGE: 'invalid',
   AGENT_ABSENT: 'not_found',
   AGENT_UNREACHABLE: 'unavailable',
-  CACHE_UNSUPPORTED: 'unsupported',
   BUILDPACK_UNSUPPORTED: 'unsupported',
   SSH_KEY_MISSING: 'not_found',
   SSH_KEY_UNREADABLE: 'denied',

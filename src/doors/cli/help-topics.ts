@@ -48,6 +48,13 @@ const CACHES = `Results of steps for builds elsewhere: --cache-to writes them, -
                                            such a cache, or an image that has one inside
   --cache-from type=local,src=DIR          a folder; tag=NAME or digest=DIGEST says which cache in it
 
+Among the objects of a cloud, with the same words for both flags; what is not given is looked for where the cloud's own tools look:
+  type=s3,bucket=B,region=R                also prefix, name (several with ";"), endpoint_url and use_path_style for other stores,
+                                           access_key_id, secret_access_key, session_token, touch_refresh=24h, upload_parallelism=4
+  type=azblob,account_url=URL              also account_name, container, prefix, name, secret_access_key
+  type=gha                                 in a job of GitHub Actions that was handed ACTIONS_RUNTIME_TOKEN; also scope, url, url_v2,
+                                           token, version=1|2
+
 Further words of --cache-to, after commas:
   mode=min|max                             the layers of the image only (min), or those of all steps
   compression=gzip|zstd|uncompressed       and compression-level=N; force-compression=true for what is compressed already

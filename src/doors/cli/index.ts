@@ -1,4 +1,4 @@
-export { offeredCaches } from './build/local-caches.ts';
+export { folderCache } from './build/local-caches.ts';
 export { completionScript, programOutline, SHELLS } from './completion/completion-script.ts';
 export type { Outline } from './completion/outline.ts';
 export type { DaemonFlags } from './commands/daemon.ts';

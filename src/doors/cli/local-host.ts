@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { CodedError, hasErrno, messageOf, reasonOf, type Random } from '../../base/index.ts';
 import type { BlobReader } from '../../blob/index.ts';
+import type { CacheStore } from '../../cloud/index.ts';
 import { engineError, fileSink } from '../../engine/index.ts';
 import type { CredentialLookup } from '../../registry/index.ts';
 import type { FileSource } from '../../tree/index.ts';
@@ -18,6 +19,8 @@ export function localHost(o: {
   agents: ReadonlyMap<string, AgentSource>;
   sinks: ReadonlyMap<string, SinkPlace>;
   blobs?: ReadonlyMap<string, BlobReader> | undefined;
+  /** Caches among the objects of clouds. */
+  objects?: ReadonlyMap<string, () => Promise<CacheStore>> | undefined;
   credentials: CredentialLookup;
   failed?: BuildHost['failed'] | undefined;
   env: Readonly<Record<string, string | undefined>>;
@@ -44,6 +47,11 @@ export function localHost(o: {
       const blobs = o.blobs?.get(name);
       if (!blobs) throw absent(`blobs "${name}"`);
       return blobs;
+    },
+    objects: async (name) => {
+      const open = o.objects?.get(name);
+      if (!open) throw absent(`the cache "${name}"`);
+      return open();
     },
     ...(o.failed ? { failed: o.failed } : {}),
     sink: (name): Sink => {

@@ -6,7 +6,7 @@ import type { BlobReader } from '../../blob/index.ts';
 import type { CacheExport, CacheImport } from '../../engine/index.ts';
 import { formatPlatform, parseReference } from '../../image/index.ts';
 import type { RegistryClient } from '../../registry/index.ts';
-import { offeredCaches } from '../cli/index.ts';
+import { folderCache } from '../cli/index.ts';
 import { nameOf } from './digest-files.ts';
 import type { Log } from './log.ts';
 import type { ExecutorOptions } from './options.ts';
@@ -54,17 +54,14 @@ export async function layerCache(
   }
   const folder = resolve(o.cwd, place.folder);
   const there = existsSync(join(folder, 'index.json'));
-  const { imports, blobs } = offeredCaches(there ? [{ type: 'local', folder, name: place.folder, tag }] : [], {
-    emit: (event) => {
-      if (event.kind === 'warning') o.log.info(event.warning.message);
-    },
-    now: () => o.clock.now(),
-  });
+  const store = 'cache-0';
+  const tell = (message: string): void => o.log.info(message);
+  const found = there ? folderCache({ folder, name: place.folder, tag }, { store, tell }) : undefined;
   return {
-    from: imports.map((one) => ({ ...one, notBefore })),
+    from: found ? [{ ...found.import, notBefore }] : [],
     // kaniko's --no-push-cache keeps nothing in a layout either.
     to: push ? [{ ...content, type: 'local', sink: CACHE_SINK, name: place.folder, tag }] : [],
-    blobs,
+    blobs: new Map(found ? [[store, found.blobs]] : []),
     folder,
   };
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Bytes } from '../../base/index.ts';
+import { HttpClient, systemClock, type Bytes } from '../../base/index.ts';
 import { MemoryBlobStore, type Descriptor } from '../../blob/index.ts';
+import { openCacheStore } from '../../cloud/index.ts';
+import { s3StandIn } from '../../cloud/testing/s3.ts';
 import { openLayout } from '../../image/index.ts';
 import { registryOf } from '../../registry/testing/world.ts';
 import { EngineRig, type Built } from '../engine-rig.suite.ts';
@@ -68,6 +70,47 @@ for (const mode of ['min', 'max'] as const)
     assert.deepEqual([done(third), third.ran], [id, []]);
     assert.ok(!third.events.some((e) => e.kind === 'vertex' && e.name.startsWith('importing cache')));
   });
+
+test('a cache among the objects of a cloud: nothing runs in an empty store; a blob that is gone or another one runs its steps again', async () => {
+  const keys = { id: 'AKID', secret: 'secret' };
+  await using server = await s3StandIn(keys);
+  await using http = new HttpClient({ env: {} });
+  const cloud = { http, env: {}, home: '/nowhere', clock: systemClock };
+  const attributes = new Map([
+    ['bucket', 'b'],
+    ['region', 'r'],
+    ['endpoint_url', server.url],
+    ['use_path_style', 'true'],
+    ['access_key_id', keys.id],
+    ['secret_access_key', keys.secret],
+  ]);
+  const objects = async () => openCacheStore('s3', attributes, cloud) ?? assert.fail();
+  const cache = { type: 'objects', store: 'any', name: 's3:b' } as const;
+  await using here = await EngineRig.open();
+  const none = await here.build(FILES, { cacheFrom: [cache], cacheTo: [{ ...cache, mode: 'max' }], objects });
+  const id = done(none);
+  assert.match(none.warnings.join(), /ignoring cache "s3:b": read cache: there is none yet/);
+  assert.ok(none.events.some((e) => e.kind === 'vertex' && e.name === 'exporting cache to object store'));
+
+  await using there = await EngineRig.open();
+  const second = await there.build(FILES, { names: ['app'], cacheFrom: [cache], objects });
+  assert.deepEqual([done(second), second.ran, second.warnings], [id, [], []]);
+
+  server.asked.length = 0;
+  done(await there.build(FILES, { cacheTo: [{ ...cache, mode: 'max' }], objects }));
+  assert.deepEqual(
+    server.asked.filter((line) => line.startsWith('PUT')),
+    ['PUT /b/manifests/buildkit 200'],
+    'what is there is not sent again',
+  );
+
+  for (const [name, object] of server.objects) if (name.includes('/blobs/')) object.content = Buffer.from('other');
+  await using elsewhere = await EngineRig.open();
+  const third = await elsewhere.build(FILES, { cacheFrom: [cache], objects });
+  done(third);
+  assert.ok(third.ran.length > 0);
+  assert.match(third.warnings.join(), /s3:b/);
+});
 
 test('with the last step changed only that runs, on top of what the cache has', async () => {
   await using registry = await registryOf();

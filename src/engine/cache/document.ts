@@ -56,24 +56,24 @@ export function encodeCacheConfig(
   return Buffer.from(JSON.stringify({ layers, strake }));
 }
 
-/** Reads a cache's config. `blobs` are what its manifest names: a layer that is not among them is none. Throws `CACHE_FOREIGN`, `CACHE_INVALID`. */
-export function decodeCacheConfig(content: Uint8Array, blobs: readonly Descriptor[]): ReadCache<CachedLayer> {
+/** Reads a cache's config. `blobs` are what its manifest names, where there is one: a layer that is not among them is none. Throws `CACHE_FOREIGN`, `CACHE_INVALID`. */
+export function decodeCacheConfig(content: Uint8Array, blobs?: readonly Descriptor[]): ReadCache<CachedLayer> {
   const value = object(parse(content), 'the config');
   const records = recordsOf(value['strake']);
   const mounts = mountsOf(value['strake']);
-  const known = new Map(blobs.map((blob) => [blob.digest, blob]));
+  const known = blobs && new Map(blobs.map((blob) => [blob.digest, blob]));
   const rows = list(value['layers'], 'layers').map((one): TableRow<CachedLayer> => {
     const row = object(one, 'a layer');
     const said = object(row['annotations'], 'annotations of a layer');
     const digest = digestOf(row['blob'], 'blob');
-    const blob = known.get(digest);
+    const size = known ? known.get(digest)?.size : said['size'];
     const mediaType = said['mediaType'];
-    if (!blob || blob.size !== said['size'] || typeof mediaType !== 'string' || !isTarType(mediaType))
+    if (!isSize(size) || size !== said['size'] || typeof mediaType !== 'string' || !isTarType(mediaType))
       throw bad(`layer ${digest} is not as the manifest has it`);
     return {
       layer: {
         diffId: digestOf(said['diffID'], 'diffID'),
-        compressed: { mediaType, digest, size: blob.size },
+        compressed: { mediaType, digest, size },
         createdAt: timeOf(said['createdAt']),
       },
       parent: place(row['parent'], 'parent'),
@@ -192,6 +192,10 @@ function list(value: unknown, what: string, most = MOST_RECORDS): readonly unkno
 function digestOf(value: unknown, what: string): Digest {
   if (typeof value !== 'string' || !isDigest(value)) throw bad(`${what} is no digest`);
   return value;
+}
+
+function isSize(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** A place in a table, -1 for none. */

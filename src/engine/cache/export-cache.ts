@@ -22,6 +22,7 @@ import type { BuildEvent } from '../builder.ts';
 import { engineError } from '../errors.ts';
 import { codecFor, writeBlobs } from '../export/index.ts';
 import { cacheArtifact } from './cache-artifact.ts';
+import { exportObjects } from './export-objects.ts';
 import type { CachedMount, CacheRecord, CacheTarget } from './types.ts';
 
 export interface CacheExportContext extends Wait {
@@ -48,7 +49,7 @@ export async function exportCache(
   const now = (): number => c.clock.now();
   const name = target.type === 'registry' ? target.ref : target.name;
   throwIfCancelled(c);
-  const kind = target.type === 'registry' ? 'registry' : 'client directory';
+  const kind = KINDS[target.type];
   c.emit({ kind: 'vertex', id, name: `exporting cache to ${kind}`, inputs: [] });
   c.emit({ kind: 'started', id, at: now() });
   try {
@@ -70,10 +71,13 @@ export async function exportCache(
       mounts,
       signal: c.signal,
     });
-    const descriptor = await (target.type === 'registry'
-      ? push(artifact, target, { ...c, id })
-      : write(artifact, target, c));
-    c.emit({ kind: 'note', id, at: now(), text: `${records.length} steps, manifest ${name}@${descriptor.digest}` });
+    const descriptor = await written(artifact, target, { ...c, id });
+    c.emit({
+      kind: 'note',
+      id,
+      at: now(),
+      text: `${records.length} steps, ${descriptor ? `manifest ${name}@${descriptor.digest}` : name}`,
+    });
     c.emit({ kind: 'completed', id, at: now() });
     return descriptor;
   } catch (error) {
@@ -90,6 +94,27 @@ export async function exportCache(
     const message = `cache "${name}" is not written: ${messageOf(error)}`;
     c.emit({ kind: 'warning', at: now(), warning: { code: 'CacheNotWritten', message } });
     return undefined;
+  }
+}
+
+const KINDS: Readonly<Record<CacheTarget['type'], string>> = {
+  registry: 'registry',
+  local: 'client directory',
+  objects: 'object store',
+};
+
+function written(
+  artifact: Image | Index,
+  target: CacheTarget,
+  c: CacheExportContext & { readonly id: string },
+): Promise<Descriptor | undefined> {
+  switch (target.type) {
+    case 'registry':
+      return push(artifact, target, c);
+    case 'objects':
+      return exportObjects(artifact, target.store, c);
+    default:
+      return write(artifact, target, c);
   }
 }
 

@@ -4,7 +4,9 @@ import { collectManifest, parseReference, repositoryName } from '../../image/ind
 import type { RemoteKeys, RemoteResult, ResultRecord } from '../../solve/index.ts';
 import { blobsOf, type RefLayer, type Session, type Worker } from '../../worker/index.ts';
 import type { BuildEvent } from '../builder.ts';
-import type { ReadCache, StoredRecord } from './document.ts';
+import { engineError } from '../errors.ts';
+import { decodeCacheConfig, type ReadCache, type StoredRecord } from './document.ts';
+import { objectsOf } from './export-objects.ts';
 import { readCache } from './read-cache.ts';
 import type { CachedLayer, CacheImport } from './types.ts';
 
@@ -217,6 +219,12 @@ export class ImportedCaches implements RemoteKeys {
       const { content, descriptor } = await client.manifest(reference, { signal });
       const caches = await readCache(content, { mediaType: descriptor.mediaType, blobs, signal });
       return { name, caches, blobs, source: repositoryName(reference), notBefore: one.notBefore };
+    }
+    if (one.type === 'objects') {
+      const store = await objectsOf(this.#session, one.store);
+      const caches = (await store.configs({ signal })).map((config) => decodeCacheConfig(config));
+      if (caches.length === 0) throw engineError('CACHE_NONE', 'read cache: there is none yet');
+      return { name, caches, blobs: store.blobs, source: undefined, notBefore: one.notBefore };
     }
     const blobs = this.#session.host.blobs(one.store);
     const content = await collectManifest(await blobs.open(one.manifest, { signal }), 'its manifest');

@@ -17,6 +17,8 @@ export type CacheImport = {
         readonly name: string;
         readonly manifest: Descriptor;
       }
+    /** What the asking side offers of a cloud's objects under `store`. */
+    | { readonly type: 'objects'; readonly store: string; readonly name: string }
   );
 
 /** Where the results of a build's steps are kept for builds elsewhere. */
@@ -27,6 +29,7 @@ export type CacheTarget = CacheContent &
     | { readonly type: 'registry'; readonly ref: string; readonly insecure?: boolean | undefined }
     /** A layout in the folder that the asking side offers under `sink`; `tag` names this cache among others there. */
     | { readonly type: 'local'; readonly sink: string; readonly name: string; readonly tag: string }
+    | { readonly type: 'objects'; readonly store: string; readonly name: string }
   );
 
 export interface CacheContent {

@@ -4,6 +4,7 @@ import { CodedError, hasErrno, kindOf, reasonOf } from '../../../base/index.ts';
 import { printed } from '../../../bake/index.ts';
 import type { Builder, BuildEvent, BuildResult } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
+import { Clouds } from '../build/cloud-caches.ts';
 import { callOf } from '../check/call.ts';
 import { cliError, usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
@@ -71,11 +72,21 @@ async function buildAll(
         throw ofTarget(error, target.name, all.length);
       }
     }
+<<<<<<< HEAD
     await using builders = await buildersFor(flags, c);
     const results = await Baking.run({
       builder: builders.builder,
       builds,
       offered,
+=======
+    await using engine = await engineFor(settings);
+    await using clouds = new Clouds(io);
+    const results = await Baking.run({
+      engine,
+      builds,
+      offered,
+      clouds,
+>>>>>>> 3baa42f (engine/cache: caches in S3, Azure Blob Storage and GitHub Actions, by BuildKit's attributes)
       c,
       anew: io.random.hex(16),
       emit: renderer.event,
@@ -110,6 +121,7 @@ interface BakingOptions {
   readonly builder: Builder;
   readonly builds: ReadonlyMap<string, TargetBuild>;
   readonly offered: Offered;
+  readonly clouds: Clouds;
   readonly c: CliContext;
   /** What is run anew is so once for all targets. */
   readonly anew: string;

@@ -8,6 +8,7 @@ import { folderSource, StatCache, type FileSource } from '../../../tree/index.ts
 import type { BuildHost } from '../../../worker/index.ts';
 import { namedFolder, openContext, type BuildContext } from '../build/context.ts';
 import { planBuild, type BuildFlags, type Planned } from '../build/flags.ts';
+import type { Clouds } from '../build/cloud-caches.ts';
 import { offeredCaches } from '../build/local-caches.ts';
 import { namedContexts } from '../build/named-contexts.ts';
 import { projectOf } from '../build/project.ts';
@@ -131,14 +132,14 @@ export class TargetBuild implements Disposable {
   request(
     builds: ReadonlyMap<string, TargetBuild>,
     emit: (event: BuildEvent) => void,
-    o: { readonly c: CliContext; readonly offered: Offered; readonly anew: string },
+    o: { readonly c: CliContext; readonly offered: Offered; readonly clouds: Clouds; readonly anew: string },
   ): {
     readonly request: BuildRequest & ImageMetadata;
     readonly host: BuildHost;
   } {
     const { io } = o.c;
     const { planned, flags, context } = this;
-    const caches = offeredCaches(planned.caches.from, { emit, now: () => io.clock.now() });
+    const caches = offeredCaches(planned.caches, { clouds: o.clouds, emit, now: () => io.clock.now() });
     const below = [...this.#below(builds)];
     const folders = [...planned.caches.to.folders].map(([name, path]) => [name, { kind: 'folder', path }] as const);
     const host = localHost({
@@ -148,6 +149,7 @@ export class TargetBuild implements Disposable {
       agents: new Map([...below.flatMap((one) => [...one.#agents]), ...this.#agents]),
       sinks: new Map<string, SinkPlace>([...planned.outputs.sinks, ...folders]),
       blobs: new Map([...o.offered.blobs, ...caches.blobs]),
+      objects: caches.objects,
       credentials: lazyCredentials(io),
       env: io.env,
       random: io.random,
@@ -155,6 +157,7 @@ export class TargetBuild implements Disposable {
     const request = {
       ...planned.request,
       cacheFrom: caches.imports,
+      cacheTo: caches.exports,
       anew: o.anew,
       project: projectOf(this.#place, { context, ...flags, platforms: planned.request.platforms }),
       options: this.#options,

@@ -23,6 +23,7 @@ import { creationTime, isForBuildpacks } from './app-folder.ts';
 import type { BuildpackPlan } from './buildpacks.ts';
 import { namedFolder, openContext, type BuildContext } from './context.ts';
 import { planBuild, type BuildFlags, type Planned } from './flags.ts';
+import { Clouds } from './cloud-caches.ts';
 import { offeredCaches } from './local-caches.ts';
 import { namedContexts } from './named-contexts.ts';
 import { nextSteps } from './next-steps.ts';
@@ -74,7 +75,8 @@ export async function runBuild(
     const publish = planned.request.exports.some(({ type }) => type === 'registry');
     const app = isApp ? await planApp(flags, { ...c, context, publish }) : undefined;
     const contexts = await namedContexts(flags, (text) => namedFolder(text, io));
-    const caches = offeredCaches(planned.caches.from, { emit, now: () => io.clock.now() });
+    await using clouds = new Clouds(io);
+    const caches = offeredCaches(planned.caches, { clouds, emit, now: () => io.clock.now() });
     const shell = flags.onError === 'shell' ? await shellFor(io, renderer) : undefined;
     const host = localHost({
       files: new Map([...filesOf(context, contexts.folders, c), ...offered(app)]),
@@ -82,6 +84,7 @@ export async function runBuild(
       agents,
       sinks: sinksOf(planned),
       blobs: new Map([...caches.blobs, ...contexts.layouts]),
+      objects: caches.objects,
       credentials: lazyCredentials(io),
       env: io.env,
       random: io.random,
@@ -90,6 +93,7 @@ export async function runBuild(
     const request = {
       ...planned.request,
       cacheFrom: caches.imports,
+      cacheTo: caches.exports,
       project: projectOf(place, { context, ...flags, platforms: planned.request.platforms }),
       options: { ...planned.request.options, ...contexts.options, ...context.options },
       ...(app && { frontend: 'buildpack', options: app.options }),

@@ -67,10 +67,37 @@ test('--cache-to: all that BuildKit takes', () => {
   assert.deepEqual([...plan.folders], [['cache-1', '/work/out']]);
 });
 
+test('caches among the objects of clouds keep their attributes apart', () => {
+  const text = 'type=s3,bucket=b,region=r,secret_access_key=hush,prefix=p/,mode=max,ignore-error=true';
+  const { exports, objects } = cacheTo([text], o);
+  assert.deepEqual(exports, [
+    {
+      type: 'objects',
+      store: 'cache-to-0',
+      name: 's3:b',
+      mode: 'max',
+      ignoreError: true,
+      compression: undefined,
+      forceCompression: undefined,
+      docker: undefined,
+      asIndex: undefined,
+      mounts: undefined,
+    },
+  ]);
+  assert.deepEqual(
+    [...(objects.get('cache-to-0')?.attributes ?? [])],
+    [
+      ['bucket', 'b'],
+      ['region', 'r'],
+      ['prefix', 'p/'],
+      ['secret_access_key', 'hush'],
+    ],
+  );
+  assert.deepEqual(cacheFrom(['type=gha,scope=main'], o), [{ type: 'gha', attributes: new Map([['scope', 'main']]) }]);
+});
+
 test('what is not meant is said', () => {
-  refused(() => cacheTo(['type=gha,mode=max'], o), 'CACHE_UNSUPPORTED', /type=gha is not supported yet/);
-  refused(() => cacheFrom(['type=s3,bucket=b'], o), 'CACHE_UNSUPPORTED', /type=s3/);
-  refused(() => cacheFrom(['type=azblob'], o), 'CACHE_UNSUPPORTED', /azblob/);
+  refused(() => cacheFrom(['type=s3,bucket=b,container=c'], o), 'USAGE', /no attribute "container"/);
   refused(() => cacheFrom(['type=inline'], o), 'USAGE', /read by its name/);
   refused(() => cacheTo(['type=registry'], o), 'USAGE', /"ref" is missing/);
   refused(() => cacheTo(['ref=x'], o), 'USAGE', /type is missing/);

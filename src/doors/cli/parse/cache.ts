@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
 import { isDigest, type Digest } from '../../../blob/index.ts';
+import type { CacheStoreType } from '../../../cloud/index.ts';
 import type { CacheExport } from '../../../engine/index.ts';
 import { canonicalReference, parseReference } from '../../../image/index.ts';
-import { cliError, usage } from '../errors.ts';
+import { usage } from '../errors.ts';
+import { CLOUD_CACHES, cloudCacheName, takeCloudCache, type CloudCache } from './cloud-cache.ts';
 import { compressionOfOutput } from './compression.ts';
 import { csvFields, csvPairs } from './csv.ts';
 import { booleanOf } from './values.ts';
@@ -17,16 +19,18 @@ export type CacheFrom =
       readonly name: string;
       readonly tag: string;
       readonly digest?: Digest | undefined;
-    };
+    }
+  | CloudCache;
 
 /** `--cache-to`, with the folders that it writes into by the name of their sink. */
 export interface CacheToPlan {
   readonly exports: readonly CacheExport[];
   readonly folders: ReadonlyMap<string, string>;
+  /** By the name that they are offered under. */
+  readonly objects: ReadonlyMap<string, CloudCache>;
 }
 
-const TYPES: readonly string[] = ['registry', 'local', 'inline'];
-const LATER: readonly string[] = ['gha', 's3', 'azblob'];
+const TYPES: readonly string[] = ['registry', 'local', 'inline', ...CLOUD_CACHES];
 
 /** `--cache-from`: `type=registry,ref=…`, `type=local,src=…`, or references alone (buildx, util/buildflags/cache.go). */
 export function cacheFrom(texts: readonly string[], o: { cwd: string }): readonly CacheFrom[] {
@@ -37,6 +41,11 @@ export function cacheFrom(texts: readonly string[], o: { cwd: string }): readonl
       const found = { type: 'registry', ref: entry.reference(), insecure: entry.boolean('registry.insecure') } as const;
       entry.end();
       return found;
+    }
+    const cloud = entry.cloud();
+    if (cloud) {
+      entry.end();
+      return cloud;
     }
     const src = entry.needed('src');
     const digest = entry.text('digest');
@@ -50,6 +59,7 @@ export function cacheFrom(texts: readonly string[], o: { cwd: string }): readonl
 /** `--cache-to`: as `--cache-from`, and `type=inline`. */
 export function cacheTo(texts: readonly string[], o: { cwd: string }): CacheToPlan {
   const folders = new Map<string, string>();
+  const objects = new Map<string, CloudCache>();
   const exports = entriesOf(texts, '--cache-to').map((entry, at): CacheExport => {
     const mode = entry.text('mode') ?? 'min';
     if (mode !== 'min' && mode !== 'max') throw entry.bad(`there is no mode "${mode}"`, 'Use mode=min or mode=max.');
@@ -81,6 +91,13 @@ export function cacheTo(texts: readonly string[], o: { cwd: string }): CacheToPl
       entry.end();
       return { ...content, type: 'registry', ref, insecure };
     }
+    const cloud = entry.cloud();
+    if (cloud) {
+      entry.end();
+      const store = `cache-to-${at}`;
+      objects.set(store, cloud);
+      return { ...content, type: 'objects', store, name: cloudCacheName(cloud) };
+    }
     const dest = entry.needed('dest');
     const sink = `cache-${at}`;
     folders.set(sink, resolve(o.cwd, dest));
@@ -90,7 +107,7 @@ export function cacheTo(texts: readonly string[], o: { cwd: string }): CacheToPl
   });
   if (exports.filter(({ type }) => type === 'inline').length > 1)
     throw usage('read --cache-to: type=inline is there twice', 'Give it once.');
-  return { exports, folders };
+  return { exports, folders, objects };
 }
 
 function entriesOf(texts: readonly string[], flag: string): readonly Entry[] {
@@ -105,8 +122,6 @@ function entriesOf(texts: readonly string[], flag: string): readonly Entry[] {
       attributes.delete('type');
       const entry = new Entry({ flag, text, type: type as Entry['type'], attributes });
       if (type === undefined) throw entry.bad('the type is missing', `Use type= and one of: ${TYPES.join(', ')}.`);
-      if (LATER.includes(type))
-        throw cliError('CACHE_UNSUPPORTED', `read ${flag} "${text}": type=${type} is not supported yet`);
       if (!TYPES.includes(type))
         throw entry.bad(`there is no type "${type}"`, `Use type= and one of: ${TYPES.join(', ')}.`);
       return [entry];
@@ -115,7 +130,7 @@ function entriesOf(texts: readonly string[], flag: string): readonly Entry[] {
 
 /** One value of a flag, whose attributes are taken one by one; what is left at the end is unknown. */
 class Entry {
-  readonly type: 'registry' | 'local' | 'inline';
+  readonly type: 'registry' | 'local' | 'inline' | CacheStoreType;
   readonly #flag: string;
   readonly #text: string;
   readonly #attributes: Map<string, string>;
@@ -152,6 +167,11 @@ class Entry {
   boolean(name: string): boolean | undefined {
     const value = this.text(name);
     return value === undefined ? undefined : booleanOf(value, `cache attribute "${name}"`);
+  }
+
+  /** Undefined where it is none. */
+  cloud(): CloudCache | undefined {
+    return takeCloudCache(this.type, this.#attributes);
   }
 
   end(): void {
