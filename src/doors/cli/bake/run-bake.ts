@@ -72,21 +72,13 @@ async function buildAll(
         throw ofTarget(error, target.name, all.length);
       }
     }
-<<<<<<< HEAD
     await using builders = await buildersFor(flags, c);
+    await using clouds = new Clouds(io);
     const results = await Baking.run({
       builder: builders.builder,
       builds,
       offered,
-=======
-    await using engine = await engineFor(settings);
-    await using clouds = new Clouds(io);
-    const results = await Baking.run({
-      engine,
-      builds,
-      offered,
       clouds,
->>>>>>> 3baa42f (engine/cache: caches in S3, Azure Blob Storage and GitHub Actions, by BuildKit's attributes)
       c,
       anew: io.random.hex(16),
       emit: renderer.event,
