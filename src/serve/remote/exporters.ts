@@ -120,10 +120,11 @@ function annotationsOf({ annotations }: ImageMetadata): Record<string, string> {
   );
 }
 
-/** A cache to read, as the bridge takes it, and the store of blobs that it is found in. */
+/** A cache to read, as the bridge takes it, and the store of blobs that it is found in. Throws `REMOTE_UNSUPPORTED`. */
 export function cacheImportOf(cache: CacheImport): Entry & { readonly store?: readonly [id: string, store: string] } {
   if (cache.type === 'registry')
     return { Type: 'registry', Attrs: { ref: cache.ref, ...(cache.insecure ? { 'registry.insecure': 'true' } : {}) } };
+  if (cache.type === 'objects') throw inCloud('read');
   return {
     Type: 'local',
     Attrs: { src: cache.name, digest: cache.manifest.digest },
@@ -148,7 +149,19 @@ export function cacheExportOf(cache: CacheExport): Entry {
       Type: 'registry',
       Attrs: { ...attrs, ref: cache.ref, ...(cache.insecure ? { 'registry.insecure': 'true' } : {}) },
     };
+  if (cache.type === 'objects') throw inCloud('write');
   throw unsupported('write a cache into a folder here', 'Write it to a registry: --cache-to type=registry,ref=NAME.');
+}
+
+/** The daemon would ask the cloud with logins of ours: they do not leave this machine. */
+function inCloud(action: string): Error {
+  return remoteError(
+    'REMOTE_UNSUPPORTED',
+    `${action} a cache among the objects of a cloud for a build elsewhere: not supported yet`,
+    {
+      remedy: 'Use a registry: type=registry,ref=NAME.',
+    },
+  );
 }
 
 function unsupported(what: string, remedy: string): Error {
