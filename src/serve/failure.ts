@@ -1,7 +1,8 @@
-import { CodedError, hasCode, kindOf, messageOf } from '../base/index.ts';
+import { CodedError, kindOf, messageOf, type ErrorKind } from '../base/index.ts';
 import { Code, StatusError, toStatus, type StatusDetail } from '../wire/grpc/index.ts';
 import { rangesOf, sourceInfoOf } from './source-info.ts';
 
+const OF_THE_BUILD: ReadonlySet<ErrorKind> = new Set(['invalid', 'not_found', 'conflict', 'unsupported', 'failed']);
 const ERRDEFS = 'github.com/moby/buildkit/errdefs.';
 
 /** The text of the files that errors point into, by name. */
@@ -26,9 +27,9 @@ export function toFailure(error: unknown, o: { readonly texts?: SourceTexts | un
       }),
     );
   }
-  const code = kindOf(error) === 'failed' && hasCode(error, 'STEP_FAILED') ? Code.Unknown : toStatus(error).code;
-  const remedy = error instanceof CodedError && error.remedy !== undefined ? `; ${error.remedy}` : '';
-  return new StatusError(code, messageOf(error) + (hasCode(error, 'STEP_FAILED') ? '' : remedy), {
+  // What is wrong with what was to be built is told as BuildKit does, by its words alone.
+  const code = OF_THE_BUILD.has(kindOf(error)) ? Code.Unknown : toStatus(error).code;
+  return new StatusError(code, messageOf(error), {
     details,
     cause: error,
   });

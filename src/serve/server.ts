@@ -24,6 +24,8 @@ export interface ServerInit {
   readonly entitlements: ReadonlySet<string>;
   /** Builds on record, and how long they stay (milliseconds). */
   readonly history?: { readonly entries: number; readonly age: number } | undefined;
+  /** A folder for what builds need for a time. */
+  readonly scratch: string;
   /** What clients have sent of their files before. */
   readonly kept: KeptFiles;
   /** Told when a build has ended. */

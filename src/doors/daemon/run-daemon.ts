@@ -58,6 +58,7 @@ export async function runDaemon(
     database,
     clock: io.clock,
     random: io.random,
+    scratch: join(root, 'tmp'),
     kept: new KeptFiles(join(root, 'context', 'remote'), { clock: io.clock, random: io.random }),
     info: infoOf({ root, config, flags, io, gc: gc.policies }),
     entitlements: new Set([...config.entitlements, ...flags.allowInsecureEntitlement]),

@@ -1,4 +1,5 @@
-import { kindOf, messageOf, type Clock } from '../../base/index.ts';
+import { kindOf, messageOf, type Clock, type Wait } from '../../base/index.ts';
+import type { Descriptor } from '../../blob/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, Engine, ImageMetadata } from '../../engine/index.ts';
 import type { Frontend } from '../../frontend/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
@@ -22,6 +23,10 @@ export class Build {
   readonly #stop = new AbortController();
   /** Text of the files that errors of this build point into. */
   readonly texts = new Map<string, string>();
+  /** What the client uploaded, until the build ends. */
+  readonly uploads = new Map<string, string>();
+  /** Takes what a client uploads to an address in its session: the name of the store that it is in, and what it is there. */
+  upload: ((url: URL, w: Wait) => Promise<{ readonly store: string; readonly descriptor: Descriptor }>) | undefined;
 
   constructor({ ref, newId }: BuildInit) {
     this.ref = ref;

@@ -1,4 +1,4 @@
-import { messageOf, type Wait } from '../../base/index.ts';
+import { messageOf, tempFolder, type Wait } from '../../base/index.ts';
 import type { BuildRequest, BuildResult, ImageMetadata } from '../../engine/index.ts';
 import type { Frontend } from '../../frontend/index.ts';
 import { hostPlatform } from '../../image/index.ts';
@@ -12,6 +12,8 @@ import { toPlan } from '../gateway/results.ts';
 import type { Served } from '../server.ts';
 import type { Build } from './build.ts';
 import { cacheExports, cacheImports } from './caches.ts';
+import { clientHost, describeImports } from './client-host.ts';
+import { uploadsOf } from './uploads.ts';
 import { exportPlan } from './exports.ts';
 
 /** One build from request to exporter response; blocks until it has ended. */
@@ -40,10 +42,14 @@ export async function solve(
       build.stopped,
       ...(session === undefined ? [] : [session.gone]),
     ]);
+    using spool = tempFolder(served.scratch, random);
+    if (session) build.upload = uploadsOf(session, { build, folder: spool.path });
+    const host = session ? clientHost(session.host, build.uploads) : hostless();
+    const cacheFrom = await describeImports(asked.request.cacheFrom ?? [], host);
     const result = await build.run(served.engine, {
       frontend: frontendOf(request, build),
-      request: asked.request,
-      host: session?.host ?? hostless(),
+      request: { ...asked.request, cacheFrom },
+      host,
       signal,
       clock,
     });

@@ -192,7 +192,9 @@ export class StatusWriter {
         create(VertexWarningSchema, {
           vertex: last?.[0]?.digest ?? digestOf(Buffer.from('warnings')),
           level: 1n,
-          short: Buffer.from(`${warning.message}${place === undefined ? '' : ` (line ${place.line})`}`),
+          short: Buffer.from(
+            `${warning.code === '' ? '' : `${warning.code}: `}${warning.message}${place === undefined ? '' : ` (line ${place.line})`}`,
+          ),
           detail: warning.detail === undefined ? [] : [Buffer.from(warning.detail)],
           url: warning.url ?? '',
           ...(place && { info: sourceInfoOf(place), ranges: rangesOf(place) }),

@@ -2,8 +2,16 @@ import { CodedError, hasCode } from '../../base/index.ts';
 import { canonicalReference, hostPlatform, parseReference } from '../../image/index.ts';
 import type { SourceOp } from '../../graph/index.ts';
 import { goMatch } from '../../tree/index.ts';
+import { decodeSource, encodeSource } from '../../wire/buildkit/index.ts';
 import { toStat } from './stat.ts';
-import { create, StatusError, type Code, type HandlerContext, type ServiceImpl } from '../../wire/grpc/index.ts';
+import {
+  create,
+  StatusError,
+  timestampFromMs,
+  type Code,
+  type HandlerContext,
+  type ServiceImpl,
+} from '../../wire/grpc/index.ts';
 import {
   EvaluateResponseSchema,
   type LLBBridge,
@@ -11,6 +19,7 @@ import {
   ReadDirResponseSchema,
   ReadFileResponseSchema,
   ResolveImageConfigResponseSchema,
+  ResolveSourceMetaResponseSchema,
   ReturnResponseSchema,
   SolveResponseSchema,
   StatFileResponseSchema,
@@ -146,6 +155,40 @@ export function bridgeOf(
           Digest: digest ?? '',
           Config: config ?? new Uint8Array(),
           Ref: found.type === 'image' ? found.reference : request.Ref,
+        });
+      }),
+    resolveSourceMeta: (request, context) =>
+      on(context, async (build) => {
+        if (!request.Source) throw serveError('SOLVE_INVALID', 'resolve a source: there is none');
+        const { host } = await build.steering.engaged({ signal: context.signal });
+        const platform = request.Platform ? fromWirePlatform(request.Platform) : native();
+        const wanted = decodeSource(request.Source, { platform });
+        const asked: SourceOp = {
+          kind: 'source',
+          source: wanted.type === 'image' ? { ...wanted, pull: pullOf(request.ResolveMode) } : wanted,
+        };
+        const found = await host.resolve(asked, { signal: context.signal });
+        const { source } = found.source;
+        const checksum = source.type === 'git' ? (source.commit ?? '') : (found.digest ?? '');
+        const encoded = encodeSource(source);
+        return create(ResolveSourceMetaResponseSchema, {
+          Source: { identifier: encoded.identifier, attrs: encoded.attrs },
+          ...((source.type === 'image' || source.type === 'oci-layout') && {
+            Image: {
+              Digest: found.digest ?? '',
+              ...(!request.Image?.NoConfig && { Config: found.config ?? new Uint8Array() }),
+            },
+          }),
+          ...(source.type === 'git' && {
+            Git: { Checksum: checksum, CommitChecksum: checksum, Ref: source.ref ?? '' },
+          }),
+          ...(source.type === 'http' && {
+            HTTP: {
+              Checksum: source.checksum ?? checksum,
+              Filename: source.filename ?? '',
+              ...(found.time !== undefined && { LastModified: timestampFromMs(found.time * 1000) }),
+            },
+          }),
         });
       }),
     inputs: async (_, context) => {

@@ -2,7 +2,7 @@ import { hasCode, type Wait } from '../../base/index.ts';
 import { hostPlatform, parsePlatform } from '../../image/index.ts';
 import { sourceState, type State } from '../../graph/index.ts';
 import type { FrontendHost, FrontendRequest, PlannedImage } from '../../frontend/index.ts';
-import { decodeDefinition, type DecodeOptions } from '../../wire/buildkit/index.ts';
+import { decodeDefinition, encodeState, type DecodeOptions } from '../../wire/buildkit/index.ts';
 import { create } from '../../wire/grpc/index.ts';
 import { RefSchema, ResultSchema, type Ref, type Result } from '../../wire/gen/buildkit/gateway_pb.ts';
 import type { Definition } from '../../wire/gen/buildkit/ops_pb.ts';
@@ -37,13 +37,15 @@ export async function solveHere(build: Build, call: SolveCall, w: Wait = {}): Pr
   }
   if (call.frontend === '') return create(ResultSchema);
   const frontend = frontendName(call);
-  const request = requestOf(call);
   const inputs = new Map<string, State | PlannedImage>();
   for (const [name, definition] of Object.entries(call.inputs)) {
     const decoded = await decodeDefinition(definition, decoding(host, both));
     steering.know(decoded);
     inputs.set(name, decoded.root);
   }
+  const uploaded = await uploadedContext(build, call.options, both);
+  if (uploaded) inputs.set('context', uploaded.state);
+  const request = requestOf(uploaded ? { ...call, options: uploaded.options } : call);
   try {
     const plan = await host.call(frontend, request, { ...both, ...(inputs.size > 0 && { inputs }) });
     await rememberText(build, { host, options: call.options });
@@ -54,6 +56,22 @@ export async function solveHere(build: Build, call: SolveCall, w: Wait = {}): Pr
       throw serveError('FRONTEND_UNSUPPORTED', `frontend ${call.frontend} not found`, { cause: error });
     throw error;
   }
+}
+
+/** A context that came through the client's standard input: an archive at an address in its session. */
+async function uploadedContext(
+  build: Build,
+  options: Readonly<Record<string, string>>,
+  w: Wait,
+): Promise<{ readonly state: State; readonly options: Readonly<Record<string, string>> } | undefined> {
+  const key = options['contextkey'] || 'context';
+  const address = options[key] ?? '';
+  if (!address.startsWith('http://buildkit-session/') || !build.upload) return undefined;
+  const { store, descriptor } = await build.upload(new URL(address), w);
+  const { digest, size } = descriptor;
+  const { [key]: _, ...rest } = options;
+  const state = sourceState({ type: 'archive', store, digest, size }, { name: '[internal] load remote build context' });
+  return { state, options: rest };
 }
 
 function decoding(host: FrontendHost, w: Wait): DecodeOptions {
@@ -88,7 +106,11 @@ function requestOf({ options }: SolveCall): FrontendRequest {
 /** Definitions let a client hand a ref on to another build; a tree that LLB has no words for has none. */
 function definitionOf(state: State): Definition | undefined {
   if (state.isScratch) return undefined;
-  return undefined;
+  try {
+    return encodeState(state).definition;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Keeps the Dockerfile, so that clients can show the lines around the one that failed. It has been sent already: the step is the frontend's own. */
