@@ -1,4 +1,4 @@
-import { CodedError, kindOf, messageOf, type ErrorKind } from '../base/index.ts';
+import { CodedError, hasCode, kindOf, messageOf, type ErrorKind } from '../base/index.ts';
 import { Code, StatusError, toStatus, type StatusDetail } from '../wire/grpc/index.ts';
 import { rangesOf, sourceInfoOf } from './source-info.ts';
 
@@ -9,7 +9,9 @@ const ERRDEFS = 'github.com/moby/buildkit/errdefs.';
 export type SourceTexts = ReadonlyMap<string, string>;
 
 /** What went wrong with a build as its client is told: with the place in what a person wrote, as BuildKit's errdefs.Source, so that the client shows the lines. */
-export function toFailure(error: unknown, o: { readonly texts?: SourceTexts | undefined } = {}): StatusError {
+export function toFailure(thrown: unknown, o: { readonly texts?: SourceTexts | undefined } = {}): StatusError {
+  // What was stopped because of a failure elsewhere tells of that.
+  const error = hasCode(thrown, 'SOLVE_STOPPED') && thrown.cause !== undefined ? thrown.cause : thrown;
   if (error instanceof StatusError) return error;
   const details: StatusDetail[] = [];
   if (error instanceof CodedError && error.place) {

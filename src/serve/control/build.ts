@@ -1,8 +1,8 @@
 import { kindOf, messageOf, type Clock, type Wait } from '../../base/index.ts';
-import type { Descriptor } from '../../blob/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, Engine, ImageMetadata } from '../../engine/index.ts';
 import type { Frontend } from '../../frontend/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
+import type { FileSource } from '../../tree/index.ts';
 import { serveError } from '../errors.ts';
 import { toFailure } from '../failure.ts';
 import { Steering } from '../gateway/steering.ts';
@@ -24,9 +24,9 @@ export class Build {
   /** Text of the files that errors of this build point into. */
   readonly texts = new Map<string, string>();
   /** What the client uploaded, until the build ends. */
-  readonly uploads = new Map<string, string>();
-  /** Takes what a client uploads to an address in its session: the name of the store that it is in, and what it is there. */
-  upload: ((url: URL, w: Wait) => Promise<{ readonly store: string; readonly descriptor: Descriptor }>) | undefined;
+  readonly uploads = new Map<string, FileSource>();
+  /** Takes an archive that a client uploads to an address in its session: the name that its files go by. */
+  upload: ((url: URL, w: Wait) => Promise<string>) | undefined;
 
   constructor({ ref, newId }: BuildInit) {
     this.ref = ref;

@@ -1,31 +1,16 @@
-import { collect, fileBytes } from '../../base/index.ts';
-import { digestOf, verified, type BlobReader, type Descriptor } from '../../blob/index.ts';
+import { collect } from '../../base/index.ts';
+import { digestOf, type BlobReader, type Descriptor } from '../../blob/index.ts';
 import type { CacheImport } from '../../engine/index.ts';
 import { MANIFEST_LIMIT, MEDIA } from '../../image/index.ts';
+import type { FileSource } from '../../tree/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
 
-/** What a client has uploaded for a build, as files of this machine, by the name of their store. */
-export type Uploads = ReadonlyMap<string, string>;
-
-/** A session's host for one build: the stores of layouts by the names that BuildKit's clients give them, and what was uploaded. */
-export function clientHost(host: BuildHost, uploads: Uploads): BuildHost {
+/** A session's host for one build: the stores of layouts by the names that BuildKit's clients give them, and the files that were uploaded. */
+export function clientHost(host: BuildHost, uploads: ReadonlyMap<string, FileSource>): BuildHost {
   return {
     ...host,
-    blobs: (store) => {
-      const file = uploads.get(store);
-      if (file !== undefined) return fileBlob(file);
-      return host.blobs(/^(?:oci|local):|^export/.test(store) ? store : `oci:${store}`);
-    },
-  };
-}
-
-function fileBlob(path: string): BlobReader {
-  return {
-    has: async () => true,
-    open: async (descriptor, o = {}) =>
-      o.offset === undefined && o.length === undefined
-        ? verified(fileBytes(path, { signal: o.signal }), descriptor)
-        : fileBytes(path, o),
+    files: (name) => uploads.get(name) ?? host.files(name),
+    blobs: (store) => host.blobs(/^(?:oci|local):|^export/.test(store) ? store : `oci:${store}`),
   };
 }
 

@@ -67,10 +67,9 @@ async function uploadedContext(
   const key = options['contextkey'] || 'context';
   const address = options[key] ?? '';
   if (!address.startsWith('http://buildkit-session/') || !build.upload) return undefined;
-  const { store, descriptor } = await build.upload(new URL(address), w);
-  const { digest, size } = descriptor;
+  const name = await build.upload(new URL(address), w);
   const { [key]: _, ...rest } = options;
-  const state = sourceState({ type: 'archive', store, digest, size }, { name: '[internal] load remote build context' });
+  const state = sourceState({ type: 'local', name }, { name: '[internal] load remote build context' });
   return { state, options: rest };
 }
 
