@@ -45,7 +45,12 @@ function image({ reference, platform, pull, layer, layerLimit }: ImageSource): E
 }
 
 function layout({ store, digest, platform, layerLimit }: LayoutSource): EncodedSource {
-  return encoded(`oci-layout://${store}@${digest}`, platform, { 'oci.store': store, 'oci.layerlimit': layerLimit });
+  // The store goes by its attribute; a name must look like one of a registry.
+  const name = store.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
+  return encoded(`oci-layout://local/${name}@${digest}`, platform, {
+    'oci.store': store,
+    'oci.layerlimit': layerLimit,
+  });
 }
 
 function local({ name, include, exclude, follow }: LocalSource): EncodedSource {
