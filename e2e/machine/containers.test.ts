@@ -196,7 +196,7 @@ for (const as of ['root', 'user'] as const) {
       await until('it is not up', async () => (await good('logs', 'orphan')).includes('before'));
       const monitor = (JSON.parse(await good('inspect', 'orphan')) as [{ Monitor: number }])[0].Monitor;
       process.kill(monitor, 'SIGKILL');
-      await until('its monitor lives', () => !existsSync(`/proc/${monitor}`));
+      await until('its monitor lives', () => !isAlive(monitor));
       const lost = await row('orphan');
       assert.match(lost.Status, /^Exited \(lost\)/);
       assert.equal(spawnSync('pgrep', ['-f', '^sleep 98764$']).status, 1);
@@ -225,6 +225,64 @@ for (const as of ['root', 'user'] as const) {
           assert.deepEqual([Status, ExitCode, Running], ['exited', 137, false]);
         }
         await good('rm', 'booted');
+      },
+    );
+
+    test(
+      'killed at random moments of a start, nothing of it is left',
+      { skip: FULL ? false : 'with npm run test:full' },
+      async (t) => {
+        const seed = Date.now() & 0xffff;
+        t.diagnostic(`seed ${seed}`);
+        const monitor = (): number | undefined => {
+          const { stdout } = spawnSync('pgrep', ['-f', `[_]_monitor ${store.root} `], { encoding: 'utf8' });
+          const pid = Number(stdout.split('\n')[0]);
+          return pid > 0 ? pid : undefined;
+        };
+        for (let round = 0; round < 20; round++) {
+          const name = `k${round}`;
+          const starting = cli('run', '-d', '--name', name, 'box');
+          await until('it is not started', () => monitor() !== undefined);
+          await new Promise((resolve) => setTimeout(resolve, (seed * (round + 1) * 7919) % 600));
+          const pid = monitor();
+          if (pid !== undefined) process.kill(pid, 'SIGKILL');
+          const { code } = await starting;
+          assert.ok(code === 0 || code === 69, `run ended with ${code}`);
+          if (pid !== undefined) await until('its monitor lives', () => !isAlive(pid));
+          await cli('rm', '-f', name);
+          assert.deepEqual(leftovers(store.root), []);
+          const names = existsSync(join(store.root, 'ground/exec')) ? readdirSync(join(store.root, 'ground/exec')) : [];
+          assert.deepEqual(
+            names.filter((one) => one.startsWith('exec-')),
+            [],
+          );
+        }
+        assert.deepEqual(await list('-a'), []);
+      },
+    );
+
+    test(
+      'a shell in the background takes what is typed by who attaches',
+      { skip: findTool('script') ? false : 'no script(1)' },
+      async () => {
+        await good('run', '-d', '-it', '--name', 'shell', '--network', 'none', 'box', 'sh');
+        const [program, ...rest] = [
+          ...(user?.prefix ?? []),
+          'script',
+          '-qefc',
+          `${join(CHECKOUT, 'strake')} attach shell`,
+          '/dev/null',
+        ];
+        const env = {
+          PATH: process.env['PATH'],
+          HOME: user?.home ?? process.env['HOME'],
+          STRAKE_ROOT: store.root,
+          TERM: 'xterm',
+        };
+        const screen = spawnSync(program, rest, { env, encoding: 'utf8', input: 'echo he""llo\nexit 9\n' });
+        assert.equal(screen.status, 9, screen.stdout);
+        assert.match(await good('logs', 'shell'), /^hello\r$/m);
+        await good('rm', 'shell');
       },
     );
 
@@ -333,6 +391,15 @@ for (const as of ['root', 'user'] as const) {
       assert.ok(!readFileSync('/proc/mounts', 'utf8').includes(store.root));
     });
   });
+}
+
+/** A process that nobody has taken note of the end of lives no more. */
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
+  }
 }
 
 interface Row {

@@ -27,9 +27,11 @@ export function stateOfProcess(id: ProcessId): 'alive' | 'ended' | 'unknown' {
   return startOf(id.pid) === id.startedAt ? 'alive' : 'ended';
 }
 
+/** Undefined for one that has ended, though nobody has taken note of that (a zombie). */
 function startOf(pid: number): string | undefined {
   const stat = readText(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const [state = '', ...fields] = stat?.slice(stat.lastIndexOf(')') + 2).split(' ') ?? [];
+  return state === 'Z' || state === 'X' ? undefined : fields[18];
 }
 
 /** The boot of the machine that this process runs in. */

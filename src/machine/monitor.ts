@@ -93,6 +93,7 @@ class Monitor {
     const { store, id } = this.#o;
     this.#change({
       monitor: ownProcess(),
+      starting: true,
       restarts: 0,
       ports: [],
       error: undefined,
@@ -148,6 +149,7 @@ class Monitor {
     const ended = ran ? { exitCode: KILLED, finishedAt: this.#o.clock.now(), lost: true } : {};
     this.#change({
       status: ran ? 'exited' : status,
+      starting: undefined,
       ports: [],
       health: undefined,
       error: messageOf(error),
@@ -237,6 +239,7 @@ class Monitor {
       if (early === undefined || !o.first)
         this.#change({
           status: 'running',
+          starting: undefined,
           startedAt: clock.now(),
           finishedAt: undefined,
           error: undefined,
@@ -244,7 +247,7 @@ class Monitor {
           health: watched ? (this.#record.status === 'running' ? this.#record.health : 'starting') : undefined,
           healthSaid: undefined,
         });
-      else this.#change({ startedAt: clock.now() });
+      else this.#change({ startedAt: clock.now(), starting: undefined });
       if (o.first) this.#o.started({ notes, exitCode: early });
       if (this.#stopping.signal.aborted) void container.stop(this.#graceMs);
       return await container.ended;

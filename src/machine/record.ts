@@ -50,6 +50,8 @@ export interface ContainerRecord {
   readonly status: ContainerStatus;
   /** The process that watches it, or the last that did. */
   readonly monitor?: ProcessId | undefined;
+  /** A monitor has begun to start it. */
+  readonly starting?: boolean | undefined;
   /** What the image's files make of its user. */
   readonly user?: Process['user'] | undefined;
   readonly startedAt?: number | undefined;

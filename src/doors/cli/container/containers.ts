@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { sleep } from '../../../base/index.ts';
 import { ContainerStore, VolumeStore, type ContainerRecord } from '../../../machine/index.ts';
 import type { CliContext } from '../program.ts';
 import { engineFor } from '../settings.ts';
@@ -23,32 +24,53 @@ const KILLED = 137;
  */
 export async function settledContainers(c: CliContext): Promise<ContainerRecord[]> {
   const { store } = openContainers(c);
+  const isLost = (record: ContainerRecord | undefined): boolean =>
+    record !== undefined && (hasProcess(record) || record.starting === true) && !store.isWatched(record);
   const all = store.list();
-  const lost = all.filter(
-    (record) => (record.status === 'running' || record.status === 'restarting') && !store.isWatched(record),
-  );
+  const lost = all.filter(isLost);
   if (lost.length === 0) return all;
+  await quiet(lost, { store, signal: c.signal });
   await using engine = await engineFor({ ...c.settings, executor: undefined, lateNetwork: true });
   // Opening the ground recovers what processes that are gone have left on it.
   await engine.ground({ signal: c.signal });
   for (const { id } of lost) {
     using taken = store.take(id);
     const record = taken && store.read(id);
-    if (!record || (record.status !== 'running' && record.status !== 'restarting')) continue;
+    if (!record || !isLost(record)) continue;
     if (record.spec.autoRemove) store.remove(id);
-    else
-      store.write({
-        ...record,
-        status: 'exited',
-        exitCode: KILLED,
-        finishedAt: c.io.clock.now(),
-        lost: true,
-        health: undefined,
-        ports: [],
-        error: undefined,
-      });
+    else store.write(endOf(record, c.io.clock.now()));
   }
   return store.list();
+}
+
+/** Waits until all that a killed process had open is closed: its other threads and its keeper end a moment after it. */
+async function quiet(
+  lost: readonly ContainerRecord[],
+  o: { readonly store: ContainerStore; readonly signal: AbortSignal },
+): Promise<void> {
+  for (const { id } of lost)
+    for (let looks = 0; looks < MOST_LOOKS; looks++) {
+      const taken = o.store.take(id);
+      taken?.[Symbol.dispose]();
+      if (taken || !o.store.read(id)) break;
+      await sleep(LOOK_MS, o);
+    }
+  await sleep(KEEPER_MS, o);
+}
+
+const LOOK_MS = 10;
+const MOST_LOOKS = 500;
+const KEEPER_MS = 50;
+
+function hasProcess({ status }: ContainerRecord): boolean {
+  return status === 'running' || status === 'restarting';
+}
+
+/** A record whose monitor was killed, as it is from now on. */
+function endOf(record: ContainerRecord, now: number): ContainerRecord {
+  const settled = { ...record, starting: undefined, health: undefined, ports: [] };
+  if (!hasProcess(record)) return { ...settled, error: 'its monitor was killed while it started it' };
+  return { ...settled, status: 'exited', exitCode: KILLED, finishedAt: now, lost: true, error: undefined };
 }
 
 /** The one of this name or ID, as it is. Throws `CONTAINER_NOT_FOUND`. */

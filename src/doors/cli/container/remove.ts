@@ -1,8 +1,8 @@
 import { hasCode } from '../../../base/index.ts';
 import { machineError, type ContainerRecord } from '../../../machine/index.ts';
 import type { CliContext } from '../program.ts';
-import { openContainers } from './containers.ts';
-import { askIfWatched } from './stop.ts';
+import { openContainers, settledContainers } from './containers.ts';
+import { askIfWatched, isRunning } from './stop.ts';
 
 export interface RemoveOptions {
   readonly c: CliContext;
@@ -16,13 +16,16 @@ export interface RemoveOptions {
 export async function removeContainer(record: ContainerRecord, o: RemoveOptions): Promise<void> {
   const { c } = o;
   const { store } = openContainers(c);
+  let answered = false;
   if (store.isWatched(record) && record.status !== 'exited') {
     if (!o.force)
       throw machineError('CONTAINER_RUNNING', `remove container "${record.name}": it is running`, {
         remedy: `Stop it first, or remove it by force: strake rm -f ${record.name}.`,
       });
-    await askIfWatched(record, { ask: 'stop', graceMs: 0, discard: true }, c);
+    answered = (await askIfWatched(record, { ask: 'stop', graceMs: 0, discard: true }, c)) !== undefined;
   }
+  // Its monitor was killed meanwhile: what it left goes first.
+  if (!answered && (isRunning(record) || record.starting === true)) await settledContainers(c);
   try {
     using _taken = await store.takeSoon(record.id, c);
     if (store.read(record.id)?.kept === true) await o.drop(record.id);

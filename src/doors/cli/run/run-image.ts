@@ -38,7 +38,7 @@ export async function runImage(
 ): Promise<number> {
   const { flags, c } = o;
   const { io, settings, signal } = c;
-  if (flags.interactive && flags.tty && io.stdin.isTTY !== true)
+  if (flags.interactive && flags.tty && flags.detach !== true && io.stdin.isTTY !== true)
     throw usage('run with -i and -t: standard input is not a terminal', 'Leave out -t to give it the input as it is.');
   const { volumes } = openContainers(c);
   const overridden = overridesOf(flags, args, { io, volumes });
