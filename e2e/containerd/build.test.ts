@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { needsContainerd, startContainerd, type TestContainerd } from '../lib/containerd.ts';
+import { needsContainerd, startContainerd, unmountBelow, type TestContainerd } from '../lib/containerd.ts';
 import { leftovers } from '../lib/leftovers.ts';
 import { emptyStore, type TestStore } from '../lib/store.ts';
 import { strake, type StrakeOptions, type StrakeResult } from '../lib/strake.ts';
@@ -35,8 +35,9 @@ suite('builds by containerd', { skip: needsContainerd }, () => {
     writeFileSync(join(store.work, 'Dockerfile'), DOCKERFILE);
   });
   after(async () => {
-    store[Symbol.dispose]();
     await server[Symbol.asyncDispose]();
+    unmountBelow(store.root);
+    store[Symbol.dispose]();
   });
 
   const build = (args: readonly string[], o: Partial<StrakeOptions> = {}): Promise<StrakeResult> =>

@@ -117,27 +117,38 @@ address = "${join(folder, 't.sock')}"
     }),
     [Symbol.asyncDispose]: async () => {
       await crash();
-      killShims(state);
-      for (const point of mountsBelow(folder).toReversed()) spawnSync('umount', ['-l', point]);
+      killShims(state, address);
+      unmountBelow(folder);
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
-/** Shims are told their containerd's socket: those of this one alone. */
-function killShims(state: string): void {
+/** Shims are told their containerd's socket: those of this one alone, and what they run. */
+function killShims(state: string, address: string): void {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      if ((args[0] ?? '').includes('containerd-shim') && args.includes(address)) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      continue;
+    }
+  }
   const tasks = join(state, 'io.containerd.runtime.v2.task');
   if (!existsSync(tasks)) return;
   for (const namespace of readdirSync(tasks))
     for (const id of readdirSync(join(tasks, namespace))) {
-      for (const name of ['init.pid', 'shim.pid']) {
-        try {
-          process.kill(Number(readFileSync(join(tasks, namespace, id, name), 'utf8')), 'SIGKILL');
-        } catch {
-          continue;
-        }
+      try {
+        process.kill(Number(readFileSync(join(tasks, namespace, id, 'init.pid'), 'utf8')), 'SIGKILL');
+      } catch {
+        continue;
       }
     }
+}
+
+/** Away with what a test that failed has left mounted. */
+export function unmountBelow(folder: string): void {
+  for (const point of mountsBelow(folder).toReversed()) spawnSync('umount', ['-l', point]);
 }
 
 function mountsBelow(folder: string): string[] {

@@ -25,7 +25,11 @@ class World implements AsyncDisposable {
     const leases = new Leases(this.db, { clock: systemClock });
     const images = new ImageStore({ db: this.db, blobs: this.store, leases, clock: systemClock });
     const layers = new LayerService({ store: this.store, images, clock: systemClock, database: this.db });
-    const ground = { snapshotter: this.snapshotter, [Symbol.asyncDispose]: async () => undefined };
+    const ground = {
+      snapshotter: this.snapshotter,
+      recover: async () => 0,
+      [Symbol.asyncDispose]: async () => undefined,
+    };
     this.stage = new Stage({
       layers,
       database: this.db,

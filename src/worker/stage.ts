@@ -203,7 +203,9 @@ export class Stage implements AsyncDisposable, Slots {
     o: { keep: readonly (readonly RefLayer[])[]; dryRun?: boolean | undefined } & Wait,
   ): Promise<{ removed: number; bytes: number }> {
     if (!this.#hasSnapshots()) return { removed: 0, bytes: 0 };
-    const { snapshotter } = await this.#ground.get(o);
+    const ground = await this.#ground.get(o);
+    const { snapshotter } = ground;
+    if (o.dryRun !== true) await ground.recover(o);
     const wanted = this.#wanted(o.keep);
     const all = await snapshotter.list(o);
     const parents = new Map(all.map(({ id, parent }) => [id, parent]));
