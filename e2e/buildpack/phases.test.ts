@@ -246,7 +246,14 @@ suite(
       assert.equal(await code('builder', { says: /it breaks[^]*exit status 7/ }), 51);
       assert.equal(await code('exporter', { args: [`${host}/app`], env: auth, says: /metadata.toml/ }), 62);
       assert.equal(await code('rebaser', { args: [`${host}/nothing`], env: auth, says: /nothing/ }), 72);
-      assert.equal(await code('creator', { args: ['-daemon', `${host}/app`], env: auth, says: /Docker daemon/ }), 62);
+      assert.equal(
+        await code('creator', {
+          args: ['-daemon', `${host}/app`],
+          env: auth,
+          says: /no socket of Docker or Podman was found/,
+        }),
+        62,
+      );
       w.order(['test/old']);
       assert.equal(await code('detector', { says: /Buildpack API "0.6" is not supported/ }), 12);
     });

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { readFileSync, renameSync } from 'node:fs';
 import { createServer, request as plainRequest, type RequestListener, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { bytesOf, collect, type Bytes } from './bytes.ts';
 import { hasCode } from './error.ts';
 import { HttpClient, redactUrl } from './http.ts';
+import { systemRandom } from './random.ts';
+import { tempFolder } from './temp.ts';
 
 const tlsFile = (name: string): string => readFileSync(join(import.meta.dirname, 'testdata/tls', name), 'utf8');
 
@@ -215,4 +219,27 @@ test('undici is not loaded before a request is made', () => {
     script,
   ]);
   assert.equal(printed.toString(), 'false');
+});
+
+test('connections that were opened beforehand serve when no other can be opened any more', async () => {
+  using folder = tempFolder(tmpdir(), systemRandom);
+  const socketPath = join(folder.path, 's');
+  const server = createServer((request, response) => response.end(request.url));
+  await new Promise<void>((resolve) => server.listen(socketPath, resolve));
+  try {
+    const connections = [connect(socketPath), connect(socketPath)];
+    await Promise.all(connections.map((socket) => once(socket, 'connect')));
+    connections[0]?.destroy();
+    renameSync(socketPath, `${socketPath}-gone`);
+    await using client = new HttpClient({ socketPath, connections });
+    const get = async (path: string): Promise<string> =>
+      text((await client.request({ method: 'GET', url: `http://d${path}` })).body);
+    assert.equal(await get('/one'), '/one');
+    assert.deepEqual(await Promise.all([get('/two'), get('/three')]), ['/two', '/three']);
+    server.closeAllConnections();
+    await assert.rejects(get('/four'), (error) => hasCode(error, 'HTTP_UNREACHABLE'));
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
 });

@@ -1,4 +1,5 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import type * as undici from 'undici';
 import type { Dispatcher } from 'undici';
@@ -41,9 +42,14 @@ export interface HttpOptions {
   readonly skipVerify?: boolean | undefined;
   /** Speak to this unix socket whatever the URL's host. */
   readonly socketPath?: string | undefined;
+  /** Connections that were opened beforehand, by somebody who might open them: used before others are opened, and kept. */
+  readonly connections?: Socket[] | undefined;
   /** Where proxies and SSL_CERT_FILE are read from; the process's own by default. */
   readonly env?: ProxyEnvironment | undefined;
 }
+
+/** An hour, for connections that cannot be opened again. */
+const KEPT_MS = 3_600_000;
 
 /**
  * One pool of connections, at most 16 to an origin. Proxies come from HTTP_PROXY, HTTPS_PROXY and NO_PROXY (`proxyFor`); trust from SSL_CERT_FILE or the system's bundle, else Node's own.
@@ -137,6 +143,22 @@ export class HttpClient implements AsyncDisposable {
       if (this.#options.skipVerify) connect['rejectUnauthorized'] = false;
     }
     const pool = { connections: 16, keepAliveTimeout: 10_000 };
+    const { connections, socketPath } = this.#options;
+    if (connections !== undefined && socketPath !== undefined) {
+      const net = await import('node:net');
+      return new Agent({
+        connections: Math.max(1, connections.filter(({ destroyed }) => !destroyed).length),
+        keepAliveTimeout: KEPT_MS,
+        keepAliveMaxTimeout: KEPT_MS,
+        connect: (_options, done) => {
+          let socket = connections.shift();
+          while (socket?.destroyed === true) socket = connections.shift();
+          // Not at once: who asked is not ready for an answer yet.
+          if (socket) setImmediate(done, null, socket);
+          else openSocket(net.connect(socketPath), done);
+        },
+      });
+    }
     if (this.#options.socketPath !== undefined)
       return new Agent({ ...pool, connect: { ...connect, socketPath: this.#options.socketPath } });
     if (!proxy) return new Agent({ ...pool, connect });
@@ -166,6 +188,18 @@ export class HttpClient implements AsyncDisposable {
     }
     return this.#secureContext;
   }
+}
+
+function openSocket(
+  socket: Socket,
+  done: (...said: [error: null, socket: Socket] | [error: Error, socket: null]) => void,
+): void {
+  const failed = (error: Error): void => done(error, null);
+  socket.once('error', failed);
+  socket.once('connect', () => {
+    socket.off('error', failed);
+    done(null, socket);
+  });
 }
 
 /** A URL fit to be printed: no user, password or query. */

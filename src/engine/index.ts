@@ -33,6 +33,6 @@ export type { CacheExport, CacheImport, CacheTarget } from './cache/index.ts';
 export { openEngine, type EngineOptions } from './create.ts';
 export type { BuildSummary, Cause, ExplainedBuild, ExplainedStep, MemberChange, Project } from '../solve/index.ts';
 export { engineError } from './errors.ts';
-export { daemonSockets } from './export/index.ts';
+export { daemonSockets, loadIntoDaemon } from './export/index.ts';
 export { fileSink } from './file-sink.ts';
 export type { Workshop } from './workshop.ts';

@@ -8,6 +8,8 @@ import { hostPlatform, parseReference } from '../../image/index.ts';
 import { RegistryClient, type CredentialLookup } from '../../registry/index.ts';
 import type { Io } from '../cli/index.ts';
 import type { Inputs } from './inputs.ts';
+import type { DaemonConnection } from './images/daemon-connection.ts';
+import { DaemonImages } from './images/daemon-images.ts';
 import { LayoutImages } from './images/layout-images.ts';
 import type { Images } from './images/images.ts';
 import { RegistryImages } from './images/registry-images.ts';
@@ -23,6 +25,10 @@ export interface PhaseContext extends Wait {
   readonly registry: RegistryClient;
   /** App and run images, wherever this build has them; caches are in a registry. */
   readonly images: Images;
+  /** Registries, also where images are elsewhere. */
+  readonly remote: Images;
+  /** The folder of launch layers, of a daemon. */
+  readonly launchCache: string | undefined;
   readonly platform: Platform;
   /** The process's environment, as buildpacks are to see it. */
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -36,7 +42,15 @@ export class PhaseWorld implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   readonly #logins: CredentialLookup;
 
-  constructor(o: { io: Io; inputs: Inputs; log: PhaseLog; env: PhaseContext['env'] } & Wait) {
+  constructor(
+    o: {
+      io: Io;
+      inputs: Inputs;
+      log: PhaseLog;
+      env: PhaseContext['env'];
+      daemon?: DaemonConnection | undefined;
+    } & Wait,
+  ) {
     const { io, inputs, log } = o;
     this.#logins = phaseLogins({
       env: inputs.env,
@@ -63,20 +77,33 @@ export class PhaseWorld implements AsyncDisposable {
     );
     const platform = hostPlatform(process);
     const isLayout = inputs.since('0.12') && inputs.bool('layout');
-    const images = isLayout
-      ? new LayoutImages(inputs.path('layout-dir'), { platform, random: io.random })
-      : new RegistryImages(registry, platform);
+    const remote = new RegistryImages(registry, platform);
+    const launchCache = o.daemon && inputs.text('launch-cache') !== '' ? inputs.path('launch-cache') : undefined;
     const store = new Lazy(async () => {
       const folder = this.#stack.use(tempFolder(inputs.env['TMPDIR'] || tmpdir(), io.random));
       return new DiskBlobStore(join(folder.path, 'blobs'), io);
     });
+    const daemon =
+      o.daemon &&
+      this.#stack.use(
+        new DaemonImages({
+          connection: o.daemon,
+          random: io.random,
+          scratch: () => this.#stack.use(tempFolder(inputs.env['TMPDIR'] || tmpdir(), io.random)).path,
+          store: () => store.get(),
+          launchCache,
+        }),
+      );
+    const layouts = isLayout ? new LayoutImages(inputs.path('layout-dir'), { platform, random: io.random }) : undefined;
     this.context = {
       io,
       inputs,
       api: inputs.api,
       log,
       registry,
-      images,
+      images: daemon ?? layouts ?? remote,
+      remote,
+      launchCache,
       platform,
       env: o.env,
       store: () => store.get(),

@@ -15,6 +15,8 @@ export const lifecycleError = errorTable({
   LIFECYCLE_EXTEND_FAILED: 'invalid',
   /** Some of the names could not be written. */
   LIFECYCLE_SAVE_FAILED: 'failed',
+  /** A Docker or Podman daemon does not do what it is asked. */
+  LIFECYCLE_DAEMON_FAILED: 'failed',
   /** A cache that cannot be used. */
   LIFECYCLE_CACHE_FAILED: 'failed',
 });

@@ -58,6 +58,11 @@ export class Inputs {
     return said || existsSync(path) ? path : '/cnb/order.toml';
   }
 
+  /** False where the program has no such flag, whatever the environment says to others. */
+  takes(name: string): boolean {
+    return FLAGS.some((one) => one.name === name && one.phases.includes(this.#phase));
+  }
+
   bool(name: string): boolean {
     return parseBool(this.text(name)) ?? false;
   }

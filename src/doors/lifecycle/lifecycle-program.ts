@@ -15,6 +15,7 @@ import { PHASE_NAMES, type PhaseName } from './flag.ts';
 import { flagsOf } from './flags.ts';
 import { guardExperimental } from './guard-experimental.ts';
 import { helpOf } from './help.ts';
+import type { DaemonConnection } from './images/daemon-connection.ts';
 import { Inputs } from './inputs.ts';
 import { parseFlags } from './parse-flags.ts';
 import { PhaseLog } from './phase-log.ts';
@@ -91,14 +92,16 @@ async function runProgram(
     out: (text) => io.stdout.write(text),
     err: (text) => io.stderr.write(text),
   });
-  refuseModes(inputs, log);
+  checkModes(inputs, log);
   // The same image whoever calls.
   process.umask(0o022);
   if (program.runsBuildpacks && !program.dropsRoot) refuseRoot(program.phase);
   const isRoot = process.getuid!() === 0 && program.dropsRoot;
   const ids = isRoot ? inputs.ids() : undefined;
   const env = ids && program.runsBuildpacks ? { ...inputs.env, ...variablesOf(ids.uid) } : inputs.env;
-  await using world = new PhaseWorld({ io, inputs, log, env, signal });
+  const daemon =
+    inputs.takes('daemon') && inputs.bool('daemon') ? await connectTo(inputs, ids !== undefined) : undefined;
+  await using world = new PhaseWorld({ io, inputs, log, env, daemon, signal });
   if (ids) {
     await world.readLogins(program.images(inputs), { signal });
     giveTo(program.folders(inputs), ids);
@@ -110,18 +113,16 @@ async function runProgram(
   return await program.run(world.context, { scratch: scratch.path, during: o.during });
 }
 
-/** Ways of working that other lifecycles have and this one does not. */
-function refuseModes(inputs: Inputs, log: PhaseLog): void {
-  if (inputs.bool('daemon'))
-    throw lifecycleError(
-      'LIFECYCLE_UNSUPPORTED',
-      'use a Docker daemon: this lifecycle works on images of registries only',
-      {
-        remedy: 'Leave -daemon (CNB_USE_DAEMON) out; with pack, give --publish.',
-      },
-    );
+async function connectTo(inputs: Inputs, openNow: boolean): Promise<DaemonConnection> {
+  const { connectDaemon } = await import('./images/daemon-connection.ts');
+  return connectDaemon(inputs.env, { openNow });
+}
+
+/** Ways of working that need more, or do not go together. */
+function checkModes(inputs: Inputs, log: PhaseLog): void {
   if (inputs.since('0.12') && inputs.bool('layout')) checkLayout(inputs, log);
-  if (inputs.text('launch-cache') !== '') log.warn('Ignoring -launch-cache, only intended for use with -daemon');
+  if (inputs.text('launch-cache') !== '' && !inputs.bool('daemon'))
+    log.warn('Ignoring -launch-cache, only intended for use with -daemon');
 }
 
 function checkLayout(inputs: Inputs, log: PhaseLog): void {

@@ -51,7 +51,7 @@ const analyzer: Program = {
     ...said(inputs, 'previous-image', 'run-image', 'cache-image'),
     ...runImages(inputs),
   ],
-  folders: (inputs) => [inputs.path('layers')],
+  folders: (inputs) => [inputs.path('layers'), inputs.path('launch-cache')],
   async run(c) {
     const names = namesOf(c.inputs);
     const { analyze } = await import('./phases/analyze.ts');
@@ -127,7 +127,12 @@ const exporter: Program = {
   runsBuildpacks: false,
   dropsRoot: true,
   images: (inputs) => [...inputs.words, ...said(inputs, 'cache-image', 'run-image', 'image'), ...runImages(inputs)],
-  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir'), inputs.path('layout-dir')],
+  folders: (inputs) => [
+    inputs.path('layers'),
+    inputs.path('cache-dir'),
+    inputs.path('layout-dir'),
+    inputs.path('launch-cache'),
+  ],
   async run(c) {
     const names = outputNames(c.inputs.words, { most: Infinity });
     const { exportImage } = await import('./phases/export.ts');
@@ -148,7 +153,12 @@ const creator: Program = {
   runsBuildpacks: true,
   dropsRoot: true,
   images: (inputs) => analyzer.images(inputs),
-  folders: (inputs) => [inputs.path('layers'), inputs.path('cache-dir'), inputs.path('layout-dir')],
+  folders: (inputs) => [
+    inputs.path('layers'),
+    inputs.path('cache-dir'),
+    inputs.path('layout-dir'),
+    inputs.path('launch-cache'),
+  ],
   async run(c, o) {
     const { create } = await import('./phases/create.ts');
     await create(namesOf(c.inputs), c, o);

@@ -38,21 +38,37 @@ export async function exportToDaemon(
   return told(`importing to docker at ${socketPath}`, c, async (note) => {
     await using http = new HttpClient({ socketPath });
     const value = imageOf(image, { codec: NONE, family: 'docker', context: c });
-    const held = await layersHeld(
-      http,
-      image.layers.map((layer) => layer.diffId),
-      c,
-    );
-    try {
-      await load(http, value, { names: e.names, omit: await lowest(value, held, c), signal: c.signal });
-      if (held > 0) note(`${held} of ${image.layers.length} layers were there already`);
-    } catch (error) {
-      // A daemon that keeps layers in another way (containerd's store, Podman) needs them all.
-      if (held === 0 || !hasCode(error, 'DAEMON_REFUSED')) throw error;
-      await load(http, value, { names: e.names, omit: [], signal: c.signal });
-    }
+    const diffIds = image.layers.map((layer) => layer.diffId);
+    const held = await loadIntoDaemon(http, { names: e.names, diffIds, image: () => value, signal: c.signal });
+    if (held > 0) note(`${held} of ${image.layers.length} layers were there already`);
     return { names: e.names };
   });
+}
+
+/**
+ * Loads an image into a daemon. `image` gives it for one that has as many of its lowest layers: of those nothing but the digest is asked for. Gives how many were not sent. Throws `DAEMON_REFUSED`.
+ */
+export async function loadIntoDaemon(
+  http: HttpClient,
+  o: {
+    readonly names: readonly string[];
+    readonly diffIds: readonly Digest[];
+    readonly image: (held: number) => Image | Promise<Image>;
+  } & Wait,
+): Promise<number> {
+  const { names, signal } = o;
+  const held = await layersHeld(http, o.diffIds, o);
+  if (held > 0)
+    try {
+      const image = await o.image(held);
+      await load(http, image, { names, omit: await lowest(image, held, o), signal });
+      return held;
+    } catch (error) {
+      // A daemon that keeps layers in another way (containerd's store, Podman) needs them all.
+      if (!hasCode(error, 'DAEMON_REFUSED')) throw error;
+    }
+  await load(http, await o.image(0), { names, omit: [], signal });
+  return 0;
 }
 
 /** How many of the lowest layers an image of the daemon's has, too. */

@@ -12,7 +12,7 @@ import { exportToStore } from './store.ts';
 
 export { writeBlobs } from './blobs.ts';
 export { codecFor } from './context.ts';
-export { daemonSockets } from './daemon.ts';
+export { daemonSockets, loadIntoDaemon } from './daemon.ts';
 export type { ExportContext } from './context.ts';
 
 /** The codec in which an export wants the new layers; undefined where it takes them as they lie. */

@@ -69,6 +69,13 @@ export class VolumeCache implements BuildCache {
     return tarFileTree(path, w);
   }
 
+  /** A layer that is there, without a look at its content. */
+  find(diffId: Digest): CachedLayer | undefined {
+    const tar = this.#tar(this.#committed, diffId);
+    const size = statSync(tar, { throwIfNoEntry: false })?.size;
+    return size === undefined ? undefined : { diffId, size, tar };
+  }
+
   async replace(metadata: CacheMetadata, o: { layers: readonly (CachedLayer | WantedLayer)[] } & Wait): Promise<void> {
     try {
       rmSync(this.#staging, { recursive: true, force: true });

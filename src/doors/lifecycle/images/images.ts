@@ -13,6 +13,20 @@ export interface OpenImage {
   layer(diffId: string, w?: Wait): Promise<Layer | undefined>;
 }
 
+/** What an image that was saved is known by. */
+export interface SavedImage {
+  /** In the log. */
+  readonly shown: string;
+  /** In report.toml. */
+  readonly report: { readonly digest: string; readonly manifestSize: number } | { readonly imageId: string };
+}
+
+/** By the manifest, which is the same in all registries. */
+export async function savedByManifest(image: Image, w: Wait): Promise<SavedImage> {
+  const { digest, size } = await descriptorOf(image, w);
+  return { shown: digest.slice(0, 19), report: { digest, manifestSize: size } };
+}
+
 /** Where app and run images are read and written. */
 export interface Images {
   /** By a name, or by the reference of an image that was opened. Throws `not_found` where there is none. */
@@ -20,7 +34,7 @@ export interface Images {
   /** Throws where an image of this name may not be written. */
   checkWrite(name: string, w?: Wait): Promise<void>;
   /** `near`: an image of the same contents that was saved already. */
-  save(image: Image, o: { readonly name: string; readonly near?: string | undefined } & Wait): Promise<void>;
+  save(image: Image, o: { readonly name: string; readonly near?: string | undefined } & Wait): Promise<SavedImage>;
 }
 
 export async function openedImage(

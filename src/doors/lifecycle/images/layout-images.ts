@@ -4,7 +4,7 @@ import { reasonOf, type Random, type Wait } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
 import { chooseImage, openLayout, parseReference, writeLayout, type Image } from '../../../image/index.ts';
 import { lifecycleError } from '../errors.ts';
-import { openedImage, type Images, type OpenImage } from './images.ts';
+import { openedImage, savedByManifest, type Images, type OpenImage, type SavedImage } from './images.ts';
 
 /** Images as OCI layouts, each in a folder that its name gives (platform.md, OCI Layout; RFC 0119). */
 export class LayoutImages implements Images {
@@ -40,9 +40,10 @@ export class LayoutImages implements Images {
     }
   }
 
-  async save(image: Image, o: { name: string } & Wait): Promise<void> {
+  async save(image: Image, o: { name: string } & Wait): Promise<SavedImage> {
     const { tag = 'latest' } = parseReference(o.name);
     await writeLayout(this.#path(o.name), [{ image, refs: [tag] }], { random: this.#o.random, signal: o.signal });
+    return savedByManifest(image, o);
   }
 
   /** `<folder>/<registry>/<repository>/<tag>`, or `/<algorithm>/<hex>` for a digest; a `path@digest` is that path. */

@@ -3,7 +3,7 @@ import type { Platform } from '../../../blob/index.ts';
 import { digestReference } from '../../../frontend/buildpack/index.ts';
 import { parseReference, type Image } from '../../../image/index.ts';
 import type { RegistryClient } from '../../../registry/index.ts';
-import { openedImage, type Images, type OpenImage } from './images.ts';
+import { openedImage, savedByManifest, type Images, type OpenImage, type SavedImage } from './images.ts';
 
 /** Images in registries. */
 export class RegistryImages implements Images {
@@ -24,8 +24,9 @@ export class RegistryImages implements Images {
     return this.#client.checkPush(parseReference(name), w);
   }
 
-  async save(image: Image, o: { name: string; near?: string | undefined } & Wait): Promise<void> {
+  async save(image: Image, o: { name: string; near?: string | undefined } & Wait): Promise<SavedImage> {
     const mountFrom = o.near === undefined ? [] : [parseReference(o.near)];
     await this.#client.push(image, parseReference(o.name), { mountFrom, signal: o.signal });
+    return savedByManifest(image, o);
   }
 }

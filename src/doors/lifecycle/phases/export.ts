@@ -5,6 +5,7 @@ import {
   appConfig,
   cacheLog,
   cacheMetadata,
+  EMPTY_CACHE_METADATA,
   encodeReport,
   exportLog,
   parseBuildMetadata,
@@ -21,22 +22,15 @@ import {
   type GroupElement,
   type LayerPlan,
 } from '../../../frontend/buildpack/index.ts';
-import {
-  descriptorOf,
-  familyOf,
-  makeImage,
-  manifestOf,
-  type Image,
-  type ImageConfig,
-  type Layer,
-} from '../../../image/index.ts';
+import { familyOf, makeImage, manifestOf, type Image, type ImageConfig, type Layer } from '../../../image/index.ts';
 import type { WrittenLayer } from '../../../tree/index.ts';
 import type { BuildCache } from '../cache/build-cache.ts';
 import { writeText, type PhaseContext } from '../context.ts';
 import { diskFiles, needText, readText } from '../disk-files.ts';
 import { lifecycleError } from '../errors.ts';
 import { readExtended } from '../extend/read-extended.ts';
-import type { OpenImage } from '../images/images.ts';
+import { savedByManifest, type OpenImage, type SavedImage } from '../images/images.ts';
+import { storedLayer } from '../images/plain-layer.ts';
 import { runImageEntry } from '../names.ts';
 import { layerOfStore, writeLayers } from '../write-layers.ts';
 
@@ -107,6 +101,7 @@ export async function exportImage(c: PhaseContext, o: ExportInput): Promise<void
     await save();
     await keep();
   }
+  if (c.launchCache !== undefined) await keepLaunched(c.launchCache, { c, plans, written, store });
 }
 
 /** What a builder left is checked there: SBOM files were copied, and no plan is known here. */
@@ -158,11 +153,13 @@ async function imageOf(
   },
 ): Promise<Image> {
   const layers: Layer[] = [...(await o.run.image.layers(o.c)), ...o.added];
+  // It is sent over a socket.
+  const isDaemon = o.c.inputs.bool('daemon');
   for (const { key, reuse } of o.plans) {
     const made = o.written.get(key);
     const known = await o.previous?.layer(made?.diffId ?? reuse ?? '', o.c);
     if (known) layers.push(known);
-    else if (made) layers.push(layerOfStore(o.store, made));
+    else if (made) layers.push(isDaemon ? storedLayer(o.store, made.diffId) : layerOfStore(o.store, made));
     else
       throw lifecycleError(
         'LIFECYCLE_IMAGE_MISSING',
@@ -182,16 +179,16 @@ async function saveImage(
 ): Promise<void> {
   const { inputs, log, images } = c;
   const failures: { readonly name: string; readonly error: unknown }[] = [];
-  const { digest, size } = await descriptorOf(image, c);
   const [first = ''] = names;
+  let saved: SavedImage | undefined;
   for (const name of names)
     try {
-      await images.save(image, { name, near: first, signal: c.signal });
+      saved = await images.save(image, { name, near: first, signal: c.signal });
     } catch (error) {
       if (kindOf(error) === 'cancelled') throw error;
       failures.push({ name, error });
     }
-  log.info(`*** Images (${digest.slice(0, 19)}):`);
+  log.info(`*** Images (${(saved ?? (await savedByManifest(image, c))).shown}):`);
   for (const name of names) {
     const failed = failures.find((one) => one.name === name);
     log.info(`      ${name}${failed ? ` - ${messageOf(failed.error)}` : ''}`);
@@ -203,7 +200,7 @@ async function saveImage(
       { cause: failures[0]!.error, remedy: 'Check the names, the login and the registry.' },
     );
   const bom = inputs.since('0.9') ? undefined : metadata.bom;
-  writeText(inputs.path('report'), encodeReport({ tags: names, digest, manifestSize: size, bom }));
+  writeText(inputs.path('report'), encodeReport({ tags: names, ...saved?.report, bom }));
 }
 
 /** What fails here is no failure of the build. */
@@ -228,6 +225,28 @@ async function keepCache(
   } catch (error) {
     if (kindOf(error) === 'cancelled') throw error;
     c.log.warn(`Failed to export cache: ${messageOf(error)}`);
+  }
+}
+
+/** Tars of the image's own layers, for when a later build wants one that it takes over: a daemon gives out whole images only. What fails here is no failure of the build. */
+async function keepLaunched(
+  folder: string,
+  o: { c: PhaseContext; plans: readonly LayerPlan[]; written: ReadonlyMap<string, WrittenLayer>; store: DiskBlobStore },
+): Promise<void> {
+  const { c, store } = o;
+  try {
+    const { VolumeCache } = await import('../cache/volume-cache.ts');
+    const cache = new VolumeCache(folder);
+    const digests = [...new Set(digestsOf(o.plans, o.written).values())];
+    const layers = digests.flatMap((diffId) => {
+      const size = store.sizeOf(diffId);
+      const known = cache.find(diffId);
+      return size === undefined ? (known ? [known] : []) : [{ diffId, size, tar: store.pathOf(diffId) }];
+    });
+    await cache.replace(EMPTY_CACHE_METADATA, { layers, signal: c.signal });
+  } catch (error) {
+    if (kindOf(error) === 'cancelled') throw error;
+    c.log.warn(`Failed to keep the launch cache: ${messageOf(error)}`);
   }
 }
 

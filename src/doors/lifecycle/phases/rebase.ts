@@ -1,10 +1,10 @@
 import { appMetadata, encodeReport, rebaseImage, runImageNames } from '../../../frontend/buildpack/index.ts';
-import { descriptorOf, parseReference } from '../../../image/index.ts';
+import { parseReference } from '../../../image/index.ts';
 import { kindOf, messageOf } from '../../../base/index.ts';
 import { nearestFirst } from '../../../frontend/buildpack/index.ts';
 import { writeText, type PhaseContext } from '../context.ts';
 import { lifecycleError } from '../errors.ts';
-import type { OpenImage } from '../images/images.ts';
+import type { OpenImage, SavedImage } from '../images/images.ts';
 
 /** Puts an app image on another run image, in the registry alone, under every name (platform.md, rebaser). */
 export async function rebase(names: readonly string[], c: PhaseContext): Promise<void> {
@@ -21,11 +21,11 @@ export async function rebase(names: readonly string[], c: PhaseContext): Promise
     { force: inputs.bool('force'), signal: c.signal },
   );
   for (const warning of warnings) log.warn(warning);
-  const { digest, size } = await descriptorOf(image, c);
-  for (const output of names) await images.save(image, { name: output, near: source, signal: c.signal });
-  log.info(`*** Images (${digest.slice(0, 19)}):`);
+  let saved: SavedImage | undefined;
+  for (const output of names) saved = await images.save(image, { name: output, near: source, signal: c.signal });
+  log.info(`*** Images (${saved?.shown ?? ''}):`);
   for (const output of names) log.info(`      ${output}`);
-  writeText(inputs.path('report'), encodeReport({ tags: names, digest, manifestSize: size }));
+  writeText(inputs.path('report'), encodeReport({ tags: names, ...saved?.report }));
 }
 
 async function firstOf(

@@ -3,7 +3,7 @@ import { encodeAnalyzed, imageTarget, type Analyzed, type DetectedGroup } from '
 import { writeText, type PhaseContext } from '../context.ts';
 import { lifecycleError } from '../errors.ts';
 import { keepBase } from '../extend/base-cache.ts';
-import type { OpenImage } from '../images/images.ts';
+import type { Images, OpenImage } from '../images/images.ts';
 import { builderRunImages } from '../names.ts';
 
 /** Finds out about the images that extensions are to extend or have named, and keeps of them what the extender needs (platform.md, restorer; lifecycle cmd/lifecycle/restorer.go). */
@@ -18,7 +18,7 @@ export async function restoreImages(
   const buildImage = inputs.text('build-image');
   if (buildImage !== '') {
     log.debug(`Pulling builder image metadata for ${buildImage}...`);
-    const { image, reference, digest } = await c.images.open(buildImage, c);
+    const { image, reference, digest } = await imagesOf(c).open(buildImage, c);
     await keepBase(image, digest, c);
     found = { ...found, buildImage: reference };
   }
@@ -42,6 +42,9 @@ export async function restoreImages(
   return found;
 }
 
+/** A daemon's images have no manifest to keep: they are asked of their registry. */
+const imagesOf = (c: PhaseContext): Images => (c.inputs.bool('daemon') ? c.remote : c.images);
+
 /** An image that an extension has named, or, since 0.14, a mirror of it that run.toml has. */
 async function openRunImage(name: string, c: PhaseContext): Promise<{ name: string; image: OpenImage }> {
   const entry = c.inputs.since('0.14')
@@ -51,7 +54,7 @@ async function openRunImage(name: string, c: PhaseContext): Promise<{ name: stri
   const failures: string[] = [];
   for (const one of names)
     try {
-      return { name: one, image: await c.images.open(one, c) };
+      return { name: one, image: await imagesOf(c).open(one, c) };
     } catch (error) {
       if (kindOf(error) === 'cancelled' || names.length === 1) throw error;
       failures.push(messageOf(error));
