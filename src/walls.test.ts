@@ -58,6 +58,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   serve: [
     'base',
     'blob',
+    'cloud',
     'tree',
     'image',
     'graph',

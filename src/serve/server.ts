@@ -1,4 +1,5 @@
 import { sleep, type Clock, type Database, type Random } from '../base/index.ts';
+import type { Cloud } from '../cloud/index.ts';
 import type { Engine } from '../engine/index.ts';
 import type { RawHandler, Router } from '../wire/grpc/index.ts';
 import { Control } from '../wire/gen/buildkit/control_pb.ts';
@@ -20,6 +21,8 @@ export interface ServerInit {
   readonly info: ServerInfo;
   readonly clock: Clock;
   readonly random: Random;
+  /** How caches among the objects of clouds are asked. */
+  readonly cloud: Cloud;
   /** What builds may be granted: `network.host`, `security.insecure`. */
   readonly entitlements: ReadonlySet<string>;
   /** Builds on record, and how long they stay (milliseconds). */

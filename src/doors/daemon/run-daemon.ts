@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Database, messageOf, type Random } from '../../base/index.ts';
+import { Database, HttpClient, messageOf, type Random } from '../../base/index.ts';
 import type { Platform } from '../../blob/index.ts';
 import { formatPlatform, hostPlatform } from '../../image/index.ts';
 import { BuildServer, type ServerInfo } from '../../serve/index.ts';
@@ -53,8 +53,10 @@ export async function runDaemon(
   });
   using database = Database.open(join(root, 'strake.db'));
   const gc = gcPolicies(config.gc, flags, root);
+  await using http = new HttpClient({ env: io.env });
   const server = new BuildServer({
     engine,
+    cloud: { http, env: io.env, home: io.home, clock: io.clock },
     database,
     clock: io.clock,
     random: io.random,

@@ -1,7 +1,9 @@
-import type { CacheExport, CacheImport, Compression } from '../../engine/index.ts';
 import { parseDigest } from '../../blob/index.ts';
+import type { CacheStoreType, Cloud } from '../../cloud/index.ts';
+import type { CacheExport, CacheImport, Compression } from '../../engine/index.ts';
 import { MEDIA } from '../../image/index.ts';
 import { sinkName } from '../../wire/buildkit/index.ts';
+import type { BuildHost } from '../../worker/index.ts';
 import { serveError } from '../errors.ts';
 import { Attrs } from './attrs.ts';
 
@@ -10,11 +12,49 @@ interface Entry {
   readonly Attrs: Readonly<Record<string, string>>;
 }
 
-/** Written against services that are not here yet. */
-const LATER = new Set(['gha', 's3', 'azblob']);
+/** Kinds of caches among the objects of a cloud. */
+const CLOUDS: readonly CacheStoreType[] = ['s3', 'azblob', 'gha'];
+
+/** Caches among the objects of clouds that one build names: whose logins are the server's own, or come with the attributes. */
+export class CloudCaches {
+  readonly #named = new Map<string, { readonly type: CacheStoreType; readonly attrs: ReadonlyMap<string, string> }>();
+
+  /** The cache's name in this build; undefined for a type that is none of these. */
+  add(
+    type: string,
+    attrs: Readonly<Record<string, string>>,
+  ): { readonly store: string; readonly name: string } | undefined {
+    const found = CLOUDS.find((one) => one === type);
+    if (!found) return undefined;
+    const store = `cloud-${this.#named.size}`;
+    this.#named.set(store, { type: found, attrs: new Map(Object.entries(attrs)) });
+    const place = attrs['bucket'] ?? attrs['account_url'] ?? attrs['scope'];
+    return { store, name: place === undefined ? found : `${found}:${place}` };
+  }
+
+  /** The asking side with these caches. */
+  offeredBy(host: BuildHost, cloud: Cloud): BuildHost {
+    if (this.#named.size === 0) return host;
+    return {
+      files: (name) => host.files(name),
+      secret: (id, w) => host.secret(id, w),
+      agent: (id, w) => host.agent(id, w),
+      credentials: (registry, scopes, w) => host.credentials(registry, scopes, w),
+      blobs: (store) => host.blobs(store),
+      sink: (exporter) => host.sink(exporter),
+      objects: async (store) => {
+        const named = this.#named.get(store);
+        const opened = named && (await import('../../cloud/index.ts')).openCacheStore(named.type, named.attrs, cloud);
+        if (!opened)
+          throw serveError('CACHE_INVALID', `use cache "${named?.type ?? store}": its token and url are missing`);
+        return opened;
+      },
+    };
+  }
+}
 
 /** Cache imports by BuildKit's names, once each. Throws `CACHE_INVALID`, `CACHE_UNSUPPORTED`. */
-export function cacheImports(entries: readonly Entry[]): readonly CacheImport[] {
+export function cacheImports(entries: readonly Entry[], clouds: CloudCaches): readonly CacheImport[] {
   const imports = new Map<string, CacheImport>();
   for (const { Type: type, Attrs: given } of entries) {
     const attrs = new Attrs(`cache import "${type}"`, given);
@@ -28,13 +68,17 @@ export function cacheImports(entries: readonly Entry[]): readonly CacheImport[] 
       const manifest = { mediaType: MEDIA.ociManifest, digest: parseDigest(digest), size: 0 };
       imports.set(`local ${name} ${digest}`, { type, store: `local:${name}`, name, manifest });
     } else if (type === 'inline' || type === '') continue;
-    else throw unsupported('importer', type);
+    else {
+      const cloud = clouds.add(type, given);
+      if (!cloud) throw unsupported('importer', type);
+      imports.set(`${type} ${JSON.stringify(given)}`, { type: 'objects', ...cloud });
+    }
   }
   return [...imports.values()];
 }
 
 /** Cache exports by BuildKit's names. Throws `CACHE_INVALID`, `CACHE_UNSUPPORTED`. */
-export function cacheExports(entries: readonly Entry[]): readonly CacheExport[] {
+export function cacheExports(entries: readonly Entry[], clouds: CloudCaches): readonly CacheExport[] {
   const exports: CacheExport[] = [];
   for (const { Type: type, Attrs: given } of entries) {
     const attrs = new Attrs(`cache export "${type}"`, given);
@@ -42,7 +86,6 @@ export function cacheExports(entries: readonly Entry[]): readonly CacheExport[] 
       exports.push({ type });
       continue;
     }
-    if (type !== 'registry' && type !== 'local') throw unsupported('exporter', type);
     const name = attrs.text('compression');
     const known: Readonly<Record<string, Compression['name']>> = { gzip: 'gzip', zstd: 'zstd', uncompressed: 'none' };
     const content = {
@@ -58,6 +101,10 @@ export function cacheExports(entries: readonly Entry[]): readonly CacheExport[] 
       const ref = attrs.text('ref');
       if (ref === undefined) throw serveError('CACHE_INVALID', 'registry cache exporter requires ref');
       exports.push({ type, ref, insecure: attrs.boolean('registry.insecure'), ...content });
+    } else if (type !== 'local') {
+      const cloud = clouds.add(type, given);
+      if (!cloud) throw unsupported('exporter', type);
+      exports.push({ type: 'objects', ...cloud, ...content });
     } else {
       const dest = attrs.text('dest');
       if (dest === undefined) throw serveError('CACHE_INVALID', 'local cache exporter requires dest');
@@ -74,9 +121,5 @@ export function cacheExports(entries: readonly Entry[]): readonly CacheExport[] 
 }
 
 function unsupported(role: string, type: string): Error {
-  if (LATER.has(type))
-    return serveError('CACHE_UNSUPPORTED', `cache ${role} "${type}" is not supported yet`, {
-      remedy: 'Use type=registry, type=local or type=inline.',
-    });
   return serveError('CACHE_UNSUPPORTED', `unknown cache ${role}: "${type}"`);
 }

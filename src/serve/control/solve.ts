@@ -11,10 +11,10 @@ import { solveHere } from '../gateway/solve-call.ts';
 import { toPlan } from '../gateway/results.ts';
 import type { Served } from '../server.ts';
 import type { Build } from './build.ts';
-import { cacheExports, cacheImports } from './caches.ts';
+import { cacheExports, cacheImports, CloudCaches } from './caches.ts';
 import { clientHost, describeImports } from './client-host.ts';
-import { uploadsOf } from './uploads.ts';
 import { exportPlan } from './exports.ts';
+import { uploadsOf } from './uploads.ts';
 
 /** One build from request to exporter response; blocks until it has ended. */
 export async function solve(
@@ -49,7 +49,7 @@ export async function solve(
     const result = await build.run(served.engine, {
       frontend: frontendOf(request, build),
       request: { ...asked.request, cacheFrom },
-      host,
+      host: asked.clouds.offeredBy(host, served.cloud),
       signal,
       clock,
     });
@@ -101,7 +101,11 @@ function frontendOf(request: SolveRequest, build: Build): Frontend {
 function requestOf(
   request: SolveRequest,
   served: Served,
-): { readonly request: BuildRequest & ImageMetadata; readonly warnings: readonly string[] } {
+): {
+  readonly request: BuildRequest & ImageMetadata;
+  readonly clouds: CloudCaches;
+  readonly warnings: readonly string[];
+} {
   const exporters =
     request.Exporters.length > 0 || request.ExporterDeprecated === ''
       ? request.Exporters
@@ -118,7 +122,9 @@ function requestOf(
   const target = cache?.ExportRefDeprecated
     ? [{ Type: 'registry', Attrs: { ...cache.ExportAttrsDeprecated, ref: cache.ExportRefDeprecated } }]
     : [];
+  const clouds = new CloudCaches();
   return {
+    clouds,
     request: {
       frontend: 'gateway',
       options: {},
@@ -128,12 +134,11 @@ function requestOf(
       rewriteTimestamp: plan.rewriteTimestamp === true,
       epoch: plan.epoch,
       allow: request.Entitlements,
-      cacheFrom: cacheImports([
-        ...(cache?.Imports ?? []),
-        ...legacy,
-        ...namedImports(request.FrontendAttrs['cache-imports']),
-      ]),
-      cacheTo: cacheExports([...(cache?.Exports ?? []), ...target]),
+      cacheFrom: cacheImports(
+        [...(cache?.Imports ?? []), ...legacy, ...namedImports(request.FrontendAttrs['cache-imports'])],
+        clouds,
+      ),
+      cacheTo: cacheExports([...(cache?.Exports ?? []), ...target], clouds),
     },
     warnings: plan.unknown.map((name) => `exporter attribute not known: ${name}`),
   };
