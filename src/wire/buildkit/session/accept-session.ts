@@ -63,7 +63,7 @@ export function acceptSession(
     host,
     gone: gone.signal,
     offers,
-    upload: (url) => pullUpload(connection, url),
+    upload: (url, w) => pullUpload(connection, url, w),
     async [Symbol.asyncDispose]() {
       leave(sessionError('SESSION_GONE', 'the session has ended'));
       await connection.closed;

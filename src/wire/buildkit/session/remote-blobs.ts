@@ -18,7 +18,10 @@ export const STORE_HEADER = 'buildkit-attachable-store-id';
 const PIECE = 1 << 20;
 
 /** A content store of a client's (containerd.services.content.v1 with BuildKit's header for which): `oci:NAME` for a layout, `local:…` for a cache, `export` for a layout that is written. Whole reads are verified. */
-export function remoteBlobs(connection: GrpcConnection, store: string): BlobReader & BlobWriter {
+export function remoteBlobs(
+  connection: GrpcConnection,
+  store: string,
+): BlobReader & BlobWriter & { sizeOf(digest: Digest): Promise<number> } {
   const client = connection.client(Content);
   const headers = { [STORE_HEADER]: store };
   return {
@@ -34,17 +37,21 @@ export function remoteBlobs(connection: GrpcConnection, store: string): BlobRead
       }
     },
 
+    sizeOf: async (digest) => sizeOf({ digest }),
+
     async open(d: Descriptor, o: { offset?: number; length?: number } & Wait = {}): Promise<Bytes> {
       throwIfCancelled(o);
       const { offset = 0, length } = o;
-      const bytes = pieces(d, offset, length, o);
+      const bytes = pieces(d, { ...o, offset, length });
       // The first piece tells whether there is such a blob.
       const first = await bytes.next();
       const all = (async function* (): Bytes {
         if (first.done !== true) yield first.value;
         yield* bytes;
       })();
-      return offset === 0 && length === undefined ? verified(all, d) : all;
+      if (offset !== 0 || length !== undefined) return all;
+      // A cache is named by its digest alone.
+      return verified(all, d.size > 0 ? d : { ...d, size: await sizeOf(d, o) });
     },
 
     async put(
@@ -94,14 +101,20 @@ export function remoteBlobs(connection: GrpcConnection, store: string): BlobRead
     },
   };
 
+  async function sizeOf({ digest }: Pick<Descriptor, 'digest'>, w?: Wait): Promise<number> {
+    const { info } = await client.info({ digest }, options(headers, w));
+    return Number(info?.size ?? 0n);
+  }
+
   async function* pieces(
     { digest }: Descriptor,
-    offset: number,
-    length: number | undefined,
-    w: Wait,
+    { offset, length, ...w }: { offset: number; length: number | undefined } & Wait,
   ): AsyncGenerator<Uint8Array> {
     try {
-      const answers = client.read({ digest, offset: BigInt(offset), size: BigInt(length ?? 0) }, options(headers, w));
+      // A server refuses to read past the end; no size is all there is.
+      const size = length === undefined ? 0 : Math.min(length, (await sizeOf({ digest }, w)) - offset);
+      if (length !== undefined && size <= 0) return;
+      const answers = client.read({ digest, offset: BigInt(offset), size: BigInt(size) }, options(headers, w));
       for await (const { data } of answers) if (data.length > 0) yield data;
     } catch (error) {
       throwIfCancelled(w);

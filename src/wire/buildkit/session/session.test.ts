@@ -226,6 +226,9 @@ test('an agent, an upload, content stores', async () => {
   assert.equal(await blobs.has(there), true);
   assert.equal(Buffer.from(await collect(await blobs.open(there))).toString(), 'layer');
   assert.equal(Buffer.from(await collect(await blobs.open(there, { offset: 1, length: 2 }))).toString(), 'ay');
+  assert.equal(Buffer.from(await collect(await blobs.open(there, { offset: 2, length: 100 }))).toString(), 'yer');
+  // A cache is named by its digest alone.
+  assert.equal(Buffer.from(await collect(await blobs.open({ ...there, size: 0 }))).toString(), 'layer');
   const absent = { mediaType: 'x', digest: digestOf('absent'), size: 6 };
   assert.equal(await blobs.has(absent), false);
   await assert.rejects(async () => collect(await blobs.open(absent)), { code: 'BLOB_NOT_FOUND' });

@@ -1,3 +1,4 @@
+import type { Bytes, Wait } from '../../../base/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
 
 /** What a client says of itself when it opens a session: the headers of the call. */
@@ -20,7 +21,7 @@ export interface ClientSession extends AsyncDisposable {
   /** Whether the client serves a method, `/package.Service/Method`. */
   offers(method: string): boolean;
   /** What a client uploads under the path of an URL `http://buildkit-session/PATH` (moby.upload.v1.Upload): a context given on stdin. */
-  upload(url: URL): AsyncIterable<Uint8Array>;
+  upload(url: URL, w?: Wait): Bytes;
 }
 
 /** Which place of a client's an exporter writes to, as a name for `BuildHost.sink`: `exporter` is its number among the exporters of a build. */
