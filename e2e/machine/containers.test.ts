@@ -302,7 +302,7 @@ for (const as of ['root', 'user'] as const) {
       await good('rm', '-f', 'private');
     });
 
-    for (const executor of ['crun', 'builtin'] as const)
+    for (const executor of as === 'root' || FULL ? (['crun', 'runc', 'builtin'] as const) : (['runc'] as const))
       test(
         `by ${executor}`,
         { skip: executor === 'builtin' || findTool(executor) ? false : 'not installed' },

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { sleep } from '../../../base/index.ts';
+import type { Engine } from '../../../engine/index.ts';
 import { ContainerStore, VolumeStore, type ContainerRecord } from '../../../machine/index.ts';
 import type { CliContext } from '../program.ts';
-import { engineFor } from '../settings.ts';
+import { engineFor, groundOf } from '../settings.ts';
 
 /** The containers and named volumes of a store. */
 export function openContainers(c: Pick<CliContext, 'settings' | 'io'>): {
@@ -30,9 +31,11 @@ export async function settledContainers(c: CliContext): Promise<ContainerRecord[
   const lost = all.filter(isLost);
   if (lost.length === 0) return all;
   await quiet(lost, { store, signal: c.signal });
-  await using engine = await engineFor({ ...c.settings, executor: undefined, lateNetwork: true });
-  // Opening the ground recovers what processes that are gone have left on it.
-  await engine.ground({ signal: c.signal });
+  for (const one of new Map(lost.map((record) => [record.spec.ground, record])).values()) {
+    await using engine = await engineOn(one, c);
+    // Opening the ground recovers what processes that are gone have left on it.
+    await engine.ground({ signal: c.signal });
+  }
   for (const { id } of lost) {
     using taken = store.take(id);
     const record = taken && store.read(id);
@@ -41,6 +44,13 @@ export async function settledContainers(c: CliContext): Promise<ContainerRecord[
     else store.write(endOf(record, c.io.clock.now()));
   }
   return store.list();
+}
+
+/** The store, with the ground that a container's root lies on. */
+export function engineOn(record: Pick<ContainerRecord, 'spec'>, c: Pick<CliContext, 'settings'>): Promise<Engine> {
+  const { ground } = record.spec;
+  const on = ground === undefined ? undefined : groundOf(ground);
+  return engineFor({ ...c.settings, executor: undefined, ground: on, lateNetwork: true });
 }
 
 /** Waits until all that a killed process had open is closed: its other threads and its keeper end a moment after it. */

@@ -2,8 +2,7 @@ import { hasCode } from '../../../base/index.ts';
 import type { Engine } from '../../../engine/index.ts';
 import { rootName } from '../../../machine/index.ts';
 import type { CliContext } from '../program.ts';
-import { engineFor } from '../settings.ts';
-import { openContainers, settledContainers } from './containers.ts';
+import { engineOn, openContainers, settledContainers } from './containers.ts';
 import { removeContainer, type RemoveOptions } from './remove.ts';
 import { isRunning } from './stop.ts';
 
@@ -45,15 +44,19 @@ export async function pruneContainers(c: CliContext): Promise<void> {
 
 /** The store, opened when something of a container's root is kept there. */
 export function openLater(c: CliContext): AsyncDisposable & Pick<RemoveOptions, 'drop'> {
-  let opening: Promise<Engine> | undefined;
+  const openings = new Map<string | undefined, Promise<Engine>>();
   return {
-    drop: async (id) => {
-      opening ??= engineFor({ ...c.settings, lateNetwork: true });
-      await (await opening).dropRoot(rootName(id), c);
+    drop: async (record) => {
+      const { ground } = record.spec;
+      const opening = openings.get(ground) ?? engineOn(record, c);
+      openings.set(ground, opening);
+      await (await opening).dropRoot(rootName(record.id), c);
     },
     [Symbol.asyncDispose]: async () => {
-      const engine = await opening?.catch(() => undefined);
-      await engine?.[Symbol.asyncDispose]();
+      for (const opening of openings.values()) {
+        const engine = await opening.catch(() => undefined);
+        await engine?.[Symbol.asyncDispose]();
+      }
     },
   };
 }

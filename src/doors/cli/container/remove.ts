@@ -9,7 +9,7 @@ export interface RemoveOptions {
   /** One that runs is killed. */
   readonly force: boolean;
   /** Gives up what the store keeps of its root. */
-  drop(id: string): Promise<void>;
+  drop(record: ContainerRecord): Promise<void>;
 }
 
 /** Removes a container with what it wrote to its own root, and its log. Named volumes stay. Throws `CONTAINER_RUNNING`. */
@@ -28,7 +28,7 @@ export async function removeContainer(record: ContainerRecord, o: RemoveOptions)
   if (!answered && (isRunning(record) || record.starting === true)) await settledContainers(c);
   try {
     using _taken = await store.takeSoon(record.id, c);
-    if (store.read(record.id)?.kept === true) await o.drop(record.id);
+    if (store.read(record.id)?.kept === true) await o.drop(record);
     store.remove(record.id);
   } catch (error) {
     // One of --rm has removed itself.
