@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Control, BuildHistoryEventType, type Vertex } from '../../src/wire/gen/buildkit/control_pb.ts';
 import { LLBBridge } from '../../src/wire/gen/buildkit/gateway_pb.ts';
+import { Content } from '../../src/wire/gen/containerd/content_pb.ts';
 import { Health } from '../../src/wire/gen/grpc/health_pb.ts';
 import { Code, StatusError, type GrpcConnection } from '../../src/wire/grpc/index.ts';
 import { systemRandom } from '../../src/base/index.ts';
@@ -78,6 +79,33 @@ test('buildx asks for capabilities by a build of nothing, then builds into an ar
   assert.ok(outcome.result?.metadata['containerimage.config']);
   using archive = await openArchive(output, { temp: folder, random: systemRandom });
   assert.equal(archive.images.length, 1);
+});
+
+test('how an image was made is said beside it and on record', async () => {
+  const { response } = await buildLikeBuildx(connection, {
+    ref: 'attested',
+    files: HELLO,
+    folder,
+    options: { 'attest:provenance': 'mode=max,builder-id=https://example.org/me' },
+    output: join(folder, 'attested.tar'),
+    exporters: [{ Type: 'oci', Attrs: {} }],
+  });
+  const { mediaType } = JSON.parse(Buffer.from(response['containerimage.descriptor'] ?? '', 'base64').toString()) as {
+    mediaType: string;
+  };
+  assert.equal(mediaType, 'application/vnd.oci.image.index.v1+json');
+  let digest = '';
+  for await (const { record } of connection.client(Control).listenBuildHistory({ EarlyExit: true, Ref: 'attested' }))
+    digest = record?.Result?.Attestations[0]?.digest ?? '';
+  const pieces: Uint8Array[] = [];
+  for await (const { data } of connection.client(Content).read({ digest })) pieces.push(data);
+  const predicate = JSON.parse(Buffer.concat(pieces).toString()) as {
+    builder: { id: string };
+    invocation: { parameters: { frontend: string } };
+  };
+  assert.equal(predicate.builder.id, 'https://example.org/me');
+  assert.equal(predicate.invocation.parameters.frontend, 'dockerfile.v0');
+  await connection.client(Control).updateBuildHistory({ Ref: 'attested', Delete: true });
 });
 
 test('what was built is on record, with its story, after the daemon was killed, too', async () => {

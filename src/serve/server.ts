@@ -4,9 +4,11 @@ import type { Engine } from '../engine/index.ts';
 import type { RawHandler, Router } from '../wire/grpc/index.ts';
 import { Control } from '../wire/gen/buildkit/control_pb.ts';
 import { LLBBridge } from '../wire/gen/buildkit/gateway_pb.ts';
+import { Content } from '../wire/gen/containerd/content_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus } from '../wire/gen/grpc/health_pb.ts';
 import { SESSION_CALL, type KeptFiles } from '../wire/buildkit/index.ts';
 import { Builds } from './control/builds.ts';
+import { contentService } from './control/content.ts';
 import { controlService } from './control/control.ts';
 import { BuildRecordStore } from './control/history.ts';
 import { serveSession } from './control/serve-session.ts';
@@ -69,6 +71,7 @@ export class BuildServer {
 
   readonly routes = (router: Router): void => {
     router.service(Control, controlService(this.#served));
+    router.service(Content, contentService(this.#served));
     router.service(LLBBridge, bridgeService(this.#served));
     const status = (): { status: HealthCheckResponse_ServingStatus } => ({
       status: this.#draining.signal.aborted

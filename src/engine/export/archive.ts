@@ -15,7 +15,7 @@ export async function exportArchive(
 ): Promise<Exported> {
   return told(`exporting to ${e.type} image format`, c, async (note) => {
     const family = e.type === 'docker' ? ('docker' as const) : ('oci' as const);
-    const image = valueOf(built, { codec: codecFor(e.compression), family, context: c });
+    const image = await valueOf(built, { codec: codecFor(e.compression), family, context: c, names: e.names });
     const items = [{ image, names: e.names }];
     const created = built[0]?.config.created;
     const sink = c.session.host.sink(e.sink);

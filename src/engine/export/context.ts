@@ -1,9 +1,18 @@
 import { kindOf, messageOf, throwIfCancelled, type Clock, type Random, type Wait } from '../../base/index.ts';
 import type { Descriptor, Platform } from '../../blob/index.ts';
-import { formatPlatform, makeImage, makeIndex, type Image, type Index, type MediaFamily } from '../../image/index.ts';
+import {
+  formatPlatform,
+  makeImage,
+  makeIndex,
+  type Image,
+  type Index,
+  type IndexMember,
+  type MediaFamily,
+} from '../../image/index.ts';
 import { GZIP, NONE, ZSTD, type Codec } from '../../tree/index.ts';
 import { toLayerRecord, type LayerAccess, type Session, type Worker } from '../../worker/index.ts';
 import type { BuiltImage } from '../build.ts';
+import { attestationOf } from './attestation.ts';
 import type { BuildEvent, BuildRequest, Compression, ImageMetadata } from '../builder.ts';
 
 /** What exporters work with. */
@@ -89,21 +98,32 @@ export function imageOf(built: BuiltImage, o: { codec: Codec; family: MediaFamil
   });
 }
 
-/** All platforms as one value: an image, or an index of several. */
-export function valueOf(
+/** All platforms as one value: an image, or an index of several, and of what is said about them (`names`: what they are called there). */
+export async function valueOf(
   built: readonly BuiltImage[],
-  o: { codec: Codec; family: MediaFamily; context: ExportContext },
-): Image | Index {
+  o: { codec: Codec; family: MediaFamily; context: ExportContext; names: readonly string[] },
+): Promise<Image | Index> {
   const images = built.map((one) => imageOf(one, o));
   const [only] = images;
   const annotations = annotationsAt('index', o.context);
-  if (images.length === 1 && only && !o.context.index && Object.keys(annotations).length === 0) return only;
+  const said: IndexMember[] = [];
+  // Docker's own media types have no place for what is said.
+  for (const [at, image] of o.family === 'oci' ? images.entries() : []) {
+    const plan = built[at]?.plan;
+    const member = plan && (await attestationOf(image, { plan, names: o.names, signal: o.context.signal }));
+    if (member) said.push(member);
+  }
+  const alone = images.length === 1 && said.length === 0 && !o.context.index;
+  if (alone && only && Object.keys(annotations).length === 0) return only;
   return makeIndex(
-    images.map((image, at) => ({
-      image,
-      platform: built[at]?.plan.platform,
-      annotations: annotationsAt('manifest-descriptor', o.context, built[at]?.plan.platform),
-    })),
+    [
+      ...images.map((image, at) => ({
+        image,
+        platform: built[at]?.plan.platform,
+        annotations: annotationsAt('manifest-descriptor', o.context, built[at]?.plan.platform),
+      })),
+      ...said,
+    ],
     { mediaTypes: o.family, annotations },
   );
 }

@@ -23,6 +23,8 @@ export class Build {
   readonly #stop = new AbortController();
   /** Text of the files that errors of this build point into. */
   readonly texts = new Map<string, string>();
+  /** Options of the last frontend that was called. */
+  options: Readonly<Record<string, string>> = {};
   /** What the client uploaded, until the build ends. */
   readonly uploads = new Map<string, FileSource>();
   /** Takes an archive that a client uploads to an address in its session: the name that its files go by. */

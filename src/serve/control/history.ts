@@ -1,5 +1,6 @@
 import type { Clock, Database, SqlValue } from '../../base/index.ts';
 import { digestOf } from '../../blob/index.ts';
+import type { Attestation } from '../../frontend/index.ts';
 import type { BuildResult } from '../../engine/index.ts';
 import { create, fromBinary, timestampFromMs, timestampMs, toBinary, type StatusError } from '../../wire/grpc/index.ts';
 import {
@@ -59,9 +60,16 @@ export class BuildRecordStore {
 
   complete(
     ref: string,
-    o: { at: number; build: Build; result: BuildResult; response: Readonly<Record<string, string>> },
+    o: {
+      at: number;
+      build: Build;
+      result: BuildResult;
+      response: Readonly<Record<string, string>>;
+      /** How each image was made, by its platform. */
+      made: ReadonlyMap<string, Attestation>;
+    },
   ): void {
-    this.#end(ref, o, (record) => {
+    this.#end(ref, o, (record, blobs) => {
       record.ExporterResponse = { ...o.response };
       const results: Record<string, { mediaType: string; digest: string; size: bigint }> = {};
       for (const image of o.result.images)
@@ -71,8 +79,29 @@ export class BuildRecordStore {
             digest: descriptor.digest,
             size: BigInt(descriptor.size),
           };
-      record.Result = create(BuildHistoryRecordSchema, { Result: { Results: results } }).Result;
+      const infos = [...o.made].map(([platform, attestation]) => {
+        const Attestations = [this.#describe(attestation, blobs)];
+        return [platform, { Attestations, Results: results }] as const;
+      });
+      const [only] = infos;
+      if (infos.length > 1)
+        record.Results = create(BuildHistoryRecordSchema, { Results: Object.fromEntries(infos) }).Results;
+      else record.Result = create(BuildHistoryRecordSchema, { Result: only?.[1] ?? { Results: results } }).Result;
     });
+  }
+
+  #describe(
+    { predicateType, predicate }: Attestation,
+    blobs: Map<string, Uint8Array>,
+  ): { mediaType: string; digest: string; size: bigint; annotations: Record<string, string> } {
+    const digest = digestOf(predicate);
+    blobs.set(digest, predicate);
+    return {
+      mediaType: 'application/vnd.in-toto+json',
+      digest,
+      size: BigInt(predicate.length),
+      annotations: { 'in-toto.io/predicate-type': predicateType },
+    };
   }
 
   fail(ref: string, o: { at: number; build: Build; failure: StatusError }): void {
@@ -82,7 +111,11 @@ export class BuildRecordStore {
     });
   }
 
-  #end(ref: string, o: { at: number; build: Build }, change: (record: BuildHistoryRecord) => void): void {
+  #end(
+    ref: string,
+    o: { at: number; build: Build },
+    change: (record: BuildHistoryRecord, blobs: Map<string, Uint8Array>) => void,
+  ): void {
     const record = this.#active.get(ref);
     if (!record) return;
     this.#active.delete(ref);
@@ -92,7 +125,8 @@ export class BuildRecordStore {
     record.numCachedSteps = counts.cached;
     record.numCompletedSteps = counts.completed;
     record.numWarnings = counts.warnings;
-    change(record);
+    const blobs = new Map<string, Uint8Array>();
+    change(record, blobs);
     const logs = encodeStory(o.build.story.all());
     const digest = digestOf(logs);
     record.logs = create(BuildHistoryRecordSchema, {
@@ -105,7 +139,8 @@ export class BuildRecordStore {
         o.at,
         toBinary(BuildHistoryRecordSchema, record),
       );
-      this.#db.run('INSERT OR REPLACE INTO serve_blobs VALUES (?, ?, ?)', digest, ref, logs);
+      for (const [of, content] of [...blobs, [digest, logs] as const])
+        this.#db.run('INSERT OR REPLACE INTO serve_blobs VALUES (?, ?, ?)', of, ref, content);
       this.#forget();
     });
     this.#tell({ type: BuildHistoryEventType.COMPLETE, record });

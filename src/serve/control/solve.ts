@@ -1,11 +1,12 @@
 import { messageOf, tempFolder, type Wait } from '../../base/index.ts';
 import type { BuildRequest, BuildResult, ImageMetadata } from '../../engine/index.ts';
-import type { Frontend } from '../../frontend/index.ts';
+import type { Attestation, Frontend } from '../../frontend/index.ts';
 import { hostPlatform } from '../../image/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
 import { Code, type HandlerContext } from '../../wire/grpc/index.ts';
 import type { SolveRequest } from '../../wire/gen/buildkit/control_pb.ts';
 import { serveError } from '../errors.ts';
+import { provenanceOf, provenanceWish, withProvenance } from '../provenance.ts';
 import { toFailure } from '../failure.ts';
 import { solveHere } from '../gateway/solve-call.ts';
 import { toPlan } from '../gateway/results.ts';
@@ -29,6 +30,7 @@ export async function solve(
   const { gone } = context.peer;
   try {
     const asked = requestOf(request, served);
+    const provenance = provenanceFor(request, { build, begun });
     if (!request.Internal) records.begin(request, begun);
     const session =
       request.Session === ''
@@ -47,7 +49,7 @@ export async function solve(
     const host = session ? clientHost(session.host, build.uploads) : hostless();
     const cacheFrom = await describeImports(asked.request.cacheFrom ?? [], host);
     const result = await build.run(served.engine, {
-      frontend: frontendOf(request, build),
+      frontend: provenance.during(frontendOf(request, build)),
       request: { ...asked.request, cacheFrom },
       host: asked.clouds.offeredBy(host, served.cloud),
       signal,
@@ -56,7 +58,8 @@ export async function solve(
     for (const text of asked.warnings) log(text, { ref: request.Ref });
     served.counts.completed += 1;
     const response = responseOf(result);
-    if (!request.Internal) records.complete(request.Ref, { at: clock.now(), build, result, response });
+    const { made } = provenance;
+    if (!request.Internal) records.complete(request.Ref, { at: clock.now(), build, result, response, made });
     return response;
   } catch (error) {
     const failure = toFailure(error, { texts: build.texts });
@@ -96,6 +99,28 @@ function frontendOf(request: SolveRequest, build: Build): Frontend {
     steering.return(toPlan(result, { steering, platform: hostPlatform(process) }));
     return waiting;
   };
+}
+
+/** Adds to what a frontend plans how it was made, where that was asked for; `made` is what goes on record. */
+function provenanceFor(
+  request: SolveRequest,
+  { build, begun }: { readonly build: Build; readonly begun: number },
+): { during(frontend: Frontend): Frontend; readonly made: ReadonlyMap<string, Attestation> } {
+  const { Ref: ref, Frontend: name, FrontendAttrs: options } = request;
+  const wish = provenanceWish(options);
+  if (options['attest:sbom'] !== undefined && options['attest:sbom'] !== 'false')
+    build.writer.warn('SBOM attestations are not made yet: the image has none');
+  const made = new Map<string, Attestation>();
+  const during =
+    (frontend: Frontend): Frontend =>
+    async (asked, host, w) => {
+      const plan = await frontend(asked, host, w);
+      const facts = { ref, frontend: name, options: { ...options, ...build.options }, begun };
+      for (const [key, image] of plan.results)
+        made.set(key, provenanceOf(image, wish ?? { mode: 'max', builderId: '' }, facts));
+      return wish ? withProvenance(plan, wish, facts) : plan;
+    };
+  return { during, made };
 }
 
 function requestOf(

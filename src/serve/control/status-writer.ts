@@ -81,6 +81,16 @@ export class StatusWriter {
     this.#story.say(create(StatusResponseSchema, part));
   }
 
+  /** A remark of the server's own. */
+  warn(text: string): void {
+    this.counts.warnings += 1;
+    this.say({
+      warnings: [
+        create(VertexWarningSchema, { vertex: digestOf(Buffer.from('server')), level: 1n, short: Buffer.from(text) }),
+      ],
+    });
+  }
+
   /** The digests that a client knows a step by. */
   digests(id: string): readonly string[] {
     const wire = this.#wireOf(id);

@@ -37,6 +37,7 @@ export async function solveHere(build: Build, call: SolveCall, w: Wait = {}): Pr
   }
   if (call.frontend === '') return create(ResultSchema);
   const frontend = frontendName(call);
+  build.options = call.options;
   const inputs = new Map<string, State | PlannedImage>();
   for (const [name, definition] of Object.entries(call.inputs)) {
     const decoded = await decodeDefinition(definition, decoding(host, both));
