@@ -281,6 +281,44 @@ export const DEFINITIONS: Readonly<Record<string, DefinitionCase>> = {
       [base],
     );
   }),
+  'exec: how it ends is a result': state((w) => {
+    const op = {
+      args: ['/bin/sh', '-euc', 'echo said; id -u; test ! -e /x; touch /kept/x; exit 3'],
+      env: [],
+      cwd: '/tmp',
+      user: 'games',
+      network: 'default',
+      security: 'sandbox',
+      platform,
+      mounts: [
+        { type: 'bind', target: '/', input: 0, readonly: false },
+        { type: 'bind', target: '/kept', input: 1, readonly: false, output: 1 },
+      ],
+      capture: { output: 0, keep: [3] },
+    } as const;
+    const kept = scratch.file(
+      [{ kind: 'mkdir', path: '/in', mode: 0o777, parents: false, owner: { user: 5 } }],
+      [],
+      label,
+    );
+    const inside = { ...op, mounts: [op.mounts[0], { ...op.mounts[1], source: '/in' }] } as const;
+    const [outcome, left] = State.outputs(inside, [baseOf(w), kept], { count: 2, label });
+    return scratch.file(
+      [
+        {
+          ...COPY,
+          kind: 'copy',
+          from: { input: 1 },
+          sources: ['/status', '/output'],
+          destination: '/',
+          owner: { user: 0 },
+        },
+        { ...COPY, kind: 'copy', from: { input: 2 }, sources: ['/in'], destination: '/left' },
+      ],
+      [outcome!, left!],
+      label,
+    );
+  }),
   'exec: exit codes that are no failure': wire((ops, w) =>
     shell(ops, w, 'echo ran > /out/x; exit 7', { meta: { validExitCodes: [0, 7] } }),
   ),

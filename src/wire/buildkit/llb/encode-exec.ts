@@ -24,6 +24,10 @@ export interface ExecInputs {
   readonly numbers: readonly number[];
   /** A further input: a file alone in a tree. */
   file(file: { readonly name: string; readonly data: Uint8Array; readonly mode: number }): number;
+  /** A further input: the program that keeps how another one ends. Throws `LLB_UNSUPPORTED` where there is none for the platform. */
+  captureProgram(): number;
+  /** A further input: the files that it writes, the user's own. */
+  captured(): number;
   /** A further input: a folder alone in a tree. */
   folder(folder: { readonly name: string; readonly mode: number; readonly uid: number; readonly gid: number }): number;
 }
@@ -31,16 +35,19 @@ export interface ExecInputs {
 /** What a vertex's outputs are on the wire. */
 export interface EncodedExec {
   readonly exec: WireExec;
-  /** Our output numbers, in the order of the wire's. */
-  readonly outputs: readonly number[];
+  /** Our output numbers, in the order of the wire's; undefined for one that is none of ours. */
+  readonly outputs: readonly (number | undefined)[];
 }
 
-const FILE = 'file';
+export const FILE = 'file';
+/** Of the step's root. One name each, as BuildKit removes what it makes for a mount, but not the folders above. */
+const PROGRAM = '/.strake-capture';
+const CAPTURED = '/.strake-captured';
 const FOLDER = 'cache';
 
-/** A process as BuildKit runs it. `isolated` is what it always is there. */
+/** A process as BuildKit runs it. `isolated` is what it always is there. How it ends (`capture`) is kept by a program that starts it; which ends BuildKit keeps on record cannot be said. */
 export function encodeExec(op: ExecOp, inputs: ExecInputs): EncodedExec {
-  const outputs: number[] = [];
+  const outputs: (number | undefined)[] = [];
   const mounts: Mount[] = op.mounts.flatMap((mount) => {
     const made = mountOf(mount, inputs, outputs);
     return made ? [create(MountSchema, made)] : [];
@@ -58,13 +65,19 @@ export function encodeExec(op: ExecOp, inputs: ExecInputs): EncodedExec {
         TmpfsOpt: { size: BigInt(op.shmSize) },
       }),
     );
+  if (op.capture) {
+    const [program, captured] = [inputs.captureProgram(), inputs.captured()].map(BigInt);
+    mounts.push(create(MountSchema, { ...BIND, input: program!, selector: `/${FILE}`, dest: PROGRAM, readonly: true }));
+    const output = BigInt(outputs.push(op.capture.output) - 1);
+    mounts.push(create(MountSchema, { ...BIND, input: captured!, dest: CAPTURED, output }));
+  }
   const secretenv = op.mounts.flatMap((mount) =>
     mount.type === 'secret' && mount.env !== undefined
       ? [create(SecretEnvSchema, { ID: mount.id, name: mount.env, optional: !mount.required })]
       : [],
   );
   const meta = create(MetaSchema, {
-    args: [...op.args],
+    args: op.capture ? [PROGRAM, CAPTURED, ...op.args] : [...op.args],
     env: [...op.env],
     cwd: op.cwd,
     user: op.user,
@@ -86,12 +99,14 @@ const BIND = { output: -1n, mountType: MountType.BIND } as const;
 type MountInit = MessageInitShape<typeof MountSchema>;
 
 /** Undefined for what is no mount: a secret that is a variable alone. */
-function mountOf(mount: OpMount, inputs: ExecInputs, outputs: number[]): MountInit | undefined {
+function mountOf(mount: OpMount, inputs: ExecInputs, outputs: (number | undefined)[]): MountInit | undefined {
   const dest = mount.target;
   switch (mount.type) {
     case 'bind': {
       const { input, source = '', readonly, output, contentKey } = mount;
-      const number = output === undefined ? -1n : BigInt(outputs.push(output) - 1);
+      // A root that is not kept could not be written to at all there.
+      const kept = output !== undefined || (mount.target === '/' && !readonly);
+      const number = kept ? BigInt(outputs.push(output) - 1) : -1n;
       const contentCache = { on: MountContentCache.ON, off: MountContentCache.OFF, default: MountContentCache.DEFAULT }[
         contentKey ?? 'default'
       ];

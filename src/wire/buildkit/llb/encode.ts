@@ -1,23 +1,30 @@
 import { digestOf, type Digest, type Platform } from '../../../blob/index.ts';
 import type { Edge, ExecOp, State, Vertex } from '../../../graph/index.ts';
 import {
+  ChownOptSchema,
   DefinitionSchema,
   FileActionMkDirSchema,
   FileActionMkFileSchema,
   FileActionSchema,
   FileOpSchema,
   InputSchema,
+  NamedUserOptSchema,
   OpMetadataSchema,
   OpSchema,
   PlatformSchema,
+  UserOptSchema,
+  type ChownOpt,
   type FileAction,
   type Input,
   type Op,
   type OpMetadata,
   type Platform as WirePlatform,
+  type UserOpt,
 } from '../../gen/buildkit/ops_pb.ts';
 import { create, toBinary } from '../../grpc/index.ts';
-import { encodeExec, encodeResources } from './encode-exec.ts';
+import { formatPlatform } from '../../../image/index.ts';
+import { CAPTURE_PROGRAMS } from './capture-programs.ts';
+import { encodeExec, encodeResources, FILE } from './encode-exec.ts';
 import { encodeFile } from './encode-file.ts';
 import { encodeSource } from './encode-source.ts';
 import { llbError } from './errors.ts';
@@ -136,13 +143,37 @@ class Encoder {
 
   #exec(vertex: Vertex, op: ExecOp, wires: WireInputs): Written {
     const { platform } = op;
-    if (op.capture)
-      throw llbError('LLB_UNSUPPORTED', `write a definition: BuildKit cannot tell how "${op.args.join(' ')}" ends`);
     const { exec, outputs } = encodeExec(op, {
       numbers: wires.numbers,
       file: ({ name, data, mode }) => {
         const value = create(FileActionMkFileSchema, { path: `/${name}`, data, mode, timestamp: -1n });
-        return wires.add(this.#made({ case: 'mkfile', value }, '[internal] preparing inline document'));
+        return wires.add(this.#made([{ case: 'mkfile', value }], PREPARING));
+      },
+      captureProgram: () => {
+        const program = platform.os === 'linux' ? CAPTURE_PROGRAMS[platform.architecture] : undefined;
+        if (program === undefined)
+          throw llbError(
+            'LLB_UNSUPPORTED',
+            `write a definition: how "${op.args.join(' ')}" ends cannot be kept on ${formatPlatform(platform)}`,
+            { remedy: 'Build it here, or for linux/amd64 or linux/arm64.' },
+          );
+        const value = { path: `/${FILE}`, data: Buffer.from(program, 'base64'), mode: 0o755, timestamp: -1n };
+        return wires.add(this.#made([{ case: 'mkfile', value: create(FileActionMkFileSchema, value) }], PREPARING));
+      },
+      captured: () => {
+        const root = op.mounts.find((mount) => mount.type === 'bind' && mount.target === '/');
+        const base = root?.type === 'bind' ? wires.inputs[wires.numbers[root.input] ?? -1] : undefined;
+        const owner = ownerOf(op.user, base !== undefined);
+        const files = ['/status', '/output'].map((path) => {
+          const value = create(FileActionMkFileSchema, {
+            path,
+            mode: 0o644,
+            timestamp: -1n,
+            ...(owner ? { owner } : {}),
+          });
+          return { case: 'mkfile', value } as const;
+        });
+        return wires.add(this.#made(files, PREPARING, base && [base]));
       },
       folder: ({ name, mode, uid, gid }) => {
         const id = (value: number) => ({ user: { case: 'byID', value } as const });
@@ -152,18 +183,23 @@ class Encoder {
           owner: { user: id(uid), group: id(gid) },
           timestamp: -1n,
         });
-        return wires.add(this.#made({ case: 'mkdir', value }, '[internal] preparing the folder of a cache'));
+        return wires.add(this.#made([{ case: 'mkdir', value }], PREPARING));
       },
     });
     const wire = this.#put(vertex, { op: { case: 'exec', value: exec } }, { platform, wires });
-    const trees = outputs.map((ours, index) => [ours, inputOf(wire, index)] as const);
+    const trees = outputs.flatMap((ours, index) => (ours === undefined ? [] : [[ours, inputOf(wire, index)] as const]));
     return { wire, outputs: new Map(trees) };
   }
 
-  /** A step of one action on nothing, which no vertex of ours is. */
-  #made(action: FileAction['action'], name: string): Input {
-    const only = create(FileActionSchema, { input: -1n, secondaryInput: -1n, output: 0n, action });
-    const op = create(OpSchema, { op: { case: 'file', value: create(FileOpSchema, { actions: [only] }) } });
+  /** Actions on nothing, which are no vertex of ours. `inputs`: where owners are looked up. */
+  #made(actions: readonly FileAction['action'][], name: string, inputs: readonly Input[] = []): Input {
+    const row = actions.map((action, index) => {
+      const input = index === 0 ? -1n : BigInt(inputs.length + index - 1);
+      const output = index === actions.length - 1 ? 0n : -1n;
+      return create(FileActionSchema, { input, secondaryInput: -1n, output, action });
+    });
+    const value = create(FileOpSchema, { actions: row });
+    const op = create(OpSchema, { inputs: [...inputs], op: { case: 'file', value } });
     return inputOf(this.#add(op, create(OpMetadataSchema, { description: { 'llb.customname': name } })), 0);
   }
 
@@ -190,6 +226,22 @@ class Encoder {
     if (!this.#ops.has(wire)) this.#ops.set(wire, { bytes, metadata });
     return wire;
   }
+}
+
+const PREPARING = '[internal] preparing inline document';
+
+/** A step's user as the owner of files; `root`: input 0 is where names are looked up. */
+function ownerOf(user: string, root: boolean): ChownOpt | undefined {
+  if (user === '') return undefined;
+  const [name = '', group] = user.split(':');
+  const who = (text: string): UserOpt => {
+    if (/^[0-9]+$/.test(text)) return create(UserOptSchema, { user: { case: 'byID', value: Number(text) } });
+    if (!root || text === 'root' || text === '') return create(UserOptSchema, { user: { case: 'byID', value: 0 } });
+    return create(UserOptSchema, {
+      user: { case: 'byName', value: create(NamedUserOptSchema, { name: text, input: 0n }) },
+    });
+  };
+  return create(ChownOptSchema, { user: who(name), ...(group === undefined ? {} : { group: who(group) }) });
 }
 
 /** The inputs of a wire op: those of its vertex that are not empty, and what encoding it adds. */
