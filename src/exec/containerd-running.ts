@@ -42,6 +42,7 @@ export class ContainerdRunning implements RunningProcesses {
   async signal(id: string, signal: number, w: Wait = {}): Promise<'sent' | 'ignored' | 'absent'> {
     const found = await this.#started(id, w);
     if (!found) return 'absent';
+    if (signal === 0) return 'sent';
     const certain = signal === constants.signals.SIGKILL || signal === constants.signals.SIGSTOP;
     if (!certain && !hasHandler(found.pid, signal)) return 'ignored';
     return (await this.#tasks.kill(found.container, signal, w)) ? 'sent' : 'absent';

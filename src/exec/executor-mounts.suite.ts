@@ -50,6 +50,21 @@ export function mountTests(h: Harness, setup: ExecutorSetup): void {
     await assert.rejects(run('true', { mounts: missing }), (error) => hasCode(error, 'STEP_MOUNT_MISSING'));
   });
 
+  test('a volume that is empty is filled with what the root has there, with owner and mode; one that is not stays as it is', async () => {
+    const source = join(setup.folder, 'volume');
+    mkdirSync(source, { recursive: true });
+    const mounts: StepMount[] = [{ type: 'bind', source, target: '/etc', readonly: false, fill: true }];
+    const got = await run('stat -c "%a %u" /etc; cat /etc/passwd | head -n 1; echo mine >/etc/passwd', { mounts });
+    const plain = await run('stat -c "%a %u" /etc; cat /etc/passwd | head -n 1');
+    assert.equal(got.stdout, plain.stdout, got.stderr);
+    assert.equal((await run('cat /etc/passwd', { mounts })).stdout, 'mine\n');
+    const absent: StepMount[] = [
+      { type: 'bind', source: join(setup.folder, 'none'), target: '/no/where', readonly: false, fill: true },
+    ];
+    mkdirSync(join(setup.folder, 'none'));
+    assert.equal((await run('ls -A /no/where', { mounts: absent })).stdout, '');
+  });
+
   test('tmpfs mounts have their size and mode', async () => {
     const mounts: StepMount[] = [
       { type: 'tmpfs', target: '/scratch', size: 1 << 20, mode: 0o1777 },

@@ -92,11 +92,13 @@ export function runningTests(h: Harness, setup: ExecutorSetup): void {
     const it = await started('trap "echo term; exit 9" TERM; echo up; while :; do sleep 1 & wait $!; done', {
       until: 'up',
     });
+    assert.equal(await running().signal(it.id, 0), 'sent');
     assert.equal(await running().signal(it.id, SIGUSR1), 'ignored');
     assert.equal(await running().signal(it.id, SIGTERM), 'sent');
     assert.equal((await it.ended).code, 9);
     assert.match(it.said(), /term/);
     assert.equal(await running().signal(it.id, SIGTERM), 'absent');
+    assert.equal(await running().signal(it.id, 0), 'absent');
     assert.equal(await running().signal('nobody', SIGTERM), 'absent');
   });
 

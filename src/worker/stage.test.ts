@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { Database, systemClock, systemRandom } from '../base/index.ts';
 import { DiskBlobStore, Leases } from '../blob/index.ts';
 import { ImageStore } from '../image/index.ts';
-import { MemorySnapshotter } from '../snapshot/index.ts';
+import { MemorySnapshotter, type ActiveSnapshot } from '../snapshot/index.ts';
 import type { Ground } from './ground/index.ts';
 import { LayerService, type LayerAccess } from './layer-service.ts';
 import type { RefLayer } from './ref.ts';
@@ -137,4 +137,36 @@ test('a store that never had a ground is pruned and measured without opening one
   assert.deepEqual(await world.stage.usage(), { snapshots: 0, bytes: 0 });
   assert.deepEqual(await world.stage.prune({ keep: [] }), { removed: 0, bytes: 0 });
   assert.equal(world.opened, 0);
+});
+
+test('what is held stays whatever is pruned, is gone on with, and goes with all that was held before when it is released', async () => {
+  await using world = new World();
+  const below = await world.step([], 'a');
+  const write = async (active: ActiveSnapshot | undefined, name: string): Promise<string[]> => {
+    assert.ok(active);
+    const tree = world.snapshotter.treeOf(active.mounts);
+    tree.write(name, name);
+    await world.stage.hold(active, 'box');
+    return tree.names('').toSorted();
+  };
+  assert.equal(await world.stage.prepareHeld('box'), undefined);
+  {
+    await using active = await world.stage.prepare(below, world.access);
+    assert.deepEqual(await write(active, 'b'), ['a', 'b']);
+  }
+  {
+    await using again = await world.stage.prepareHeld('box');
+    assert.deepEqual(await write(again, 'c'), ['a', 'b', 'c']);
+  }
+  await world.stage.prune({ keep: [] });
+  assert.deepEqual(await world.names(), ['held', 'held', 'step']);
+  {
+    await using used = await world.stage.prepareHeld('box');
+    assert.deepEqual(used && world.snapshotter.treeOf(used.mounts).names('').toSorted(), ['a', 'b', 'c']);
+  }
+  await world.stage.release('another');
+  await world.stage.release('box');
+  assert.deepEqual(await world.names(), ['step']);
+  assert.equal(await world.stage.prepareHeld('box'), undefined);
+  assert.deepEqual(world.db.all('SELECT * FROM temporary_snapshots'), []);
 });
