@@ -37,6 +37,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   frontend: ['base', 'blob', 'tree', 'image', 'graph'],
   'frontend/dockerfile': ['base', 'blob', 'tree', 'image', 'graph', 'frontend'],
   'frontend/buildpack': ['base', 'blob', 'tree', 'image', 'graph', 'frontend'],
+  supply: ['base', 'blob', 'tree', 'image', 'registry', 'graph'],
   engine: [
     'base',
     'blob',
@@ -53,6 +54,10 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'frontend',
     'frontend/dockerfile',
     'frontend/buildpack',
+    'supply',
+    'wire/gen',
+    'wire/grpc',
+    'wire/buildkit',
   ],
   machine: ['base', 'blob', 'tree', 'image', 'snapshot', 'exec'],
   serve: [

@@ -3,6 +3,7 @@ import type { Digest } from '../blob/index.ts';
 import type { Companion, Frontend, FrontendRequest, Plan, PlannedImage } from '../frontend/index.ts';
 import type { Op, State } from '../graph/index.ts';
 import { hostPlatform } from '../image/index.ts';
+import type { AttestationWishes, Statement } from '../supply/index.ts';
 import { BuildTrace, type BuildHistory, type BuildOutcome, type SolveEvent } from '../solve/index.ts';
 import {
   chainId,
@@ -17,7 +18,7 @@ import {
 import type { BuildEvent, BuildInput, BuildRequest, BuildResult, ExportRequest, ImageMetadata } from './builder.ts';
 import { toBuildEvent } from './build-event.ts';
 import { BuildCaches } from './cache/index.ts';
-import { checkIndex, checkRequest } from './check-request.ts';
+import { checkAttestations, checkIndex, checkRequest } from './check-request.ts';
 import { engineError } from './errors.ts';
 import { EventQueue } from './event-queue.ts';
 import { codecOf, exportAll } from './export/index.ts';
@@ -38,6 +39,8 @@ export interface BuiltImage {
   readonly root: readonly RefLayer[];
   /** SOURCE_DATE_EPOCH in seconds, wherever it was set. */
   readonly epoch: number | undefined;
+  /** What is said about it. */
+  readonly statements: readonly Statement[];
 }
 
 export interface BuildParts {
@@ -86,18 +89,21 @@ class Build {
   readonly #wanted = new Set<Digest>();
   /** Vertices that need a ground when they run, and of these the ones that do. */
   readonly #grounded = new Set<Digest>();
+  readonly #began: number;
   readonly #started = new Set<Digest>();
   /** Vertices that are not told of. */
   readonly #hidden = new Set<Digest>();
   #groundTold = false;
   #trace: BuildTrace | undefined;
   #epoch: number | undefined;
+  #wishes: AttestationWishes = {};
 
   constructor(parts: BuildParts, request: Request, host: BuildHost, emit: (event: BuildEvent) => void | Promise<void>) {
     this.#parts = parts;
     this.#request = request;
     this.#emit = emit;
     this.#epoch = request.epoch;
+    this.#began = parts.clock.now();
     this.#notices = new RegistryNotices((event) => this.#tell(event), parts.clock);
     const codec = request.exports.map(codecOf).find((found) => found !== undefined);
     const cacheCodec = cacheCodecOf(request);
@@ -123,6 +129,7 @@ class Build {
     void notices;
     await using session = this.#session;
     try {
+      await this.#readWishes();
       await this.#attempts(session, w);
       record(this.#trace, 'done');
     } catch (error) {
@@ -166,11 +173,45 @@ class Build {
     this.#epoch ??= epochOf(plan);
     const built = await allOf([...plan.results.values()].map((image) => this.#solve(solving, image)));
     const exported = { signal: solving.signal };
-    const cached = built.map((image) => ({ ...image, config: this.#caches.inline(image, solving) }));
+    const statements = await this.#statements(built, asked, { signal: solving.signal });
+    const cached = built.map((image, at) => ({
+      ...image,
+      config: this.#caches.inline(image, solving),
+      statements: statements[at] ?? [],
+    }));
     const result = await this.#export(cached, { ...exported, index });
     const more = await this.#caches.export(cached, solving, exported);
     for (const companion of plan.companions ?? []) await this.#keep(solving, companion);
     this.#tell({ kind: 'result', at: clock.now(), result: { ...result, metadata: { ...result.metadata, ...more } } });
+  }
+
+  /** What is to be said about the images; what is wrong with that is said before anything has run. */
+  async #readWishes(): Promise<void> {
+    const { options } = this.#request;
+    if (!Object.keys(options).some((name) => /^(?:attest:|build-arg:BUILDKIT_ATTEST_)/.test(name))) return;
+    const { attestationWishes } = await import('../supply/index.ts');
+    this.#wishes = attestationWishes(options);
+    checkAttestations(this.#request, this.#wishes);
+  }
+
+  /** What is to be said about each image. */
+  async #statements(
+    built: readonly BuiltImage[],
+    { asked }: EngineFrontendHost,
+    w: { signal: AbortSignal },
+  ): Promise<readonly (readonly Statement[])[]> {
+    const own = built.some(({ plan }) => plan.attestations.length > 0);
+    if (!own && !this.#wishes.provenance && !this.#wishes.sbom) return [];
+    const { makeStatements } = await import('./attest/make-statements.ts');
+    return makeStatements(built, {
+      ...this.#parts,
+      ...w,
+      wishes: this.#wishes,
+      request: this.#request,
+      session: this.#session,
+      started: this.#began,
+      asked,
+    });
   }
 
   /** Writes what is kept beside the results. */
@@ -264,6 +305,7 @@ class Build {
       solved,
       root: simple || chainId(root) === chainId(solved) ? layers : root,
       epoch,
+      statements: [],
     };
   }
 

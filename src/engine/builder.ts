@@ -9,8 +9,10 @@ import type { CacheExport, CacheImport } from './cache/types.ts';
 export interface BuildRequest {
   /** `dockerfile` in this version. */
   readonly frontend: string;
-  /** The frontend's options, by BuildKit's names (see `FrontendRequest.options`). */
+  /** The frontend's options, by BuildKit's names (see `FrontendRequest.options`); `attest:provenance` and `attest:sbom` are for the engine: what is to be said about the images. */
   readonly options: Readonly<Record<string, string>>;
+  /** What provenance tells of the request, where that is not `frontend` and `options`: what a client asked of somebody who asks the engine. */
+  readonly told?: { readonly frontend: string; readonly options: Readonly<Record<string, string>> } | undefined;
   /** Empty: this machine's. */
   readonly platforms: readonly Platform[];
   readonly exports: readonly ExportRequest[];
@@ -55,6 +57,8 @@ export type ExportRequest =
       readonly docker?: boolean | undefined;
       /** A registry's word that a tag is there and may not change is no failure. */
       readonly acceptImmutable?: boolean | undefined;
+      /** What is said about an image lies beside it as an OCI artifact with a subject, not as an image with a config. */
+      readonly artifact?: boolean | undefined;
     }
   /** An archive to the sink, or (`tar: false`) a layout folder. */
   | {
@@ -63,11 +67,14 @@ export type ExportRequest =
       readonly tar: boolean;
       readonly names: readonly string[];
       readonly compression?: Compression | undefined;
+      readonly artifact?: boolean | undefined;
+      /** Statements that are for images only (`inline-only`) are reason enough for an index, too. */
+      readonly inline?: boolean | undefined;
     }
   /** A Docker or Podman daemon by its socket. */
   | { readonly type: 'docker-daemon'; readonly names: readonly string[]; readonly socket?: string | undefined }
-  /** The root file system as a folder or a tar. */
-  | { readonly type: 'local' | 'tar'; readonly sink: string };
+  /** The root file system as a folder or a tar; what is said about it in files beside it, their names after `attestationPrefix`. */
+  | { readonly type: 'local' | 'tar'; readonly sink: string; readonly attestationPrefix?: string | undefined };
 
 /** Common to all image exports. */
 export interface ImageMetadata {
@@ -87,6 +94,8 @@ export interface BuildResult {
   readonly images: readonly {
     readonly platform: Platform;
     readonly imageId: Digest;
+    /** What is said about it: in-toto predicates as JSON. */
+    readonly statements?: readonly { readonly predicateType: string; readonly predicate: Uint8Array }[] | undefined;
     /** The manifest of each target that was written, by export index. */
     readonly manifests: readonly {
       readonly export: number;

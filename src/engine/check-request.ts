@@ -1,5 +1,6 @@
 import { parseReference } from '../image/index.ts';
 import type { BuildRequest, Compression, ExportRequest } from './builder.ts';
+import type { AttestationWishes } from '../supply/index.ts';
 import { engineError } from './errors.ts';
 
 /** What can be known to be wrong before anything has run is said then, not after an hour. Throws `EXPORT_INVALID` and what `parseReference` throws. */
@@ -20,6 +21,23 @@ export function checkIndex({ exports }: BuildRequest, platforms: readonly string
         `build for ${platforms.join(', ')}: ${type === 'docker' ? "Docker's archive format" : "Docker's API"} holds images of one platform only`,
         { remedy: 'Write an OCI archive (type=oci), push to a registry, or build for one platform.' },
       );
+}
+
+/** What is said about an image cannot go everywhere. Throws `EXPORT_INVALID`. */
+export function checkAttestations({ exports }: BuildRequest, { provenance, sbom }: AttestationWishes): void {
+  if (!sbom && provenance?.inlineOnly !== false) return;
+  for (const e of exports) {
+    if (e.type === 'docker' || e.type === 'docker-daemon')
+      throw engineError(
+        'EXPORT_INVALID',
+        `export attestations: ${e.type === 'docker' ? "Docker's archive format" : "Docker's API"} cannot hold them`,
+        { remedy: 'Write an OCI archive (type=oci), push to a registry, or leave --provenance and --sbom out.' },
+      );
+    if (e.type === 'registry' && e.docker)
+      throw engineError('EXPORT_INVALID', "export attestations: an image of Docker's media types cannot have them", {
+        remedy: 'Leave oci-mediatypes=false out, or build without --provenance and --sbom.',
+      });
+  }
 }
 
 function checkExport(e: ExportRequest): void {

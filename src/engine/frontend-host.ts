@@ -20,9 +20,12 @@ import { engineError } from './errors.ts';
 const READ_LIMIT = 16 << 20;
 
 /** What frontends of one build asked for. */
-interface Asked {
+export interface Asked {
   readonly refs: Map<string, Ref>;
+  /** By the source as it was asked for, as JSON. */
   readonly resolved: Map<string, Promise<Resolved>>;
+  /** Trees that were solved so that they could be looked into. */
+  readonly solved: State[];
   readonly ending: AbortController;
   tasks: number;
 }
@@ -48,7 +51,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
   constructor(
     o: HostParts,
     inputs: ReadonlyMap<string, State | PlannedImage> = new Map(),
-    asked: Asked = { refs: new Map(), resolved: new Map(), ending: new AbortController(), tasks: 0 },
+    asked: Asked = { refs: new Map(), resolved: new Map(), solved: [], ending: new AbortController(), tasks: 0 },
   ) {
     this.#o = o;
     this.#inputs = inputs;
@@ -126,10 +129,16 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     }
   }
 
+  /** What was asked for by now. */
+  get asked(): Asked {
+    return this.#asked;
+  }
+
   async solve(state: State): Promise<FrontendRef> {
     const ref: Ref = state.edge ? await this.#o.solving.result(state.edge) : { kind: 'layers', layers: [] };
     const id = String(this.#refs.size);
     this.#refs.set(id, ref);
+    this.#asked.solved.push(state);
     return { id };
   }
 

@@ -15,6 +15,7 @@ import {
   type ImageConfig,
   type ImageRecord,
   type Index,
+  type IndexMember,
 } from '../image/index.ts';
 import type { Frontend } from '../frontend/index.ts';
 import { blobsOfImage, type BuildHost, type ByteSink, type Session, type Worker } from '../worker/index.ts';
@@ -127,7 +128,9 @@ export class ImageOperations implements ImageService {
     const records = this.#worker.images.resolveAll(name);
     const reference = parseReference(target);
     await using session = this.#sessionFor(o.host, o.insecure ? [reference.registry] : []);
-    return await this.#worker.registry(session).push(this.#open(records, session, o.compression), reference, {
+    const names = [canonicalReference(reference)];
+    const value = await this.#open(records, session, { ...o, names });
+    return await this.#worker.registry(session).push(value, reference, {
       signal: o.signal,
       progress: pushProgress(o),
     });
@@ -143,7 +146,7 @@ export class ImageOperations implements ImageService {
     } & Wait,
   ): Promise<void> {
     await using session = this.#sessionFor(o.host ?? NOBODY);
-    const items = names.map((name) => {
+    const itemOf = async (name: string) => {
       const { images } = this.#worker;
       const record = images.resolve(name, { prefer: hostPlatform(process) });
       const named = this.#isId(name, record) ? [] : [canonicalReference(parseReference(name))];
@@ -151,9 +154,11 @@ export class ImageOperations implements ImageService {
       const image =
         o.format === 'docker'
           ? withMediaTypes(this.#openOne(record, session, o.compression), 'docker')
-          : this.#open(images.resolveAll(name), session, o.compression);
+          : await this.#open(images.resolveAll(name), session, { ...o, names: named });
       return { image, names: named };
-    });
+    };
+    const items = [];
+    for (const name of names) items.push(await itemOf(name));
     const write = o.format === 'docker' ? writeDockerArchive : writeOciArchive;
     await write(items, (chunk) => sink.write(chunk), o);
   }
@@ -184,7 +189,7 @@ export class ImageOperations implements ImageService {
     const shared = {
       client: this.#worker.registry(session),
       images: this.#worker.images,
-      open: (records: readonly ImageRecord[]) => this.#open(records, session, undefined),
+      open: (records: readonly ImageRecord[]) => this.#open(records, session, { names: [], signal: o.signal }),
       temp: this.#scratch,
       random: this.#random,
       onProgress: o.onProgress,
@@ -204,13 +209,32 @@ export class ImageOperations implements ImageService {
     return await (o.publish ? rebaseInRegistry(target, context) : rebaseInStore(target, context));
   }
 
-  /** An image as a value, or the index of one for several platforms. */
-  #open(records: readonly ImageRecord[], session: Session, compression: Compression | undefined): Image | Index {
-    const images = records.map((record) => this.#openOne(record, session, compression));
+  /** An image as a value, or the index of one for several platforms, or of one that something is said about. */
+  async #open(
+    records: readonly ImageRecord[],
+    session: Session,
+    o: { readonly compression?: Compression | undefined; readonly names: readonly string[] } & Wait,
+  ): Promise<Image | Index> {
+    const images = records.map((record) => this.#openOne(record, session, o.compression));
     const [only] = images;
-    if (only && images.length === 1) return only;
-    const members = images.map((image, at) => ({ image, platform: records[at]?.platform }));
-    return makeIndex(members, { mediaTypes: records[0]?.mediaTypes ?? 'oci' });
+    const says = records.some(({ statements = [] }) => statements.length > 0);
+    if (only && images.length === 1 && !says) return only;
+    const members: IndexMember[] = images.map((image, at) => ({ image, platform: records[at]?.platform }));
+    const mediaTypes = records[0]?.mediaTypes ?? 'oci';
+    if (!says) return makeIndex(members, { mediaTypes });
+    const { attestationMember } = await import('../supply/index.ts');
+    for (const [at, { platform, statements = [] }] of records.entries()) {
+      const image = images[at];
+      if (!image || statements.length === 0) continue;
+      const read = await Promise.all(
+        statements.map(async ({ predicate, ...statement }) => ({
+          ...statement,
+          predicate: await collect(await this.#worker.store.open(predicate, o)),
+        })),
+      );
+      members.push(await attestationMember(image, { ...o, platform, statements: read }));
+    }
+    return makeIndex(members, { mediaTypes });
   }
 
   /** Spared from sweeps while the session lasts. */

@@ -34,7 +34,7 @@ interface Places extends Wait {
   readonly random: Random;
   readonly client?: RegistryClient | undefined;
   readonly images?: ImageStore | undefined;
-  readonly open?: ((records: readonly ImageRecord[]) => Image | Index) | undefined;
+  readonly open?: ((records: readonly ImageRecord[]) => Promise<Image | Index>) | undefined;
   readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
 }
 
@@ -81,7 +81,7 @@ export async function openLocation(text: Location, o: Places): Promise<OpenedLoc
   }
   if (transport === 'store') {
     if (!o.images || !o.open) throw engineError('LOCATION_INVALID', `open "${text}": there is no such file or folder`);
-    return single(o.open(o.images.resolveAll(place)));
+    return single(await o.open(o.images.resolveAll(place)));
   }
   if (transport === 'oci') {
     const layout = openLayout(place);

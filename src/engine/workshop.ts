@@ -45,7 +45,7 @@ export async function openWorkshop(
   const session = opening.use(o.sessionFor(o.host));
   const scratch = opening.use(tempFolder(o.scratch, random)).path;
   const images = worker.imagesFor(session);
-  const openRecords = (records: readonly ImageRecord[]): Image | Index => {
+  const openRecords = async (records: readonly ImageRecord[]): Promise<Image | Index> => {
     const opened = records.map((record) => {
       session.spare(...blobsOfImage(record));
       return images.open(record, { codec: GZIP });

@@ -29,6 +29,14 @@ export interface ImageRecord {
   /** For the manifest to be made. */
   readonly mediaTypes?: MediaFamily | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
+  /** What is said about it: in-toto predicates, kept as blobs, to go with it wherever it goes. */
+  readonly statements?: readonly StatementRecord[] | undefined;
+}
+
+export interface StatementRecord {
+  readonly predicateType: string;
+  readonly filename: string;
+  readonly predicate: Descriptor;
 }
 
 /** Every blob an image consists of, here or not: what a sweep must spare. */
@@ -36,6 +44,7 @@ export function blobsOf(record: ImageRecord): readonly Digest[] {
   const digests = new Set<Digest>([record.imageId]);
   for (const descriptor of [record.config, record.manifest, record.index])
     if (descriptor) digests.add(descriptor.digest);
+  for (const { predicate } of record.statements ?? []) digests.add(predicate.digest);
   for (const layer of record.layers) {
     digests.add(layer.diffId);
     if (layer.compressed) digests.add(layer.compressed.digest);

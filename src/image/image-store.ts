@@ -13,7 +13,7 @@ import { encodeConfig, platformOf } from './config-codec.ts';
 import type { ImageConfig } from './config.ts';
 import { imageError } from './errors.ts';
 import { configOf, descriptorOf, imageFrom, manifestOf } from './image-from.ts';
-import type { ImageRecord, LayerRecord } from './image-record.ts';
+import type { ImageRecord, LayerRecord, StatementRecord } from './image-record.ts';
 import { ImageTable, type StoredImage } from './image-table.ts';
 import type { Image, Index, Layer, LayerSource } from './image.ts';
 import { makeImageLater } from './make-image.ts';
@@ -76,6 +76,10 @@ export class ImageStore {
       names: readonly string[];
       mediaTypes?: MediaFamily | undefined;
       annotations?: Readonly<Record<string, string>> | undefined;
+      /** In-toto predicates about it. */
+      statements?:
+        | readonly { readonly predicateType: string; readonly filename: string; readonly predicate: Uint8Array }[]
+        | undefined;
     } & Wait,
   ): Promise<Digest> {
     await using lease = this.#leases.take();
@@ -84,6 +88,15 @@ export class ImageStore {
     const imageId = digestOf(config);
     lease.add(imageId, ...diffIds);
     await this.#blobs.put(bytesOf(config), { mediaType: MEDIA.ociConfig, signal: built.signal });
+    const statements: StatementRecord[] = [];
+    for (const { predicate, ...statement } of built.statements ?? []) {
+      lease.add(digestOf(predicate));
+      const descriptor = await this.#blobs.put(bytesOf(predicate), {
+        mediaType: 'application/json',
+        signal: built.signal,
+      });
+      statements.push({ ...statement, predicate: descriptor });
+    }
     this.put(built.names, {
       imageId,
       config: { mediaType: MEDIA.ociConfig, digest: imageId, size: config.length },
@@ -97,6 +110,7 @@ export class ImageStore {
       createdAt: this.#clock.now(),
       mediaTypes: built.mediaTypes,
       annotations: built.annotations,
+      ...(statements.length > 0 ? { statements } : {}),
     });
     return imageId;
   }

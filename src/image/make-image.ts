@@ -17,6 +17,8 @@ export interface ImageParts {
   readonly mediaTypes: MediaFamily;
   /** The config's media type where this is an artifact. */
   readonly configType?: string | undefined;
+  /** The descriptor of the config carries its bytes, too. */
+  readonly embedConfig?: boolean | undefined;
   readonly artifactType?: string | undefined;
   readonly subject?: Descriptor | undefined;
   /** Of the manifest. Docker's has none: `ANNOTATIONS_UNSUPPORTED`. */
@@ -37,7 +39,7 @@ export function makeImageLater(find: () => Promise<ImageParts>): Image {
   });
   const config = new Lazy(async () => configBytes(await parts.get()));
   const manifest = new Lazy(async () => {
-    const { layers, mediaTypes, configType, artifactType, subject, annotations } = await parts.get();
+    const { layers, mediaTypes, configType, embedConfig, artifactType, subject, annotations } = await parts.get();
     const bytes = await config.get();
     const descriptors: Descriptor[] = [];
     for (const layer of layers) descriptors.push(await layer.descriptor());
@@ -49,6 +51,7 @@ export function makeImageLater(find: () => Promise<ImageParts>): Image {
         mediaType: configType ?? toFamily(MEDIA.ociConfig, mediaTypes),
         digest: digestOf(bytes),
         size: bytes.length,
+        ...(embedConfig ? { data: Buffer.from(bytes).toString('base64') } : {}),
       },
       layers: descriptors,
       subject,

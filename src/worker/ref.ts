@@ -53,9 +53,9 @@ export function blobsOf(layers: readonly Pick<RefLayer, 'diffId' | 'compressed'>
 }
 
 /** The blobs that make up an image of the store, or may. */
-export function blobsOfImage({ config, manifest, index, layers }: ImageRecord): Digest[] {
+export function blobsOfImage({ config, manifest, index, layers, statements = [] }: ImageRecord): Digest[] {
   const named = [config, manifest, index].flatMap((descriptor) => (descriptor ? [descriptor.digest] : []));
-  return [...named, ...blobsOf(layers)];
+  return [...named, ...blobsOf(layers), ...statements.map(({ predicate }) => predicate.digest)];
 }
 
 /** The same layer as the image store keeps it. */

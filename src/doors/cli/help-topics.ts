@@ -1,6 +1,6 @@
 import { EXIT_MEANINGS } from './exit-code.ts';
 
-export const TOPICS: readonly string[] = ['exit-codes', 'outputs', 'caches', 'environment'];
+export const TOPICS: readonly string[] = ['exit-codes', 'outputs', 'caches', 'attestations', 'environment'];
 
 /** The text of a topic of `strake help`; undefined for any other word. */
 export function topicText(topic: string): string | undefined {
@@ -11,6 +11,8 @@ export function topicText(topic: string): string | undefined {
       return OUTPUTS;
     case 'caches':
       return CACHES;
+    case 'attestations':
+      return ATTESTATIONS;
     case 'environment':
       return ENVIRONMENT;
     default:
@@ -36,6 +38,9 @@ Further words, after commas:
   oci-mediatypes=false                 Docker's media types in a registry
   registry.insecure=true               a registry without TLS
   rewrite-timestamp=false              keep times later than SOURCE_DATE_EPOCH
+  attestation-prefix=TEXT              before the names of files that say how others were made (local, tar)
+  oci-artifact=true                    what is said about an image lies beside it as an OCI artifact
+  attestation-inline=true              an index also for what is for images only (oci)
   annotation.KEY=VALUE                 on the manifest; annotation-index.KEY and so on for other places
 `;
 
@@ -65,6 +70,22 @@ Further words of --cache-to, after commas:
   registry.insecure=true                   a registry without TLS
 
 A cache that cannot be read, or is none of strake's, is left out with a warning. Layers stay where they are until a step has to see them.
+`;
+
+const ATTESTATIONS = `What is said about an image, in an index beside it or in files: --provenance, --sbom, --attest (by default nothing)
+
+  --provenance=true                    how it was made, as SLSA provenance
+  --provenance=ATTRIBUTES              the same as --attest type=provenance,ATTRIBUTES
+  --attest type=provenance,ATTRIBUTES
+  --provenance=false, disabled=true    nothing, where a bake file asks for it
+
+Attributes of provenance, after commas:
+  mode=max|min                         with arguments and steps (max), or without
+  version=v1|v0.2                      of SLSA's predicate
+  builder-id=TEXT                      who builds
+  reproducible=true                    that the same comes out again
+  filename=NAME                        of the file in outputs local and tar; provenance.json by default
+  inline-only=true                     in images only
 `;
 
 const ENVIRONMENT = `Variables that strake reads:

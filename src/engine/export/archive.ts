@@ -15,7 +15,14 @@ export async function exportArchive(
 ): Promise<Exported> {
   return told(`exporting to ${e.type} image format`, c, async (note) => {
     const family = e.type === 'docker' ? ('docker' as const) : ('oci' as const);
-    const image = await valueOf(built, { codec: codecFor(e.compression), family, context: c, names: e.names });
+    const image = await valueOf(built, {
+      codec: codecFor(e.compression),
+      family,
+      context: c,
+      names: e.names,
+      artifact: e.artifact,
+      inline: e.inline === true,
+    });
     const items = [{ image, names: e.names }];
     const created = built[0]?.config.created;
     const sink = c.session.host.sink(e.sink);

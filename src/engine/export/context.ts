@@ -12,7 +12,6 @@ import {
 import { GZIP, NONE, ZSTD, type Codec } from '../../tree/index.ts';
 import { toLayerRecord, type LayerAccess, type Session, type Worker } from '../../worker/index.ts';
 import type { BuiltImage } from '../build.ts';
-import { attestationOf } from './attestation.ts';
 import type { BuildEvent, BuildRequest, Compression, ImageMetadata } from '../builder.ts';
 
 /** What exporters work with. */
@@ -98,34 +97,62 @@ export function imageOf(built: BuiltImage, o: { codec: Codec; family: MediaFamil
   });
 }
 
-/** All platforms as one value: an image, or an index of several, and of what is said about them (`names`: what they are called there). */
-export async function valueOf(
-  built: readonly BuiltImage[],
-  o: { codec: Codec; family: MediaFamily; context: ExportContext; names: readonly string[] },
-): Promise<Image | Index> {
+export interface ValueOptions {
+  readonly codec: Codec;
+  readonly family: MediaFamily;
+  readonly context: ExportContext;
+  /** What the images are called where they go. */
+  readonly names: readonly string[];
+  readonly artifact?: boolean | undefined;
+  /** False: statements that are for images only make no index of a single image. */
+  readonly inline?: boolean | undefined;
+}
+
+/** All platforms as one value: an image, or an index of several, or of one and what is said about it. */
+export async function valueOf(built: readonly BuiltImage[], o: ValueOptions): Promise<Image | Index> {
   const images = built.map((one) => imageOf(one, o));
   const [only] = images;
   const annotations = annotationsAt('index', o.context);
-  const said: IndexMember[] = [];
-  // Docker's own media types have no place for what is said.
-  for (const [at, image] of o.family === 'oci' ? images.entries() : []) {
-    const plan = built[at]?.plan;
-    const member = plan && (await attestationOf(image, { plan, names: o.names, signal: o.context.signal }));
-    if (member) said.push(member);
+  const isIndex = o.context.index || Object.keys(annotations).length > 0 || saysMore(built, o);
+  if (images.length === 1 && only && !isIndex) return only;
+  const members: IndexMember[] = images.map((image, at) => ({
+    image,
+    platform: built[at]?.plan.platform,
+    annotations: annotationsAt('manifest-descriptor', o.context, built[at]?.plan.platform),
+  }));
+  return makeIndex([...members, ...(await attestationsOf(built, images, o))], { mediaTypes: o.family, annotations });
+}
+
+/** Docker's own media types have no place for what is said. */
+function saysMore(built: readonly BuiltImage[], o: ValueOptions): boolean {
+  if (o.family === 'docker') return false;
+  return built.some(({ statements }) => statements.some(({ inlineOnly }) => o.inline !== false || !inlineOnly));
+}
+
+/** What is said about the images, each as a member that comes after them. */
+async function attestationsOf(
+  built: readonly BuiltImage[],
+  images: readonly Image[],
+  o: ValueOptions,
+): Promise<readonly IndexMember[]> {
+  if (o.family === 'docker' || built.every(({ statements }) => statements.length === 0)) return [];
+  const { attestationMember } = await import('../../supply/index.ts');
+  const members: IndexMember[] = [];
+  for (const [at, { plan, statements }] of built.entries()) {
+    const image = images[at];
+    if (!image || statements.length === 0) continue;
+    const { names, artifact } = o;
+    members.push(
+      await attestationMember(image, {
+        platform: plan.platform,
+        names,
+        statements,
+        artifact,
+        signal: o.context.signal,
+      }),
+    );
   }
-  const alone = images.length === 1 && said.length === 0 && !o.context.index;
-  if (alone && only && Object.keys(annotations).length === 0) return only;
-  return makeIndex(
-    [
-      ...images.map((image, at) => ({
-        image,
-        platform: built[at]?.plan.platform,
-        annotations: annotationsAt('manifest-descriptor', o.context, built[at]?.plan.platform),
-      })),
-      ...said,
-    ],
-    { mediaTypes: o.family, annotations },
-  );
+  return members;
 }
 
 /** The annotations of a level, without those of other platforms. */

@@ -1,7 +1,8 @@
 import { tempFolder } from '../../base/index.ts';
-import { DiskBlobStore } from '../../blob/index.ts';
+import { DiskBlobStore, type Digest } from '../../blob/index.ts';
 import { formatPlatform } from '../../image/index.ts';
 import { composeTree, extractTree, viewTree, writeLayer, type Entry, type FileTree } from '../../tree/index.ts';
+import type { Statement } from '../../supply/index.ts';
 import type { BuiltImage } from '../build.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
@@ -12,7 +13,7 @@ type FilesExport = Extract<ExportRequest, { type: 'local' | 'tar' }>;
 /** The root file system as a folder of the asking side's, or as a tar; of several platforms each in a folder of its own, `linux_arm64`. */
 export async function exportFiles(built: readonly BuiltImage[], e: FilesExport, c: ExportContext): Promise<Exported> {
   return told(e.type === 'local' ? 'copying files' : 'sending tarball', c, async () => {
-    const tree = c.index ? await sideBySide(built, c) : await treeOf(built[0], c);
+    const tree = c.index ? await sideBySide(built, e, c) : await treeOf(built[0], e, c);
     const sink = c.session.host.sink(e.sink);
     if (e.type === 'local') {
       if (sink.kind === 'tree') {
@@ -39,14 +40,49 @@ export async function exportFiles(built: readonly BuiltImage[], e: FilesExport, 
   });
 }
 
-async function treeOf(image: BuiltImage | undefined, c: ExportContext): Promise<FileTree> {
-  return viewTree(await c.worker.layers.viewOf({ kind: 'layers', layers: image?.root ?? [] }, accessFor(c)));
+async function treeOf(image: BuiltImage | undefined, e: FilesExport, c: ExportContext): Promise<FileTree> {
+  const tree = viewTree(await c.worker.layers.viewOf({ kind: 'layers', layers: image?.root ?? [] }, accessFor(c)));
+  const statements = (image?.statements ?? []).filter(({ inlineOnly, filename }) => !inlineOnly && filename !== '');
+  return image && statements.length > 0 ? withStatements(tree, { image, statements, e, c }) : tree;
 }
 
-async function sideBySide(built: readonly BuiltImage[], c: ExportContext): Promise<FileTree> {
+/** The files with what is said about them beside them: statements whose subjects they are (exporter/local/fs.go). */
+async function withStatements(
+  tree: FileTree,
+  o: {
+    readonly image: BuiltImage;
+    readonly statements: readonly Statement[];
+    readonly e: FilesExport;
+    readonly c: ExportContext;
+  },
+): Promise<FileTree> {
+  const { c, e, image } = o;
+  const { statementBytes } = await import('../../supply/index.ts');
+  const entries = await tree.entries(c);
+  const files = entries.filter(({ type }) => type === 'file');
+  const digests = await tree.digests(files, c);
+  const subjects = files.map(({ path }, at) => ({ name: path, digest: digests[at] as Digest }));
+  const texts = o.statements.map((statement) => {
+    const content = statementBytes(statement, subjects, { indent: 2 });
+    const path = `${e.attestationPrefix ?? ''}${statement.filename}`;
+    const mtime = image.epoch ?? Math.floor(c.clock.now() / 1000);
+    return {
+      entry: { ...FOLDER, type: 'file', mode: 0o600, path, size: content.length, mtime } as const,
+      from: { content },
+    };
+  });
+  const paths = new Set(texts.map(({ entry }) => entry.path));
+  const kept = entries.filter(({ path }) => !paths.has(path));
+  return composeTree([
+    ...kept.map((entry) => (entry.type === 'file' ? { entry, from: { tree, entry } } : { entry })),
+    ...texts,
+  ]);
+}
+
+async function sideBySide(built: readonly BuiltImage[], e: FilesExport, c: ExportContext): Promise<FileTree> {
   const items: Parameters<typeof composeTree>[0][number][] = [];
   for (const image of built) {
-    const tree = await treeOf(image, c);
+    const tree = await treeOf(image, e, c);
     const folder = formatPlatform(image.plan.platform).replaceAll('/', '_');
     items.push({ entry: { ...FOLDER, path: folder, mtime: image.epoch ?? Math.floor(c.clock.now() / 1000) } });
     for (const entry of await tree.entries(c)) {

@@ -31,6 +31,9 @@ export async function exportAll(built: readonly BuiltImage[], c: Omit<ExportCont
   const images = built.map((image) => ({
     platform: image.plan.platform,
     imageId: digestOf(encodeConfig(image.config)),
+    ...(image.statements.length > 0 && {
+      statements: image.statements.map(({ predicateType, predicate }) => ({ predicateType, predicate })),
+    }),
     manifests: exported.flatMap(({ descriptor, names }, at) => (descriptor ? [{ export: at, descriptor, names }] : [])),
   }));
   const metadata: Record<string, unknown> = {};

@@ -16,7 +16,8 @@ export async function exportToRegistry(
   const id = idOf(c);
   return told('exporting to registry', c, async (note) => {
     const family = e.docker ? ('docker' as const) : ('oci' as const);
-    const image = await valueOf(built, { codec: codecFor(e.compression), family, context: c, names: e.names });
+    const { names, artifact } = e;
+    const image = await valueOf(built, { codec: codecFor(e.compression), family, context: c, names, artifact });
     const client = c.worker.registry(c.session);
     let descriptor: Exported['descriptor'];
     for (const name of e.names) {

@@ -18,6 +18,7 @@ export async function exportToStore(built: readonly BuiltImage[], e: StoreExport
         layers: image.layers,
         names: built.length === 1 ? names : [],
         annotations: Object.keys(annotations).length > 0 ? annotations : undefined,
+        statements: image.statements,
         signal: c.signal,
       });
       note(`writing image ${id}`);

@@ -33,11 +33,6 @@ export async function runBake(words: readonly string[], flags: BakeFlags, c: Cli
   const targets = [...resolved.targets.values()];
   checkEntitlements(targets, { allow: flags.allow, io, overridden: flags.set });
   const asked = targets.filter((target) => target.call !== undefined && target.call !== 'build');
-  for (const { name, attest = [] } of targets)
-    if (attest.some(({ attributes }) => attributes.get('disabled') !== 'true'))
-      io.stderr.write(
-        `${io.errStyle.yellow('warning')}: target "${name}": attestations are not made yet, they are left out\n`,
-      );
   const built = targets.filter((target) => !asked.includes(target));
   const wanted = asked.length === 0 ? built : built.filter((target) => target.linked !== true);
   if (wanted.length > 0) await buildAll(wanted, { flags, mode, c });

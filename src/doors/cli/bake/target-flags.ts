@@ -46,6 +46,7 @@ export function flagsOf(
     network: target.network || 'default',
     addHost: pairs(target['extra-hosts']),
     output: (target.output ?? []).map(entryText),
+    attest: (target.attest ?? []).map(entryText),
     allow: (target.entitlements ?? []).filter((name) => name === 'network.host' || name === 'security.insecure'),
     shmSize: target['shm-size'] || undefined,
     ulimit: target.ulimits ?? [],

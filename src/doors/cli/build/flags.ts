@@ -3,6 +3,7 @@ import type { BuildRequest, ImageMetadata } from '../../../engine/index.ts';
 import { hostPlatform, parsePlatform } from '../../../image/index.ts';
 import { usage } from '../errors.ts';
 import { annotationsOf } from '../parse/annotation.ts';
+import { attestationsOf, type AttestFlags } from '../parse/attest.ts';
 import { cacheFrom, cacheTo, type CacheFrom, type CacheToPlan } from '../parse/cache.ts';
 import { csvFields, csvLine } from '../parse/csv.ts';
 import { extraHost, networkMode } from '../parse/network.ts';
@@ -11,7 +12,7 @@ import { booleanOf, bytesOf, keyValues } from '../parse/values.ts';
 import type { BuildpackFlags } from './app-folder.ts';
 
 /** The flags of `strake build`, as commander gives them. */
-export interface BuildFlags extends BuildpackFlags {
+export interface BuildFlags extends BuildpackFlags, AttestFlags {
   readonly file?: string | undefined;
   readonly tag: readonly string[];
   readonly target?: string | undefined;
@@ -100,6 +101,7 @@ export function planBuild(flags: BuildFlags, o: Surroundings): Planned {
     ...given('ulimit', flags.ulimit.length > 0 ? csvLine(flags.ulimit) : undefined),
     ...limitsOf(flags),
     ...given('platform', flags.platform.length > 0 ? flags.platform.join(',') : undefined),
+    ...attestationsOf(flags),
   };
   return {
     outputs,

@@ -9,6 +9,7 @@ import { cliError, usage } from '../errors.ts';
 import type { FailureNote } from '../failure.ts';
 import type { Io } from '../io.ts';
 import { localHost } from '../local-host.ts';
+import { attestationsOf } from '../parse/attest.ts';
 import type { SinkPlace } from '../parse/output.ts';
 import { agentOf, checkSecret, secretOf } from '../parse/secret.ts';
 import type { CliContext } from '../program.ts';
@@ -96,7 +97,7 @@ export async function runBuild(
       cacheTo: caches.exports,
       project: projectOf(place, { context, ...flags, platforms: planned.request.platforms }),
       options: { ...planned.request.options, ...contexts.options, ...context.options },
-      ...(app && { frontend: 'buildpack', options: app.options }),
+      ...(app && { frontend: 'buildpack', options: { ...app.options, ...attestationsOf(flags) } }),
       ...(app && flags.creationTime !== undefined && { epoch: creationTime(flags.creationTime, io) }),
     };
     const own = {

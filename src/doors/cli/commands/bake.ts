@@ -62,8 +62,8 @@ export const command: CliCommand = {
       .optionsGroup(GROUPS.result)
       .option('--push', 'also push all to their registries')
       .option('--load', 'also load all into a running Docker or Podman')
-      .option('--provenance <value>', 'the same as --set "*.attest=type=provenance,…"; not made yet')
-      .option('--sbom <value>', 'the same as --set "*.attest=type=sbom,…"; not made yet')
+      .option('--provenance <value>', 'the same as --set "*.attest=type=provenance,…"')
+      .option('--sbom <value>', 'the same as --set "*.attest=type=sbom,…"')
       .option('--metadata-file <file>', 'write what is known of each result to a file, as JSON by target')
       .option('-q, --quiet', 'print the image IDs only')
       .addOption(new Option('--progress <mode>', 'how progress is shown').choices(PROGRESS_MODES));

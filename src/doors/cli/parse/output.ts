@@ -149,21 +149,33 @@ class Plan {
 
   #files(type: 'local' | 'tar', take: Taker): void {
     take.boolean('platform-split');
+    const attestationPrefix = take.text('attestation-prefix');
+    const prefix = attestationPrefix === undefined ? {} : { attestationPrefix };
     const dest = take.text('dest');
     if (type === 'local') {
       if (dest === undefined || dest === '') throw take.bad('the folder is missing', 'Name it with dest=FOLDER.');
-      this.#exports.push({ type, sink: this.#folder(dest, take) });
-    } else this.#exports.push({ type, sink: this.#file(dest, take) });
+      this.#exports.push({ type, sink: this.#folder(dest, take), ...prefix });
+    } else this.#exports.push({ type, sink: this.#file(dest, take), ...prefix });
   }
 
   #archive(type: 'oci' | 'docker', take: Taker): void {
     const tar = take.boolean('tar') ?? true;
     const dest = take.text('dest');
     take.boolean('oci-mediatypes');
+    const artifact = take.boolean('oci-artifact');
+    const inline = take.boolean('attestation-inline');
     if (!tar && (dest === undefined || dest === ''))
       throw take.bad('the folder is missing', 'Name it with dest=FOLDER.');
     const sink = tar ? this.#file(dest, take) : this.#folder(dest ?? '', take);
-    this.#exports.push({ type, sink, tar, names: this.#names(take), compression: take.compression() });
+    this.#exports.push({
+      type,
+      sink,
+      tar,
+      names: this.#names(take),
+      compression: take.compression(),
+      ...(artifact === undefined ? {} : { artifact }),
+      ...(inline === undefined ? {} : { inline }),
+    });
   }
 
   #daemon(take: Taker): void {
@@ -180,6 +192,8 @@ class Plan {
     const store = take.boolean('store') ?? true;
     const insecure = take.boolean('registry.insecure');
     const oci = take.boolean('oci-mediatypes');
+    const artifact = take.boolean('oci-artifact');
+    take.boolean('attestation-inline');
     const compression = take.compression();
     take.boolean('unpack');
     if (!registryOnly && store) this.#exports.push({ type: 'store', names });
@@ -194,6 +208,7 @@ class Plan {
         insecure: plain || undefined,
         compression,
         docker: oci === false || undefined,
+        ...(artifact === undefined ? {} : { artifact }),
       });
   }
 

@@ -1,0 +1,6 @@
+export { attestationMember, digestSet, statementBytes, STATEMENT_TYPE, type Subject } from './attestation-image.ts';
+export { supplyError } from './errors.ts';
+export { provenance, type BuildConfig, type BuildFacts, type BuildSources, type NamedNeed } from './provenance.ts';
+export { imagePurl, purl } from './purl.ts';
+export type { AttestationWishes, ProvenanceWish, Statement } from './types.ts';
+export { attestationWishes } from './wishes.ts';
