@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { amd64, planText } from '../../src/frontend/dockerfile/fake-host.suite.ts';
+import { decodeDefinition, encodeState } from '../../src/wire/buildkit/index.ts';
 import { onDocker, onStrake, type Solver } from './llb/builders.ts';
 import { DEFINITIONS } from './llb/definitions.ts';
 import { openWorld, type World } from './llb/world.ts';
@@ -38,5 +40,38 @@ describe('definitions with each op and each field give the same files on strake 
       const here = await strake.solve(definition, allow);
       if (recording && elsewhere !== undefined) golden[name] ??= here;
       assert.deepEqual(here, golden[name]);
+    });
+});
+
+describe('the graphs of Dockerfiles, written as definitions and read again', () => {
+  const same: Readonly<Record<string, string>> = {
+    RUN: `USER app
+RUN --mount=type=cache,target=/c,uid=5,mode=0700,sharing=locked --mount=type=secret,id=x,target=/y --mount=type=ssh --mount=type=tmpfs,target=/t,size=5m x
+RUN --mount=type=bind,target=/src,source=a --mount=type=bind,from=debian,target=/b,rw --network=none true
+RUN <<EOF
+#!/bin/sh
+echo
+EOF`,
+    COPY: `COPY --from=debian /a /b
+COPY --chown=app:grp --chmod=0755 a b* c/ /d/
+COPY --chmod=u+x --exclude=*.md a /e
+COPY --parents a/./b/c d/**/e /p/
+ADD a.tar https://example.com/f.txt https://github.com/a/b.git#v1:sub /x/`,
+    scratch: 'FROM scratch\nCOPY a /\nCOPY --from=debian /bin /bin\nWORKDIR /w',
+  };
+  const options = {
+    'shm-size': '1048576',
+    hostname: 'h',
+    'add-hosts': 'a=1.2.3.4',
+    ulimit: 'nofile=1:2',
+    memory: '5000000',
+  };
+  for (const [name, text] of Object.entries(same))
+    test(name, async () => {
+      const { image } = await planText(`FROM debian\n${text}`, {
+        options: { ...options, 'build-arg:HTTP_PROXY': 'http://p' },
+      });
+      const { root } = await decodeDefinition(encodeState(image.root).definition, { platform: amd64 });
+      assert.equal(root.edge?.vertex.digest, image.root.edge?.vertex.digest);
     });
 });

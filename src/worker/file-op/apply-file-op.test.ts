@@ -496,3 +496,32 @@ test('cancelled before it starts', async () => {
     { code: 'CANCELLED' },
   );
 });
+
+test('what definitions of BuildKit say beyond Dockerfiles', async () => {
+  assert.deepEqual(await copied(copyOf(['/alias'], '/to', { followSource: false })), [
+    'to -> dir @now'.replace(' @now', ''),
+  ]);
+  const itself = copyOf(['/dir/sub'], '/there', { folderItself: true });
+  const nested = await copied(itself, { 'there/': {} });
+  assert.deepEqual(
+    nested.filter((line) => line.startsWith('there/')).map((line) => line.split(' ')[0]),
+    ['there/', 'there/sub/', 'there/sub/y'],
+  );
+  const fresh = await copied(itself);
+  assert.deepEqual(
+    fresh.map((line) => line.split(' ').slice(0, 2).join(' ')),
+    ['there/ 711', 'there/y 4755'],
+  );
+  await assert.rejects(
+    copied(copyOf(['/c.md'], '/no/such', { makeFolders: false })),
+    /copy to "\/no\/such": folder "\/no" not found/,
+  );
+  await assert.rejects(copied(copyOf(['/none*'], '/to', { emptyWildcard: false })), /"\/none\*": not found/);
+  const replaced = copyOf(['/dir'], '/x', { replace: true, include: ['sub'], mtime: 5, mtimeNs: 7 });
+  assert.deepEqual(await copied(replaced, { 'x/sub': 'a file' }), ['x/ @5', 'x/sub/ 711 @5', 'x/sub/y 4755 @5 "y"']);
+  const bytes: FileAction = { kind: 'mkfile', path: '/b', mode: 0o644, content: 'aGk=', encoding: 'base64', mtime: 3 };
+  assert.deepEqual(await changes([bytes], {}), ['b @3 "hi"']);
+  const named: FileAction = { ...bytes, owner: { user: 'app', group: 'crew', userInput: 1, groupInput: 1 } };
+  const users = { 'etc/passwd': 'app:x:5:6::/:\n', 'etc/group': 'crew:x:9:\n' };
+  assert.deepEqual(await changes([named], { from: users }), ['b 5:9 @3 "hi"']);
+});

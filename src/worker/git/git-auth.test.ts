@@ -25,6 +25,20 @@ suite('logins of repositories', () => {
       assert.deepEqual(await configFor(url, secrets), [`${name}=${value}`]);
   });
 
+  test('secrets of other names, or none', async () => {
+    const asked: string[] = [];
+    const secret = async (id: string): Promise<Uint8Array | undefined> => {
+      asked.push(id);
+      return id === 'OWN' ? Buffer.from('t') : undefined;
+    };
+    const remote = remoteOf('https://h.example/a.git');
+    const { secrets } = await gitAuth(remote, { secret }, { auth: { token: 'OWN' } });
+    assert.ok(secrets.includes('t'));
+    assert.deepEqual(asked.splice(0), ['OWN.h.example', 'OWN']);
+    assert.deepEqual(await gitAuth(remote, { secret }, { auth: {} }), { config: [], secrets: [] });
+    assert.deepEqual(asked, []);
+  });
+
   test('a token for github.com is for all of it; ssh and git have none', async () => {
     const [line = ''] = await configFor('https://github.com/a/b.git', { GIT_AUTH_TOKEN: 't' });
     assert.match(line, /^http\.https:\/\/github\.com\/\.extraheader=/);

@@ -61,7 +61,8 @@ export function decodeAction({ action }: WireAction, c: ActionContext): FileActi
 
 function copyOf(copy: FileActionCopy, c: ActionContext): CopyAction {
   const source = rooted(copy.src);
-  const wildcard = copy.allowWildcard && hasWildcards(source);
+  const below = belowOf(source, copy);
+  const wildcard = copy.allowWildcard && below.sources.some(hasWildcards);
   const mode = copy.modeStr === '' ? (copy.mode === -1 ? undefined : copy.mode) : copy.modeStr;
   if (typeof mode === 'number' && (mode < 0 || mode > 0o7777))
     throw c.fail.invalid(`${c.field}.copy.mode`, `"${mode}" is out of range`);
@@ -72,7 +73,7 @@ function copyOf(copy: FileActionCopy, c: ActionContext): CopyAction {
     wildcard,
     owner: ownerOf(copy.owner, c),
     mode,
-    ...belowOf(source, copy),
+    ...below,
     exclude: filled(copy.excludePatterns),
     unpack: copy.attemptUnpackDockerCompatibility,
     followDestination: true,
@@ -80,7 +81,7 @@ function copyOf(copy: FileActionCopy, c: ActionContext): CopyAction {
     followSource: copy.followSymlink ? undefined : false,
     folderItself: copy.dirCopyContents ? undefined : true,
     makeFolders: copy.createDestPath ? undefined : false,
-    emptyWildcard: copy.allowEmptyWildcard || !wildcard ? undefined : false,
+    emptyWildcard: copy.allowEmptyWildcard || !wildcard || !hasWildcards(source) ? undefined : false,
     replace: copy.alwaysReplaceExistingDestPaths || undefined,
   };
 }

@@ -371,7 +371,7 @@ test('nothing is scratch; long chains, wide ops and merges of merges are read in
   assert.equal((await decode(create(DefinitionSchema, {}))).root.isScratch, true);
   const ops = new Ops();
   let at = ops.image();
-  for (let i = 0; i < 2000; i++)
+  for (let i = 0; i < 1500; i++)
     at = ops.add(
       { case: 'file', value: { actions: [{ input: 0n, secondaryInput: -1n, output: 0n, action: mkfile(`/${i}`) }] } },
       [at],
@@ -380,6 +380,11 @@ test('nothing is scratch; long chains, wide ops and merges of merges are read in
     at = ops.add({ case: 'merge', value: { inputs: [{ input: 0n }, { input: 1n }] } }, [at, at]);
   const decoded = await decode(ops.end(at));
   assert.ok(decoded.root.edge!.vertex.label.name.length < 1000);
+  const deep = new Ops();
+  let bottom = deep.image();
+  for (let i = 0; i < 2001; i++)
+    bottom = deep.add({ case: 'diff', value: { lower: { input: -1n }, upper: { input: 0n } } }, [bottom]);
+  await assert.rejects(decode(deep.end(bottom)), (error) => hasCode(error, 'LLB_TOO_LARGE'));
   const wide = new Ops();
   const base = wide.image();
   const actions = Array.from({ length: 2000 }, (_, i) => ({

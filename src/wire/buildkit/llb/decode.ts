@@ -32,6 +32,8 @@ import {
 } from './wire-op.ts';
 
 const MOST_OPS = 100_000;
+/** Steps that stand on each other: each may be a layer, and the solver goes down them. */
+const MOST_DEEP = 2000;
 const DEEPEST_BUILD = 16;
 const LLB_BUILDER = -1n;
 const DEFINITION_INPUT = 'buildkit.llb.definition';
@@ -80,6 +82,8 @@ interface WireOp {
   done: DecodedOp | undefined;
   open: boolean;
   name: string;
+  /** How many steps stand below its outputs, with its own. */
+  depth: number;
 }
 
 async function decodeTree(definition: Definition, d: Decoding): Promise<Tree> {
@@ -98,6 +102,7 @@ async function decodeTree(definition: Definition, d: Decoding): Promise<Tree> {
     } else if (wire.open) {
       stack.pop();
       wire.done = await decodeOp(wire, { definition, ops, places, d });
+      wire.depth = depthOf(wire, ops);
       d.known.add(wire.digest, wire.done);
     } else {
       wire.open = true;
@@ -128,9 +133,20 @@ function readOps(definition: Definition, { known }: Decoding): Map<string, WireO
     const digest = digestOf(bytes);
     // The last one counts as last also where it is there twice.
     ops.delete(digest);
-    ops.set(digest, { digest, op, done: undefined, open: false, name: '' });
+    ops.set(digest, { digest, op, done: undefined, open: false, name: '', depth: 0 });
   }
   return ops;
+}
+
+function depthOf({ op, done }: WireOp, ops: ReadonlyMap<string, WireOp>): number {
+  let below = 0;
+  for (const { digest } of op.inputs) below = Math.max(below, opOf(ops, digest).depth);
+  const depth = below + (done?.vertices.length ?? 0);
+  if (depth > MOST_DEEP)
+    throw llbError('LLB_TOO_LARGE', `read definition: more than ${MOST_DEEP} steps stand on each other`, {
+      remedy: 'Put more into a step.',
+    });
+  return depth;
 }
 
 function opOf(ops: ReadonlyMap<string, WireOp>, digest: string): WireOp {

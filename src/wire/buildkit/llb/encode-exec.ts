@@ -83,6 +83,7 @@ export function encodeExec(op: ExecOp, inputs: ExecInputs): EncodedExec {
     user: op.user,
     hostname: op.hostname ?? '',
     cgroupParent: op.cgroupParent ?? '',
+    removeMountStubsRecursive: true,
     extraHosts: (op.extraHosts ?? []).map(({ host: Host, ip: IP }) => ({ Host, IP })),
     ulimit: (op.ulimits ?? []).map(({ name: Name, soft, hard }) => ({ Name, Soft: BigInt(soft), Hard: BigInt(hard) })),
     validExitCodes: [...(op.exitCodes ?? [])],

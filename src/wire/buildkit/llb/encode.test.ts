@@ -114,7 +114,7 @@ const copied = record({
     kind: 'copy',
     from: { input: 1 },
     sources,
-    wildcard: wildcard && !rest.parents,
+    wildcard,
     followDestination: true,
     ...rest,
     ...at,
