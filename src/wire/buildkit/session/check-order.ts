@@ -6,6 +6,8 @@ import { hasContent, isFolder, type Stat } from './stat.ts';
 const MOST_STATS = 2_000_000;
 const MOST_TEXT = 512 * 1024 ** 2;
 const LONGEST_PATH = 65_536;
+/** A part that is empty, "." or "..". */
+const UNCLEAN = /(?:^|\/)\.{0,2}(?:\/|$)/;
 const LARGEST_FILE = 2 ** 44;
 
 /** Looks at the stats of a tree in the order in which they come, and refuses what no tree has: nothing of a client is believed. */
@@ -37,8 +39,7 @@ export class OrderCheck {
     if (path.length > LONGEST_PATH) throw wrong('its name is too long');
     if (path.startsWith('/')) throw wrong('its path is absolute');
     if (path.includes('\0')) throw wrong('its name has a zero byte');
-    for (const part of path.split('/'))
-      if (part === '' || part === '.' || part === '..') throw wrong('its path is not clean');
+    if (UNCLEAN.test(path)) throw wrong('its path is not clean');
     if (this.#last !== '' && comparePaths(this.#last, path) >= 0)
       throw wrong(path === this.#last ? 'it came twice' : `it came after ${quoted(this.#last)}`);
     this.#last = path;

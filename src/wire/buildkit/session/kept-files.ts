@@ -10,6 +10,9 @@ const MOST_CONTEXTS = 64;
 const MOST_BYTES = 16 * 1024 ** 3;
 /** Packs of one folder: each build that brings changes adds one. */
 const MOST_PACKS = 32;
+/** Indexes that stay in memory, and files in one of them. */
+const INDEXES_READ = 4;
+const MOST_READ = 100_000;
 /** A file that no build had for so long is forgotten. */
 const FORGOTTEN_S = 14 * 86_400;
 /** Bytes in packs that no file needs any more and nobody minds. */
@@ -25,6 +28,8 @@ export class KeptFiles {
   readonly #random: Random;
   readonly #boot: string;
   readonly #mostBytes: number;
+  /** Indexes as they were read last: each source of a build asks for one. */
+  readonly #read = new Map<string, { readonly version: string; readonly index: KeptIndex }>();
 
   constructor(folder: string, o: { clock: Clock; random: Random; mostBytes?: number | undefined }) {
     this.#folder = folder;
@@ -36,7 +41,15 @@ export class KeptFiles {
 
   /** What is kept of a folder. `key`: who sent it and what it is called. */
   read(key: string): KeptIndex & { readonly sameBoot: boolean } {
-    const index = readIndex(join(this.#of(key), 'index'));
+    const path = join(this.#of(key), 'index');
+    const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
+    // Each index is a file of its own; `touch` changes its time alone.
+    const version = stat && `${stat.ino} ${stat.birthtimeNs} ${stat.size}`;
+    const last = this.#read.get(key);
+    const index = last && last.version === version ? last.index : readIndex(path);
+    this.#read.delete(key);
+    if (version !== undefined && index.files.size <= MOST_READ) this.#read.set(key, { version, index });
+    for (const [oldest] of this.#read) if (this.#read.size > INDEXES_READ) this.#read.delete(oldest);
     return { ...index, sameBoot: index.boot === this.#boot };
   }
 
@@ -183,7 +196,8 @@ export class Stay implements Disposable {
   readonly #path: string;
   readonly #random: Random;
   readonly #packOf: (key: string, pack: string) => string;
-  readonly #linked = new Map<string, string | undefined>();
+  /** By name; undefined for one that is gone. */
+  readonly #linked = new Map<string, { readonly path: string; readonly size: number } | undefined>();
 
   constructor(path: string, o: { random: Random; packOf: (key: string, pack: string) => string }) {
     this.#path = path;
@@ -204,20 +218,23 @@ export class Stay implements Disposable {
 
   /** A kept pack as it can be read until the session ends; undefined where it is gone, or shorter than `size`. */
   borrow(key: string, pack: string, size: number): string | undefined {
-    let path = this.#linked.get(pack);
-    if (!this.#linked.has(pack)) {
-      path = join(this.#path, pack);
-      try {
-        if (!lstatSync(path, { throwIfNoEntry: false })) linkSync(this.#packOf(key, pack), path);
-      } catch (error) {
-        if (!hasErrno(error, 'ENOENT', 'EXDEV', 'EPERM', 'EMLINK')) throw error;
-        path = undefined;
-      }
-      this.#linked.set(pack, path);
+    let linked = this.#linked.get(pack);
+    if (!linked && !this.#linked.has(pack)) {
+      linked = this.#link(key, pack);
+      this.#linked.set(pack, linked);
     }
-    if (path === undefined) return undefined;
-    const there = statSync(path, { throwIfNoEntry: false });
-    return there && there.size >= size ? path : undefined;
+    return linked && linked.size >= size ? linked.path : undefined;
+  }
+
+  #link(key: string, pack: string): { readonly path: string; readonly size: number } | undefined {
+    const path = join(this.#path, pack);
+    try {
+      if (!lstatSync(path, { throwIfNoEntry: false })) linkSync(this.#packOf(key, pack), path);
+      return { path, size: statSync(path).size };
+    } catch (error) {
+      if (!hasErrno(error, 'ENOENT', 'EXDEV', 'EPERM', 'EMLINK')) throw error;
+      return undefined;
+    }
   }
 
   [Symbol.dispose](): void {
