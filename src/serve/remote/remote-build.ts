@@ -31,6 +31,7 @@ import { remoteFailure } from './remote-failure.ts';
 import { Rewriter } from './rewriter.ts';
 import { RemoteSession } from './session.ts';
 import { SourceResolver, type MakeBase } from './source-resolver.ts';
+import { sourceMapOf } from './source-map.ts';
 import { StatusEvents } from './status-events.ts';
 import { askRemote } from './workers.ts';
 
@@ -254,7 +255,7 @@ export class RemoteBuild {
       layersOf: (state, w) => this.#layersOf(state, { signal: w?.signal ?? signal }),
       explain: (error) => remoteFailure(error, (wire) => this.#stepOf(wire)),
     });
-    const story = o.silent ? undefined : this.#follow(id, signal);
+    const story = o.silent ? undefined : this.#follow(id, AbortSignal.any([o.signal, session.gone]));
     const solving = control.solve(
       {
         Ref: id,
@@ -330,9 +331,12 @@ export class RemoteBuild {
 
   #encode(state: State): Definition {
     this.#session?.offer(state);
-    const encoded = encodeState(this.#rewriter.rewritten(state));
+    const encoded = encodeState(this.#rewriter.rewritten(state), { session: this.#session?.id });
     this.#encoded.push(encoded);
-    return encoded.definition;
+    const { definition } = encoded;
+    const source = sourceMapOf(definition, (wire) => encoded.vertexOf(wire));
+    if (source) definition.Source = source;
+    return definition;
   }
 
   #diffIdsOf(source: ImageSource): readonly string[] {

@@ -122,7 +122,10 @@ export class SourceResolver {
       (client, options) =>
         client.resolveSourceMeta(
           {
-            Source: { identifier, attrs: { ...attrs } },
+            Source: {
+              identifier,
+              attrs: { ...attrs, ...(source.type === 'oci-layout' && { 'oci.session': this.#session.id }) },
+            },
             ...(o.platform && { Platform: toWirePlatform(o.platform) }),
             LogName: `[internal] load metadata for ${o.name}`,
             ResolveMode: source.type === 'image' ? RESOLVE_MODES[source.pull] : '',

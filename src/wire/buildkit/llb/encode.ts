@@ -1,5 +1,5 @@
 import { digestOf, type Digest, type Platform } from '../../../blob/index.ts';
-import type { Edge, ExecOp, State, Vertex } from '../../../graph/index.ts';
+import type { Edge, ExecOp, Source, State, Vertex } from '../../../graph/index.ts';
 import {
   ChownOptSchema,
   DefinitionSchema,
@@ -117,11 +117,8 @@ class Encoder {
     switch (op.kind) {
       case 'source': {
         const { platform, identifier, attrs } = encodeSource(op.source);
-        return this.#single(
-          vertex,
-          { op: { case: 'source', value: { identifier, attrs } as never } },
-          { platform, wires },
-        );
+        const value = { identifier, attrs: sorted({ ...attrs, ...this.#sessionOf(op.source) }) };
+        return this.#single(vertex, { op: { case: 'source', value: value as never } }, { platform, wires });
       }
       case 'file':
         return this.#single(vertex, { op: { case: 'file', value: encodeFile(op, wires) } }, { wires });
@@ -139,6 +136,13 @@ class Encoder {
       default:
         throw llbError('LLB_UNSUPPORTED', `write a definition: BuildKit has no op "${op.kind}"`);
     }
+  }
+
+  /** Whose files are meant: builds of different clients at the same time must not be taken for one. */
+  #sessionOf({ type }: Source): Record<string, string> {
+    const { session } = this.#o;
+    if (session === undefined) return {};
+    return type === 'local' ? { 'local.session': session } : type === 'oci-layout' ? { 'oci.session': session } : {};
   }
 
   #exec(vertex: Vertex, op: ExecOp, wires: WireInputs): Written {
@@ -268,6 +272,11 @@ function opBytes(op: Op): Uint8Array {
   const { op: what, inputs, platform, constraints } = op;
   const rest = create(OpSchema, { inputs, ...(platform && { platform }), ...(constraints && { constraints }) });
   return Buffer.concat([toBinary(OpSchema, rest), toBinary(OpSchema, create(OpSchema, { op: what }))]);
+}
+
+/** Members in the order of their names, as Go writes maps where bytes must be the same. */
+function sorted(attrs: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(attrs).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function inputOf(digest: string, index: number): Input {

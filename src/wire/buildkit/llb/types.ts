@@ -23,6 +23,8 @@ export interface DecodeOptions extends Wait {
 export interface EncodeOptions {
   /** The tree to use in place of a source, for those that BuildKit has not: bases of packages, archives. */
   readonly replace?: ((source: Source) => State | undefined) | undefined;
+  /** The session that the files and layouts of the asking side are read from. */
+  readonly session?: string | undefined;
 }
 
 /** A state as a definition, and who is who. */

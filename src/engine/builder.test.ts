@@ -1,0 +1,13 @@
+import { builderSuite } from './builder.suite.ts';
+import { EngineRig } from './engine-rig.suite.ts';
+
+builderSuite('in process', async () => {
+  const rig = await EngineRig.open();
+  return {
+    builder: rig.engine,
+    base: 'FROM scratch',
+    folders: {},
+    forever: 'wait never',
+    [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
+  };
+});
