@@ -140,6 +140,8 @@ export class BuilderWorld implements AsyncDisposable {
       execFileSync('chown', ['-R', `${ID}:${ID}`, this.at(name)]);
     // A persistent volume, made ready for the pod's group.
     chownSync(this.at('cache'), ID, ID);
+    // An emptyDir.
+    chmodSync(this.at('kaniko'), 0o777);
     mkdirSync(this.at('platform/env'), { recursive: true });
   }
 

@@ -12,6 +12,7 @@ const WEB: TestBuildpack = {
   build: `
 layers=$1
 [ -z "\${CNB_REGISTRY_AUTH:-}" ]
+if [ -n "\${CNB_OTEL_TRACEPARENT:-}" ]; then echo "trace $CNB_OTEL_TRACEPARENT"; fi
 if [ -d "$layers/tool" ]; then echo "restored: $(cat "$layers/tool/made")"; fi
 mkdir -p "$layers/tool"
 echo once > "$layers/tool/made"
@@ -133,10 +134,12 @@ suite('platforms call the lifecycle in a builder that strake made', { skip: cont
     await step('restorer', [group, '-layers=/layers', '-cache-dir=/cache', analyzed], {
       volumes: { ...layers, ...home, ...cache },
     });
-    await step('builder', ['-layers=/layers', '-app=/workspace', group, plan], {
-      env: { SERVICE_BINDING_ROOT: '/platform/bindings' },
+    const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const said = await step('builder', ['-layers=/layers', '-app=/workspace', group, plan], {
+      env: { SERVICE_BINDING_ROOT: '/platform/bindings', TRACEPARENT: trace },
       volumes: { ...layers, ...platform, ...workspace },
     });
+    assert.ok(said.includes(`trace ${trace}`));
     await step(
       'exporter',
       [

@@ -8,6 +8,7 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -32,6 +33,8 @@ const moved = replaced(readFileSync(join(parts, 'stripped')), [[interpreter, LOA
 writeFileSync(join(out, 'node'), moved, { mode: 0o755 });
 single(join(out, 'node'), join(root, HOME, 'strake'));
 chmodSync(join(root, HOME, 'tmp'), 0o1777);
+// What app images get, beside the program, as beside the bundle.
+cpSync(join(parts, 'bundle/launchers'), join(root, HOME, 'launchers'), { recursive: true });
 copyFileSync('/etc/ssl/certs/ca-certificates.crt', join(root, HOME, 'ssl/certs/ca-certificates.crt'));
 for (const name of ['executor', 'warmer']) symlinkSync('strake', join(root, HOME, name));
 mkdirSync(join(root, 'kaniko/.docker'), { recursive: true });

@@ -23,5 +23,13 @@ export async function phaseEnvironment(target: ImageTarget | undefined, c: Phase
     }),
     execEnv: inputs.execEnv,
     platformDir,
+    extra: traceContext(c.env),
   };
+}
+
+/** The span that the platform runs this phase in, for programs that tell of their own below it (W3C Trace Context; buildpacks RFC 0131). */
+export function traceContext(env: PhaseContext['env']): Readonly<Record<string, string>> {
+  const parent = env['CNB_OTEL_TRACEPARENT'] || env['TRACEPARENT'] || '';
+  const isContext = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/.test(parent);
+  return isContext ? { CNB_OTEL_TRACEPARENT: parent } : {};
 }

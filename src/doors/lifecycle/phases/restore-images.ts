@@ -19,7 +19,8 @@ export async function restoreImages(
   if (buildImage !== '') {
     log.debug(`Pulling builder image metadata for ${buildImage}...`);
     const { image, reference, digest } = await imagesOf(c).open(buildImage, c);
-    await keepBase(image, digest, c);
+    // The volume may not be one that this user can write to where nobody needs it.
+    if (extensions.length > 0) await keepBase(image, digest, c);
     found = { ...found, buildImage: reference };
   }
   const run = found.runImage;
