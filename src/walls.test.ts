@@ -47,6 +47,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'registry',
     'packages',
     'graph',
+    'wire/containerd',
     'snapshot',
     'exec',
     'solve',

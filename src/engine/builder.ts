@@ -73,6 +73,20 @@ export type ExportRequest =
     }
   /** A Docker or Podman daemon by its socket. */
   | { readonly type: 'docker-daemon'; readonly names: readonly string[]; readonly socket?: string | undefined }
+  /** containerd's image store. */
+  | {
+      readonly type: 'containerd';
+      readonly names: readonly string[];
+      /** Of its socket; /run/containerd/containerd.sock by default. */
+      readonly address?: string | undefined;
+      /** `default` by default; `k8s.io` is Kubernetes'. */
+      readonly namespace?: string | undefined;
+      /** Also unpacked for this machine, by this snapshotter of containerd's (`overlayfs` by default). */
+      readonly unpack?: boolean | undefined;
+      readonly snapshotter?: string | undefined;
+      readonly compression?: Compression | undefined;
+      readonly docker?: boolean | undefined;
+    }
   /** The root file system as a folder or a tar; what is said about it in files beside it, their names after `attestationPrefix`. */
   | { readonly type: 'local' | 'tar'; readonly sink: string; readonly attestationPrefix?: string | undefined };
 

@@ -44,6 +44,10 @@ function checkExport(e: ExportRequest): void {
   if (!('names' in e)) return;
   if (e.type === 'registry' && e.names.length === 0)
     throw engineError('EXPORT_INVALID', 'push the image: it has no name', { remedy: 'Name it with -t HOST/NAME:TAG.' });
+  if (e.type === 'containerd' && e.names.length === 0)
+    throw engineError('EXPORT_INVALID', 'export the image to containerd: it has no name', {
+      remedy: 'Name it with -t NAME:TAG.',
+    });
   for (const name of e.names)
     if (parseReference(name).digest !== undefined && e.type !== 'registry')
       throw engineError(

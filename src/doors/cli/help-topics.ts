@@ -28,6 +28,8 @@ const OUTPUTS = `Where a build goes: -o, --output TYPE (may be given several tim
   type=oci,dest=DIR,tar=false          an OCI image layout, as a folder
   type=docker,dest=FILE                a docker archive ("docker load" reads it)
   type=docker, type=docker-daemon      into a running Docker or Podman; socket=PATH names it (--load)
+  type=containerd,name=NAME            containerd's image store; address=SOCKET, namespace=k8s.io (default:
+                                       "default"), unpack=true makes it ready to run there
   type=image,name=NAME                 the local store; with push=true a registry, too
   type=registry,name=NAME              a registry (--push)
   type=cacheonly                       nowhere: only the cache is filled

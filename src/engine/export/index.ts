@@ -17,7 +17,7 @@ export type { ExportContext } from './context.ts';
 
 /** The codec in which an export wants the new layers; undefined where it takes them as they lie. */
 export function codecOf(e: ExportRequest): Codec | undefined {
-  if (e.type === 'registry' || e.type === 'oci' || e.type === 'docker') {
+  if (e.type === 'registry' || e.type === 'containerd' || e.type === 'oci' || e.type === 'docker') {
     const codec = codecFor(e.compression);
     return codec.name === 'none' ? undefined : codec;
   }
@@ -60,6 +60,9 @@ async function exportOne(built: readonly BuiltImage[], e: ExportRequest, c: Expo
       return exportArchive(built, e, c);
     case 'docker-daemon':
       return exportToDaemon(built, e, c);
+    case 'containerd':
+      // Loaded when it is asked for: gRPC takes its time to load.
+      return (await import('./containerd.ts')).exportToContainerd(built, e, c);
     default:
       return exportFiles(built, e, c);
   }

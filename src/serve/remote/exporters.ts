@@ -78,6 +78,11 @@ function exporterOf(e: ExportRequest, { docker }: { readonly docker: boolean }):
           'Build on that daemon (--on docker://), or write an archive (-o type=docker,dest=FILE) and load that.',
         );
       return { Type: image, Attrs: { ...nameOf(e.names), unpack: 'true' } };
+    case 'containerd':
+      throw unsupported(
+        "hand the image to containerd's image store from elsewhere",
+        'Push it to a registry, or write an archive (-o type=oci,dest=FILE) and import that.',
+      );
     default:
       return { Type: e.type, Attrs: {}, sink: e.sink };
   }

@@ -81,6 +81,30 @@ suite('outputs', () => {
     );
   });
 
+  test("containerd's image store", () => {
+    assert.deepEqual(bare(plan(['type=containerd']).exports), [{ type: 'containerd', names: ['app'] }]);
+    assert.deepEqual(
+      bare(
+        plan([
+          'type=containerd,name=a:1,address=unix:///run/c.sock,namespace=k8s.io,unpack=true,compression=zstd,oci-mediatypes=false',
+        ]).exports,
+      ),
+      [
+        {
+          type: 'containerd',
+          names: ['a:1'],
+          address: '/run/c.sock',
+          namespace: 'k8s.io',
+          unpack: true,
+          compression: { name: 'zstd' },
+          docker: true,
+        },
+      ],
+    );
+    refuses(['type=containerd'], /it has no name/, { tags: [] });
+    refuses(['type=containerd,socket=x'], /no attribute "socket"/);
+  });
+
   test('registries', () => {
     assert.deepEqual(bare(plan([], { push: true, tags: ['r.example/a', 'plain:5000/b'] }).exports), [
       { type: 'store', names: ['r.example/a', 'plain:5000/b'] },

@@ -36,7 +36,17 @@ export interface OutputWishes {
   readonly insecure: (registry: string) => boolean;
 }
 
-const TYPES = ['local', 'tar', 'oci', 'docker', 'docker-daemon', 'image', 'registry', 'cacheonly'] as const;
+const TYPES = [
+  'local',
+  'tar',
+  'oci',
+  'docker',
+  'docker-daemon',
+  'containerd',
+  'image',
+  'registry',
+  'cacheonly',
+] as const;
 type OutputType = (typeof TYPES)[number];
 
 interface Spec {
@@ -135,6 +145,9 @@ class Plan {
       case 'docker-daemon':
         this.#daemon(take);
         break;
+      case 'containerd':
+        this.#containerd(take);
+        break;
       case 'image':
         this.#image(take, false);
         break;
@@ -183,6 +196,23 @@ class Plan {
     const path = socket === undefined ? undefined : resolve(this.#wishes.cwd, socket.replace(/^unix:\/\//, ''));
     take.compression();
     this.#exports.push({ type: 'docker-daemon', names: this.#names(take), socket: path });
+  }
+
+  #containerd(take: Taker): void {
+    const address = take.text('address');
+    const names = this.#names(take);
+    if (names.length === 0)
+      throw usage('export the image to containerd: it has no name', 'Name it with --tag, as -t app:1.0.');
+    this.#exports.push({
+      type: 'containerd',
+      names,
+      address: address === undefined ? undefined : resolve(this.#wishes.cwd, address.replace(/^unix:\/\//, '')),
+      namespace: take.text('namespace'),
+      unpack: take.boolean('unpack'),
+      snapshotter: take.text('snapshotter'),
+      compression: take.compression(),
+      docker: take.boolean('oci-mediatypes') === false || undefined,
+    });
   }
 
   /** The store, or (`type=registry`) only a registry; with `push=true` both. */
