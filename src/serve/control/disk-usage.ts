@@ -1,6 +1,7 @@
 import type { Wait } from '../../base/index.ts';
 import { create, timestampFromMs } from '../../wire/grpc/index.ts';
 import { UsageRecordSchema, type PruneRequest, type UsageRecord } from '../../wire/gen/buildkit/control_pb.ts';
+import { serveError } from '../errors.ts';
 import type { Served } from '../server.ts';
 
 const NANOSECONDS = 1_000_000n;
@@ -39,11 +40,16 @@ export async function diskUsage({ engine, clock }: Served, filters: readonly str
       type: 'exec.cachemount',
     }),
   ];
-  return filters.length === 0 ? records : records.filter((one) => filters.some((text) => fits(one, text)));
+  const asked = filters.filter((text) => text.trim() !== '');
+  return asked.length === 0 ? records : records.filter((one) => asked.some((text) => fits(one, text)));
 }
 
 /** Forgets what nothing needs, by age and size, and says what that gave back. */
 export async function* prune(served: Served, request: PruneRequest, w: Wait): AsyncIterable<UsageRecord> {
+  if (request.filter.some((text) => text.trim() !== ''))
+    throw serveError('SOLVE_UNSUPPORTED', `prune what fits "${request.filter.join(' ')}": not supported yet`, {
+      remedy: 'Prune by age (until) or size.',
+    });
   const keep = [request.maxUsedSpace, request.reservedSpace].find((bytes) => bytes > 0n);
   const report = await served.engine.store.prune({
     all: request.all,
@@ -74,11 +80,25 @@ export async function* prune(served: Served, request: PruneRequest, w: Wait): As
   served.log('pruned', { bytes: report.bytes, results: report.results });
 }
 
-/** `type==regular`, `id==…`, joined by commas. What is not understood fits nothing. */
+/** `name==value` with `!=` and `~=`, or a name alone, joined by commas. What is not understood fits nothing. */
 function fits(record: UsageRecord, filter: string): boolean {
   return filter.split(',').every((part) => {
-    const [, name, value] = /^(\w+)(?:==|=)(.*)$/.exec(part.trim()) ?? [];
-    if (name === 'type') return record.RecordType === value;
-    return name === 'id' && record.ID === value;
+    const [, name = '', operation = '', value = ''] = /^\s*([\w.]+)\s*(?:(==|=|!=|~=)\s*(.*))?$/.exec(part) ?? [];
+    const of = FIELDS[name]?.(record);
+    if (of === undefined) return false;
+    if (operation === '') return of === 'true';
+    if (operation === '~=') return of.includes(value);
+    return operation === '!=' ? of !== value : of === value;
   });
 }
+
+const FIELDS: Readonly<Record<string, (record: UsageRecord) => string>> = {
+  id: ({ ID }) => ID,
+  type: ({ RecordType }) => RecordType,
+  description: ({ Description }) => Description,
+  inuse: ({ InUse }) => String(InUse),
+  mutable: ({ Mutable }) => String(Mutable),
+  immutable: ({ Mutable }) => String(!Mutable),
+  shared: ({ Shared }) => String(Shared),
+  private: ({ Shared }) => String(!Shared),
+};
