@@ -40,8 +40,8 @@ export function decodeExec(exec: WireExec, resources: LinuxResources | undefined
     if (file) files.push({ path: m.target, ...file });
     else mounts.push(decodeMount(m, outputs));
   }
-  if (!mounts.some((mount) => mount.type === 'bind' && mount.target === '/'))
-    throw fail.invalid('mounts', 'none is the root');
+  const roots = mounts.filter((mount) => mount.target === '/');
+  if (roots.length !== 1) throw fail.invalid('mounts', roots.length === 0 ? 'none is the root' : 'two are the root');
   for (const [index, { ID, name, optional }] of exec.secretenv.entries()) {
     if (ID === '' || name === '') throw fail.invalid(`secretenv[${index}]`, 'it has no ID or no name');
     mounts.push({ type: 'secret', env: name, id: ID, required: !optional, mode: 0o400, uid: 0, gid: 0 });

@@ -90,13 +90,17 @@ function local({ attrs, fail, name }: SourceContext): LocalSource {
   };
 }
 
-const TRANSPORT = /^(?:https?|ssh|git|git\+ssh|file):\/\/|^[a-zA-Z0-9-_]+@[a-zA-Z0-9-.]+:/;
+/** What git may be told to fetch from: nothing of this machine. */
+const TRANSPORT = /^(?:https?|ssh|git|git\+ssh):\/\/|^[a-zA-Z0-9-_]+@[a-zA-Z0-9-.]+:/;
 
 function git({ attrs, fail, name }: SourceContext): GitSource {
   const [address, fragment] = cut(name, '#');
   const [ref, folder] = cut(fragment ?? '', ':');
   const full = attrs.take('git.fullurl') ?? (TRANSPORT.test(address) ? address : `https://${address}`);
   const url = TRANSPORT.test(full) ? full : `https://${full}`;
+  const scheme = /^([a-zA-Z0-9+.-]+):/.exec(full)?.[1];
+  if (!TRANSPORT.test(full) && scheme !== undefined && /^[a-zA-Z0-9+.-]+:(?:\/\/|:)/.test(full))
+    throw fail.unsupported('git.fullurl', `git may not fetch by "${scheme}"`);
   for (const [what, value] of Object.entries({ reference: ref, address: url }))
     if (value?.startsWith('-')) throw fail.invalid('identifier', `the ${what} begins with "-"`);
   for (const name of ['git.bundle', 'git.checkoutbundle', 'git.sig.pubkey'])

@@ -312,6 +312,11 @@ test('what is not known is refused by name', async () => {
     case: 'source',
     value: { identifier: 'local://x', attrs: { 'local.metadatatransfer': 'true' } },
   });
+  for (const url of ['file:///srv/repository', 'ext::sh -c x'])
+    await refused(/git may not fetch by/, {
+      case: 'source',
+      value: { identifier: 'git://x', attrs: { 'git.fullurl': url } },
+    });
   const built = new Ops();
   const build = built.add(
     { case: 'build', value: { builder: -1n, inputs: { 'buildkit.llb.definition': { input: 0n } } } },
@@ -343,6 +348,18 @@ test('a definition that is wrong is told so', async () => {
   await wrong(/has no output "7"/, ops.end(ops.image(), 7));
   ops = new Ops();
   await wrong(/none is the root/, ops.end(ops.add({ case: 'exec', value: { meta: { args: ['x'] }, mounts: [] } })));
+  ops = new Ops();
+  const twice = {
+    meta: { args: ['x'] },
+    mounts: [
+      { ...ROOT, input: -1n },
+      { ...ROOT, input: -1n, dest: '/..' },
+    ],
+  };
+  await wrong(/two are the root/, ops.end(ops.add({ case: 'exec', value: twice })));
+  ops = new Ops();
+  const zero = { actions: [{ input: -1n, secondaryInput: -1n, output: 0n, action: mkfile('/a\0b') }] };
+  await wrong(/actions\[0\]\.action\.value\.path: it has a zero byte/, ops.end(ops.add({ case: 'file', value: zero })));
   ops = new Ops();
   const loop = {
     actions: [

@@ -16,7 +16,7 @@ import { decodeExec } from './decode-exec.ts';
 import { decodeFile } from './decode-file.ts';
 import { decodeSource } from './decode-source.ts';
 import { llbError } from './errors.ts';
-import { unknownField } from './known-fields.ts';
+import { oddField } from './known-fields.ts';
 import { labelOf, Places } from './label.ts';
 import type { DecodedDefinition, DecodeOptions } from './types.ts';
 import {
@@ -88,8 +88,7 @@ interface WireOp {
 
 async function decodeTree(definition: Definition, d: Decoding): Promise<Tree> {
   if (definition.def.length === 0) return undefined;
-  const odd = unknownField(definition, new Set(['def']));
-  if (odd !== undefined) throw new OpFailure('definition', undefined).unsupported(odd, 'not known to this version');
+  checkFields(definition, new OpFailure('definition', undefined), new Set(['def', 'definition']));
   const ops = readOps(definition, d);
   const places = new Places(definition.Source);
   const last = [...ops.values()].at(-1)!;
@@ -175,8 +174,7 @@ async function decodeOp(wire: WireOp, { definition, ops, places, d }: Around): P
   const { case: kind } = op.op;
   const place = places.of(digest);
   const fail = new OpFailure(opName(kind ?? 'unknown', digest), place);
-  const odd = unknownField(op);
-  if (odd !== undefined) throw fail.unsupported(odd, 'not known to this version');
+  checkFields(op, fail, new Set(['def']));
   const metadata = Object.hasOwn(definition.metadata, digest) ? definition.metadata[digest] : undefined;
   const from = op.inputs.map(({ digest: input }) => opOf(ops, input));
   const label = labelOf(op, { metadata, place, inputs: from.map(({ name }) => name) });
@@ -204,6 +202,12 @@ async function decodeOp(wire: WireOp, { definition, ops, places, d }: Around): P
     default:
       throw fail.unsupported('op', 'it is of no known kind');
   }
+}
+
+function checkFields(message: unknown, fail: OpFailure, skip?: ReadonlySet<string>): void {
+  const odd = oddField(message, skip);
+  if (odd?.kind === 'unknown') throw fail.unsupported(odd.field, 'not known to this version');
+  if (odd) throw fail.invalid(odd.field, 'it has a zero byte');
 }
 
 /** What lies empty adds nothing, and one tree alone is that tree. */

@@ -1,17 +1,18 @@
-/** Where something stands in a definition: what it is told of by, in errors. */
-export interface WirePlace {
-  /** `file op "sha256:…"`. */
-  readonly what: string;
+/** What no message of a definition may have: a field that this version does not know, or a text with a zero byte, which no path, variable or name can have. */
+export interface OddField {
+  readonly field: string;
+  readonly kind: 'unknown' | 'zero byte';
 }
 
-/** The first field of a message, or of one in it, that this version does not know: `mounts[2]: field 99`. Nested as deep as the messages' types are, which is bounded but for `definition`: those are read on their own. */
-export function unknownField(message: unknown, skip: ReadonlySet<string> = NONE): string | undefined {
+/** The first odd field of a message or of one in it: `mounts[2]: field 99`. Messages are nested as deep as their types are, which is bounded but for `definition`: those are read on their own. */
+export function oddField(message: unknown, skip: ReadonlySet<string> = NONE): OddField | undefined {
   return find(message, '', skip);
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
-function find(value: unknown, path: string, skip: ReadonlySet<string>): string | undefined {
+function find(value: unknown, path: string, skip: ReadonlySet<string>): OddField | undefined {
+  if (typeof value === 'string') return value.includes('\0') ? { field: path, kind: 'zero byte' } : undefined;
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return undefined;
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
@@ -21,9 +22,12 @@ function find(value: unknown, path: string, skip: ReadonlySet<string>): string |
     return undefined;
   }
   for (const [name, member] of Object.entries(value)) {
-    if (name === '$unknown' && Array.isArray(member) && member.length > 0)
-      return `${path === '' ? '' : `${path}: `}field ${(member[0] as { no: number }).no}`;
+    if (name === '$unknown' && Array.isArray(member) && member.length > 0) {
+      const { no } = member[0] as { no: number };
+      return { field: `${path === '' ? '' : `${path}: `}field ${no}`, kind: 'unknown' };
+    }
     if (name.startsWith('$') || skip.has(name)) continue;
+    if (name.includes('\0')) return { field: path, kind: 'zero byte' };
     const found = find(member, path === '' ? name : `${path}.${name}`, skip);
     if (found !== undefined) return found;
   }
