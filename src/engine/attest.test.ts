@@ -313,3 +313,73 @@ test('targets that cannot hold statements refuse them before anything runs', asy
   assert.match((bad.error as Error).message, /there is no mode "most"/);
   assert.deepEqual(rig.ground.commands, []);
 });
+
+test('in mode=max the steps are told by BuildKit’s words, where they were written, and their layers', async () => {
+  await using rig = await EngineRig.open();
+  const options = { 'attest:provenance': 'mode=max', 'build-arg:WHO': 'me' };
+  const { predicate } = await saidOf(rig, { options });
+  const { buildDefinition, runDetails } = predicate as unknown as {
+    buildDefinition: {
+      internalParameters: { buildConfig: { llbDefinition: readonly Step[]; digestMapping: Record<string, string> } };
+    };
+    runDetails: {
+      metadata: {
+        buildkit_metadata: {
+          source: { locations: Record<string, unknown>; infos: readonly { filename: string; data: string }[] };
+          layers: Record<string, readonly (readonly { readonly digest: string }[])[]>;
+        };
+      };
+    };
+  };
+  const { llbDefinition: steps, digestMapping } = buildDefinition.internalParameters.buildConfig;
+  // As Docker 28 has it of the same file.
+  assert.deepEqual(
+    steps.map(({ id, op, inputs = [] }) => [id, Object.keys(op.Op)[0], inputs.join(' ')]),
+    [
+      ['step0', 'exec', ''],
+      ['step1', 'source', ''],
+      ['step2', 'file', 'step0:0 step1:0'],
+      ['step3', 'exec', 'step2:0'],
+      ['step4', undefined, 'step3:0'],
+    ],
+  );
+  assert.deepEqual(Object.values(digestMapping).sort(), ['step0', 'step1', 'step2', 'step3', 'step4']);
+  assert.deepEqual(steps[3]?.op.Op['exec'], {
+    meta: { args: ['/bin/sh', '-c', 'cat /who'], env: steps[3]?.op.Op['exec']?.meta.env, cwd: '/' },
+    mounts: [
+      { dest: '/' },
+      {
+        input: -1,
+        dest: '/run/secrets/tok',
+        output: -1,
+        mountType: 1,
+        secretOpt: { ID: 'tok', mode: 256, optional: true },
+      },
+    ],
+    network: 2,
+  });
+  assert.ok(steps[0]?.op.Op['exec']?.meta.env.includes('WHO=me'));
+  const { source, layers } = runDetails.metadata.buildkit_metadata;
+  assert.deepEqual(
+    source.infos.map(({ filename, data }) => [filename, Buffer.from(data, 'base64').toString()]),
+    [['Dockerfile', FILES.Dockerfile]],
+  );
+  const lines = (start: number): unknown => ({
+    locations: [{ ranges: [{ start: { line: start }, end: { line: start } }] }],
+  });
+  assert.deepEqual(source.locations, { step0: lines(4), step2: lines(6), step3: lines(7) });
+  assert.deepEqual(
+    Object.entries(layers).map(([id, [chain = []]]) => [id, chain.length]),
+    [
+      ['step0:0', 1],
+      ['step2:0', 2],
+      ['step3:0', 3],
+    ],
+  );
+});
+
+interface Step {
+  readonly id: string;
+  readonly op: { readonly Op: Readonly<Record<string, { readonly meta: { readonly env: readonly string[] } }>> };
+  readonly inputs?: readonly string[];
+}

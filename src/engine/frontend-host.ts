@@ -18,12 +18,15 @@ import type { BuildEvent } from './builder.ts';
 import { engineError } from './errors.ts';
 
 const READ_LIMIT = 16 << 20;
+const TEXT_LIMIT = 256 << 10;
 
 /** What frontends of one build asked for. */
 export interface Asked {
   readonly refs: Map<string, Ref>;
   /** By the source as it was asked for, as JSON. */
   readonly resolved: Map<string, Promise<Resolved>>;
+  /** Files that were read and are text of a size that people write, by path without the leading "/". */
+  readonly texts: Map<string, string>;
   /** Trees that were solved so that they could be looked into. */
   readonly solved: State[];
   readonly ending: AbortController;
@@ -51,7 +54,14 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
   constructor(
     o: HostParts,
     inputs: ReadonlyMap<string, State | PlannedImage> = new Map(),
-    asked: Asked = { refs: new Map(), resolved: new Map(), solved: [], ending: new AbortController(), tasks: 0 },
+    asked: Asked = {
+      refs: new Map(),
+      resolved: new Map(),
+      texts: new Map(),
+      solved: [],
+      ending: new AbortController(),
+      tasks: 0,
+    },
   ) {
     this.#o = o;
     this.#inputs = inputs;
@@ -143,7 +153,9 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
   }
 
   async read(ref: FrontendRef, path: string, w: Wait = {}): Promise<Uint8Array> {
-    return (await this.#view(ref, w)).readFile(path, { limit: READ_LIMIT, signal: w.signal });
+    const content = await (await this.#view(ref, w)).readFile(path, { limit: READ_LIMIT, signal: w.signal });
+    if (content.length <= TEXT_LIMIT) this.#asked.texts.set(path.replace(/^\/+/, ''), Buffer.from(content).toString());
+    return content;
   }
 
   async list(ref: FrontendRef, path: string, w: Wait = {}): Promise<readonly Entry[]> {

@@ -1,15 +1,17 @@
 import type { Clock, Random, Wait } from '../../base/index.ts';
 import type { PlannedImage } from '../../frontend/index.ts';
-import { formatPlatform, hostPlatform } from '../../image/index.ts';
-import { provenance, type AttestationWishes, type Statement } from '../../supply/index.ts';
-import type { Session, Worker } from '../../worker/index.ts';
+import { formatPlatform, hostPlatform, MEDIA } from '../../image/index.ts';
+import { provenance, type AttestationWishes, type BuildConfig, type Statement } from '../../supply/index.ts';
+import type { RefLayer, Session, Worker } from '../../worker/index.ts';
 import type { BuildRequest } from '../builder.ts';
 import type { Asked } from '../frontend-host.ts';
 import { capture } from './capture.ts';
+import type { MadeLayer } from './llb-steps.ts';
 
 /** A built image as far as it is spoken of. */
 interface Spoken {
   readonly plan: PlannedImage;
+  readonly layers: readonly RefLayer[];
 }
 
 export interface StatementParts {
@@ -62,7 +64,33 @@ export async function makeStatements(
       finished: o.clock.now(),
       invocation,
     };
-    made.push([...own, provenance(facts, wish)]);
+    const config = wish.mode === 'max' ? await configOf(image, o) : undefined;
+    made.push([...own, provenance({ ...facts, config }, wish)]);
   }
   return made;
+}
+
+/** The steps of an image, loaded with what they are told in where somebody asks. */
+async function configOf(image: Spoken, o: StatementParts): Promise<BuildConfig | undefined> {
+  const { llbSteps } = await import('./llb-steps.ts');
+  return llbSteps(image.plan.root, { texts: o.asked.texts, layers: layersOf(image, o) });
+}
+
+/** What steps have made, where layers lie as they were planned; those made here as the tars that their config names. */
+function layersOf({ plan, layers }: Spoken, { worker }: StatementParts): readonly MadeLayer[] {
+  const steps = plan.layers.filter(({ kind }) => kind === 'step').length;
+  const below = layers.length - steps;
+  if (below < 0) return [];
+  const described = layers.map(({ diffId, compressed }) => {
+    if (compressed === undefined)
+      return { mediaType: MEDIA.ociLayer, digest: diffId, size: worker.store.sizeOf(diffId) ?? 0 };
+    const { mediaType, digest, size } = compressed;
+    return { mediaType, digest, size };
+  });
+  let at = below;
+  return plan.layers.flatMap((layer) => {
+    const edge = layer.kind === 'base' ? layer.image.edge : layer.after.edge;
+    if (layer.kind === 'step') at += 1;
+    return edge ? [{ vertex: edge.vertex.digest, chain: described.slice(0, at) }] : [];
+  });
 }
