@@ -4,32 +4,44 @@ import type { TerminalSize } from './executor.ts';
 
 /** Gives the terminal at a process's /dev/console its size. Nothing happens when it has put something else there, or is gone. */
 export function resizeConsole(pid: number, size: TerminalSize): void {
-  try {
+  unlessGone(() => {
     const root = openSync(`/proc/${pid}/root`, O_PATH);
     try {
-      const found = sys.openInRoot(root, 'dev/console', O_PATH);
-      try {
-        // To open any other device could do something.
-        const stats = fstatSync(found);
-        const { major } = sys.splitDevice(stats.rdev);
-        if (!stats.isCharacterDevice() || major < FIRST_SLAVE || major > LAST_SLAVE) return;
-        const console = openSync(
-          `/proc/self/fd/${found}`,
-          constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK,
-        );
-        try {
-          sys.setWindowSize(console, size);
-        } finally {
-          closeSync(console);
-        }
-      } finally {
-        closeSync(found);
-      }
+      resize(sys.openInRoot(root, 'dev/console', O_PATH), size);
     } finally {
       closeSync(root);
     }
+  });
+}
+
+/** Gives the terminal that is a process's standard input its size. Nothing happens when that is none. */
+export function resizeInput(pid: number, size: TerminalSize): void {
+  unlessGone(() => resize(openSync(`/proc/${pid}/fd/0`, O_PATH), size));
+}
+
+/** Closes `found`. */
+function resize(found: number, size: TerminalSize): void {
+  try {
+    // To open any other device could do something.
+    const stats = fstatSync(found);
+    const { major } = sys.splitDevice(stats.rdev);
+    if (!stats.isCharacterDevice() || major < FIRST_SLAVE || major > LAST_SLAVE) return;
+    const terminal = openSync(`/proc/self/fd/${found}`, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+    try {
+      sys.setWindowSize(terminal, size);
+    } finally {
+      closeSync(terminal);
+    }
+  } finally {
+    closeSync(found);
+  }
+}
+
+function unlessGone(work: () => void): void {
+  try {
+    work();
   } catch (error) {
-    if (!hasErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EIO', 'ENOTDIR', 'ELOOP', 'ENXIO')) throw error;
+    if (!hasErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM', 'EIO', 'ENOTDIR', 'ELOOP', 'ENXIO')) throw error;
   }
 }
 

@@ -24,6 +24,8 @@ export class ContainerdRunning implements RunningProcesses {
   readonly #tasks: ContainerdTasks;
   readonly #o: Pick<SpecOptions, 'hardLimits' | 'allCapabilities'> & { readonly run: string };
   readonly #entries = new Map<string, Entry>();
+  /** Of processes that have joined one and have a terminal: its container. */
+  readonly #terminals = new Map<string, string>();
   readonly #starters = new StarterPrograms([]);
 
   constructor(
@@ -49,6 +51,8 @@ export class ContainerdRunning implements RunningProcesses {
   }
 
   async resize(id: string, size: TerminalSize, w: Wait = {}): Promise<void> {
+    const beside = this.#terminals.get(id);
+    if (beside !== undefined) return this.#tasks.resize(beside, size, { exec: id, ...w });
     const found = await this.#started(id, w);
     if (found && this.#entries.get(id)?.terminal === true) await this.#tasks.resize(found.container, size, w);
   }
@@ -103,6 +107,7 @@ export class ContainerdRunning implements RunningProcesses {
         return failedStart(error, { command, io });
       }
       streams.opened();
+      if (process.terminal) this.#terminals.set(process.id, container);
       const onInputEnd = (): void => void tasks.closeInput(container, exec).catch(() => undefined);
       streams.carry(io, { fail, onInputEnd, signal: o.signal });
       o.signal?.addEventListener('abort', kill, { once: true });
@@ -118,6 +123,7 @@ export class ContainerdRunning implements RunningProcesses {
         o.signal?.removeEventListener('abort', kill);
       }
     } finally {
+      this.#terminals.delete(process.id);
       await tasks.delete(container, exec).catch(() => undefined);
     }
   }

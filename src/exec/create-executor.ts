@@ -104,9 +104,10 @@ function inOrder(prefer: ExecutorName | undefined): Candidate[] {
 async function open(candidate: Candidate, c: Context & { readonly found: Found }): Promise<OpenExecutor> {
   const driver = await candidate.driver(c.found, c);
   const network = openNetwork(await networkThatWorks(c), { ...c, late: c.lateNetwork });
-  const running = new RunningTable({
+  const running: RunningTable = new RunningTable({
     driver,
-    join: (started, process, o) => runJoining(driver, process, { ...o, step: started.step, run: c.workspace.run }),
+    join: (started, process, o) =>
+      runJoining(driver, process, { ...o, step: started.step, run: c.workspace.run, running }),
   });
   const runner: StepRunner = { workspace: c.workspace, network, rootless: c.rootless, driver, running };
   return {

@@ -136,6 +136,36 @@ export function runningTests(h: Harness, setup: ExecutorSetup): void {
     await assert.rejects(it.ended, (error) => kindOf(error) === 'cancelled');
   });
 
+  test('a terminal of a process beside it follows its size', async (t) => {
+    const stop = new AbortController();
+    const it = await started('echo up; exec sleep 600', { until: 'up', signal: stop.signal, network: 'none' });
+    const input = new Channel<Uint8Array>();
+    const joining = {
+      ...beside(['/bin/sh', '-c', 'stty size; read x; stty size; exit 4']),
+      terminal: { columns: 71, rows: 31 },
+    };
+    let said = '';
+    const stdout = (chunk: Uint8Array): void => {
+      if (said === '')
+        void running()
+          .resize(joining.id, { columns: 72, rows: 32 })
+          .then(() => input.push(Buffer.from('\n')));
+      said += Buffer.from(chunk).toString();
+    };
+    try {
+      const io = { stdout, stderr: () => undefined, stdin: input };
+      assert.equal(await running().join(it.id, joining, { io }), 4);
+      assert.match(said, /^31 71\r\n[^]*32 72\r\n$/);
+    } catch (error) {
+      if (!hasCode(error, 'STEP_UNSUPPORTED')) throw error;
+      t.diagnostic('no terminals beside a running process here');
+    } finally {
+      input.end();
+      stop.abort();
+      await assert.rejects(it.ended);
+    }
+  });
+
   test('the ports that something listens on', async () => {
     const stop = new AbortController();
     const it = await started('busybox httpd -p 127.0.0.1:7070; busybox httpd -p 7071; echo up; exec sleep 600', {

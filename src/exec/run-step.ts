@@ -140,7 +140,14 @@ export async function runStep(
 export async function runJoining(
   driver: Driver,
   process: JoiningProcess,
-  o: { readonly step: Step; readonly place: Place; readonly run: string; readonly io: ProcessIo } & Wait,
+  o: {
+    readonly step: Step;
+    readonly place: Place;
+    readonly run: string;
+    readonly io: ProcessIo;
+    /** Where its terminal can be found while it runs. */
+    readonly running: RunningTable;
+  } & Wait,
 ): Promise<number> {
   if (!ID.test(process.id)) throw badId(process.id);
   const folder = join(o.run, process.id);
@@ -152,7 +159,11 @@ export async function runJoining(
     const kill = ({ pid }: { readonly pid?: number | undefined }): void => {
       if (pid !== undefined) killTree(pid);
     };
-    const code = await launch(command, { folder, io: o.io, kill, signal: o.signal });
+    const { terminal } = command;
+    const onStart = (pid: number): void => {
+      if (terminal) found.use(o.running.addTerminal(process.id, { pid, terminal }));
+    };
+    const code = await launch(command, { folder, io: o.io, kill, onStart, signal: o.signal });
     return driver.joinExit(process, { code, folder, io: o.io });
   } finally {
     rmSync(folder, { recursive: true, force: true });

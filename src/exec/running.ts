@@ -2,7 +2,7 @@ import { constants } from 'node:os';
 import { readFileSync } from 'node:fs';
 import { hasErrno, type Wait } from '../base/index.ts';
 import { execError } from './errors.ts';
-import { resizeConsole } from './console.ts';
+import { resizeConsole, resizeInput } from './console.ts';
 import { descendantsOf, namespacedPids } from './descendants.ts';
 import type { Process, ProcessIo, TerminalSize } from './executor.ts';
 import type { Driver, Step } from './run-step.ts';
@@ -28,7 +28,7 @@ export interface RunningProcesses {
    * is waited for. Signal 0 asks for no more than whether it runs.
    */
   signal(id: string, signal: number, w?: Wait): Promise<'sent' | 'ignored' | 'absent'>;
-  /** Nothing happens when it is gone, or has no terminal. */
+  /** Of a process, or of one that has joined it. Nothing happens when it is gone, or has no terminal. */
   resize(id: string, size: TerminalSize, w?: Wait): Promise<void>;
   /** TCP ports; those of the whole machine for one that has its network. */
   listening(id: string, w?: Wait): Promise<readonly ListeningPort[]>;
@@ -60,6 +60,7 @@ export class RunningTable implements RunningProcesses {
     o: { place: Place; io: ProcessIo } & Wait,
   ) => Promise<number>;
   readonly #started = new Map<string, Started>();
+  readonly #terminals = new Map<string, { readonly pid: number; readonly terminal: Terminal }>();
 
   constructor(o: {
     driver: Driver;
@@ -72,6 +73,12 @@ export class RunningTable implements RunningProcesses {
   add(id: string, started: Started): Disposable {
     this.#started.set(id, started);
     return { [Symbol.dispose]: () => void this.#started.delete(id) };
+  }
+
+  /** The terminal of a process that has joined another one, by what was spawned for it. */
+  addTerminal(id: string, joined: { readonly pid: number; readonly terminal: Terminal }): Disposable {
+    this.#terminals.set(id, joined);
+    return { [Symbol.dispose]: () => void this.#terminals.delete(id) };
   }
 
   async signal(id: string, signal: number, w: Wait = {}): Promise<'sent' | 'ignored' | 'absent'> {
@@ -94,6 +101,12 @@ export class RunningTable implements RunningProcesses {
   }
 
   async resize(id: string, size: TerminalSize, w: Wait = {}): Promise<void> {
+    const joined = this.#terminals.get(id);
+    if (joined) {
+      joined.terminal.resize(size);
+      for (const pid of descendantsOf(joined.pid)) resizeInput(pid, size);
+      return;
+    }
     const place = await this.#place(id, w);
     const terminal = this.#started.get(id)?.terminal;
     if (!place || !terminal) return;
