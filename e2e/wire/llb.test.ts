@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { amd64, planText } from '../../src/frontend/dockerfile/fake-host.suite.ts';
 import { decodeDefinition, encodeState } from '../../src/wire/buildkit/index.ts';
-import { onDocker, onStrake, type Solver } from './llb/builders.ts';
+import { Daemon } from '../serve/client.ts';
+import { onDocker, onServer, onStrake, type Solver } from './llb/builders.ts';
 import { DEFINITIONS } from './llb/definitions.ts';
 import { openWorld, type World } from './llb/world.ts';
 
 /** A Docker daemon whose BuildKit solves them as well; with STRAKE_UPDATE_GOLDEN=1 what it says is recorded. */
 const docker = process.env['STRAKE_DOCKER_SOCKET'];
+/** By a daemon of strake's, too. */
+const full = process.env['STRAKE_TEST_FULL'] === '1';
 const recording = process.env['STRAKE_UPDATE_GOLDEN'] === '1';
 const file = join(import.meta.dirname, 'llb/testdata/golden.json');
 
@@ -17,13 +20,25 @@ describe('definitions with each op and each field give the same files on strake 
   let world: World;
   let strake: Solver;
   let peer: Solver | undefined;
+  let daemon: Daemon | undefined;
+  let served: Solver | undefined;
   const golden = JSON.parse(readFileSync(file, 'utf8')) as Record<string, readonly string[]>;
   before(async () => {
     world = await openWorld({ push: docker !== undefined });
     strake = await onStrake(world);
+    if (full) {
+      const folder = join(world.work, 'daemon');
+      mkdirSync(folder);
+      symlinkSync(world.root, join(folder, 'store'));
+      const granted = ['network.host', 'security.insecure'].map((name) => `--allow-insecure-entitlement=${name}`);
+      daemon = await Daemon.start(folder, granted);
+      served = await onServer(world, await daemon.connect());
+    }
     peer = docker === undefined ? undefined : await onDocker(world, docker);
   });
   after(async () => {
+    await served?.[Symbol.asyncDispose]();
+    await daemon?.[Symbol.asyncDispose]();
     await peer?.[Symbol.asyncDispose]();
     await strake[Symbol.asyncDispose]();
     await world[Symbol.asyncDispose]();
@@ -40,6 +55,7 @@ describe('definitions with each op and each field give the same files on strake 
       const here = await strake.solve(definition, allow);
       if (recording && elsewhere !== undefined) golden[name] ??= here;
       assert.deepEqual(here, golden[name]);
+      if (served) assert.deepEqual(await served.solve(definition, allow), golden[name], 'by a daemon');
     });
 });
 

@@ -7,7 +7,7 @@ import { archiveTree, folderSource, unionOf, type TreeView } from '../../../src/
 import { decodeDefinition, openSession, type SessionStore } from '../../../src/wire/buildkit/index.ts';
 import { Control } from '../../../src/wire/gen/buildkit/control_pb.ts';
 import type { Definition } from '../../../src/wire/gen/buildkit/ops_pb.ts';
-import { openDockerConnection, parseAddress } from '../../../src/wire/grpc/index.ts';
+import { openDockerConnection, parseAddress, type GrpcConnection } from '../../../src/wire/grpc/index.ts';
 import type { BuildHost } from '../../../src/worker/index.ts';
 import type { World } from './world.ts';
 
@@ -123,19 +123,23 @@ export async function onStrake(world: World): Promise<Solver> {
 
 /** The BuildKit inside a Docker daemon. */
 export async function onDocker(world: World, address: string): Promise<Solver> {
-  const connection = await openDockerConnection(parseAddress(address));
-  const tar = join(world.work, 'docker.tar');
+  return onServer(world, (await openDockerConnection(parseAddress(address))).grpc);
+}
+
+/** A server of BuildKit's API, which keeps its own store: the base comes from the registry. */
+export async function onServer(world: World, connection: GrpcConnection): Promise<Solver> {
+  const tar = join(world.work, `server-${systemRandom.hex(4)}.tar`);
   const store: SessionStore = {
     has: (descriptor) => world.blobs.has(descriptor),
     open: (descriptor, o) => world.blobs.open(descriptor, o),
     sizeOf: async (digest) => world.sizes.get(digest) ?? 0,
   };
-  const control = connection.grpc.client(Control);
+  const control = connection.client(Control);
   return {
     async solve(definition, allow) {
       rmSync(tar, { force: true });
       const id = systemRandom.hex(12);
-      await using session = openSession(connection.grpc, hostOf(world, tar), {
+      await using session = openSession(connection, hostOf(world, tar), {
         id,
         sharedKey: id,
         files: ['context'],
@@ -154,8 +158,6 @@ export async function onDocker(world: World, address: string): Promise<Solver> {
       await solve;
       return await listing(tar, world.work);
     },
-    async [Symbol.asyncDispose]() {
-      await connection.grpc[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
   };
 }
