@@ -28,6 +28,8 @@ export interface BuildHost {
   /** A cache among the objects of a cloud, whose logins are the asking side's. Throws `not_found` for a name that was not offered. */
   objects?(store: string): Promise<CacheStore>;
   sink(exporter: string): Sink;
+  /** The asking side is another than who runs this program: nothing that lies on this machine is its own. */
+  readonly elsewhere?: true | undefined;
   /**
    * Offered by who wants to look at a process step that has failed: called while all that it had stands, when no other step of the build is at work. The build ends with the step's failure when this has settled; nothing of what
    * was done there is kept, but what was written to cache mounts.

@@ -36,6 +36,7 @@ export class CloudCaches {
   offeredBy(host: BuildHost, cloud: Cloud): BuildHost {
     if (this.#named.size === 0) return host;
     return {
+      elsewhere: host.elsewhere,
       files: (name) => host.files(name),
       secret: (id, w) => host.secret(id, w),
       agent: (id, w) => host.agent(id, w),

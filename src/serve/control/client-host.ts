@@ -9,6 +9,7 @@ import type { BuildHost } from '../../worker/index.ts';
 export function clientHost(host: BuildHost, uploads: ReadonlyMap<string, FileSource>): BuildHost {
   return {
     ...host,
+    elsewhere: true,
     files: (name) => uploads.get(name) ?? host.files(name),
     blobs: (store) => host.blobs(/^(?:oci|local):|^export/.test(store) ? store : `oci:${store}`),
   };

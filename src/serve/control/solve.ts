@@ -197,6 +197,7 @@ function hostless(): BuildHost {
     throw serveError('SESSION_UNKNOWN', `use ${what}: the build has no session`);
   };
   return {
+    elsewhere: true,
     files: (name) => absent(`files "${name}"`),
     secret: async () => undefined,
     agent: async (id: string, _w?: Wait) => absent(`ssh agent "${id}"`),

@@ -116,8 +116,12 @@ export class GitRunner {
   }
 
   /** What the source is now; the same answer for all of a build. */
-  #find(source: GitSource, o: Asking): Promise<ResolvedRef> {
+  async #find(source: GitSource, o: Asking): Promise<ResolvedRef> {
     const { url, ref, commit, checksum, fetchByCommit, auth, agent, knownHosts } = source;
+    if (o.session.host.elsewhere && /^file:/i.test(url))
+      throw gitError('GIT_DENIED', `fetch the repository "${url}": it lies on the machine that builds`, {
+        remedy: 'Give a folder of your own, or an address that both machines reach.',
+      });
     const key = JSON.stringify([url, ref, commit, checksum, fetchByCommit, auth, agent, knownHosts]);
     let known = this.#resolved.get(o.session);
     if (!known) this.#resolved.set(o.session, (known = new Map()));
