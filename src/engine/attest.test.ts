@@ -345,7 +345,12 @@ test('in mode=max the steps are told by BuildKit’s words, where they were writ
   );
   assert.deepEqual(Object.values(digestMapping).sort(), ['step0', 'step1', 'step2', 'step3', 'step4']);
   assert.deepEqual(steps[3]?.op.Op['exec'], {
-    meta: { args: ['/bin/sh', '-c', 'cat /who'], env: steps[3]?.op.Op['exec']?.meta.env, cwd: '/' },
+    meta: {
+      args: ['/bin/sh', '-c', 'cat /who'],
+      env: steps[3]?.op.Op['exec']?.meta.env,
+      cwd: '/',
+      removeMountStubsRecursive: true,
+    },
     mounts: [
       { dest: '/' },
       {
@@ -376,6 +381,47 @@ test('in mode=max the steps are told by BuildKit’s words, where they were writ
       ['step3:0', 3],
     ],
   );
+});
+
+test('an SBOM lists what the image holds, the same for the same image, before how it was made', async () => {
+  await using rig = await EngineRig.open();
+  const files = {
+    Dockerfile:
+      'FROM scratch\nCOPY status /var/lib/dpkg/status\nRUN mkdir /app && mkdir /app/node_modules && mkdir /app/node_modules/left && write /app/node_modules/left/package.json {"name":"left","version":"1"}\n',
+    status: 'Package: sed\nStatus: install ok installed\nArchitecture: all\nVersion: 4.9-1\n',
+  };
+  const build = async (
+    options: Record<string, string>,
+  ): Promise<readonly { predicateType: string; text: string }[]> => {
+    const exports = [
+      { type: 'oci', sink: 'oci', tar: true, names: ['x'] },
+      { type: 'local', sink: `folder-${Object.keys(options).length}` },
+    ] as const;
+    const { result } = done(await rig.build(files, { options, exports }));
+    return (result?.images[0]?.statements ?? []).map(({ predicateType, predicate }) => ({
+      predicateType,
+      text: Buffer.from(predicate).toString(),
+    }));
+  };
+  const [sbom, more] = await build({ 'attest:sbom': '' });
+  assert.ok(sbom && more === undefined);
+  assert.equal(sbom.predicateType, 'https://spdx.dev/Document');
+  const { packages } = JSON.parse(sbom.text) as {
+    packages: readonly { externalRefs?: readonly { referenceLocator: string }[] }[];
+  };
+  assert.deepEqual(
+    packages.map(({ externalRefs }) => externalRefs?.[0]?.referenceLocator),
+    [undefined, 'pkg:deb/debian/sed@4.9-1?arch=all', 'pkg:npm/left@1'],
+  );
+  const both = await build({ 'attest:provenance': 'mode=min', 'attest:sbom': '' });
+  assert.deepEqual(
+    both.map(({ predicateType }) => predicateType),
+    ['https://spdx.dev/Document', 'https://slsa.dev/provenance/v1'],
+  );
+  assert.equal(both[0]?.text, sbom.text);
+  using archive = await archiveOf(rig);
+  assert.equal((await partsOf(archive.value)).statements.length, 2);
+  assert.deepEqual(readdirSync(rig.path('folder-2')).sort(), ['app', 'provenance.json', 'sbom.spdx.json', 'var']);
 });
 
 interface Step {

@@ -20,7 +20,7 @@ test('provenance is asked for by option or build argument, its attributes as Bui
     }).provenance,
     { ...usual, mode: 'min', version: 'v0.2', builderId: 'https://ci/?a=1,2', reproducible: true, inlineOnly: true },
   );
-  assert.deepEqual(attestationWishes({ 'attest:provenance': 'disabled=true' }), {});
+  assert.deepEqual(attestationWishes({ 'attest:provenance': 'disabled=true', 'attest:sbom': '' }), { sbom: {} });
 });
 
 test('what is not understood is refused', () => {

@@ -79,6 +79,7 @@ const ATTESTATIONS = `What is said about an image, in an index beside it or in f
   --provenance=true                    how it was made, as SLSA provenance
   --provenance=ATTRIBUTES              the same as --attest type=provenance,ATTRIBUTES
   --attest type=provenance,ATTRIBUTES
+  --sbom=true, --attest type=sbom      what it holds, as an SPDX document
   --provenance=false, disabled=true    nothing, where a bake file asks for it
 
 Attributes of provenance, after commas:

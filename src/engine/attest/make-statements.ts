@@ -1,7 +1,15 @@
 import type { Clock, Random, Wait } from '../../base/index.ts';
 import type { PlannedImage } from '../../frontend/index.ts';
-import { formatPlatform, hostPlatform, MEDIA } from '../../image/index.ts';
-import { provenance, type AttestationWishes, type BuildConfig, type Statement } from '../../supply/index.ts';
+import { digestOf } from '../../blob/index.ts';
+import { encodeConfig, formatPlatform, hostPlatform, MEDIA, type ImageConfig } from '../../image/index.ts';
+import {
+  provenance,
+  readPackages,
+  spdx,
+  type AttestationWishes,
+  type BuildConfig,
+  type Statement,
+} from '../../supply/index.ts';
 import type { RefLayer, Session, Worker } from '../../worker/index.ts';
 import type { BuildRequest } from '../builder.ts';
 import type { Asked } from '../frontend-host.ts';
@@ -12,6 +20,8 @@ import type { MadeLayer } from './llb-steps.ts';
 interface Spoken {
   readonly plan: PlannedImage;
   readonly layers: readonly RefLayer[];
+  readonly config: ImageConfig;
+  readonly epoch: number | undefined;
 }
 
 export interface StatementParts {
@@ -36,8 +46,9 @@ export async function makeStatements(
   for (const image of images) {
     const own = image.plan.attestations.map((one) => ({ ...one, filename: '' }));
     const wish = o.wishes.provenance;
+    const inside = o.wishes.sbom ? [await sbomOf(image, o)] : [];
     if (!wish) {
-      made.push(own);
+      made.push([...own, ...inside]);
       continue;
     }
     const { frontend, options } = o.request.told ?? o.request;
@@ -65,9 +76,23 @@ export async function makeStatements(
       invocation,
     };
     const config = wish.mode === 'max' ? await configOf(image, o) : undefined;
-    made.push([...own, provenance({ ...facts, config }, wish)]);
+    made.push([...own, ...inside, provenance({ ...facts, config }, wish)]);
   }
   return made;
+}
+
+/** What an image holds, read from its layers without mounting them. */
+async function sbomOf(
+  { plan, layers, config, epoch }: Spoken,
+  { worker, session, clock, signal }: StatementParts & Wait,
+): Promise<Statement> {
+  const view = await worker.viewOf({ kind: 'layers', layers }, { session, signal });
+  const created = Date.parse(config.created ?? '');
+  return spdx(await readPackages(view, { signal }), {
+    imageId: digestOf(encodeConfig(config)),
+    platform: plan.platform,
+    created: Number.isNaN(created) ? (epoch ?? clock.now() / 1000) * 1000 : created,
+  });
 }
 
 /** The steps of an image, loaded with what they are told in where somebody asks. */
