@@ -9,6 +9,9 @@ import { receiveBytes } from './receive-bytes.ts';
 import { receiveFolder } from './receive-folder.ts';
 import { sendFiles } from './send-files.ts';
 
+/** By which a server sends what exporters make. */
+export const OUTPUT_CALL = '/moby.filesync.v1.FileSend/DiffCopy';
+
 const PIECE = 1 << 20;
 
 /** The calls of a session whose messages are bytes: files both ways, agents, uploads. */
@@ -17,7 +20,7 @@ export function hostRaw(host: BuildHost, o: SessionOffer): Record<string, RawHan
   if (o.files.length > 0)
     raw['/moby.filesync.v1.FileSync/DiffCopy'] = async (request) => sendFolder(host, o.files, request);
   if (o.sinks.some((name) => name !== undefined))
-    raw['/moby.filesync.v1.FileSend/DiffCopy'] = async (request) => receiveOutput(host, o.sinks, request);
+    raw[OUTPUT_CALL] = async (request) => receiveOutput(host, o.sinks, request);
   if (o.agents === true) raw['/moby.sshforward.v1.SSH/ForwardAgent'] = async (request) => forwardAgent(host, request);
   if (o.uploads && o.uploads.size > 0)
     raw['/moby.upload.v1.Upload/Pull'] = async ({ call, headers }) => {

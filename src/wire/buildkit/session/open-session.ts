@@ -2,10 +2,16 @@ import type { Duplex } from 'node:stream';
 import type { Bytes } from '../../../base/index.ts';
 import type { BlobReader, BlobWriter, Digest } from '../../../blob/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
-import { GrpcServer, type DockerConnection, type GrpcConnection, type MetadataInit } from '../../grpc/index.ts';
+import {
+  GrpcServer,
+  type DockerConnection,
+  type GrpcConnection,
+  type MetadataInit,
+  type RawHandler,
+} from '../../grpc/index.ts';
 import { SESSION_CALL } from './accept-session.ts';
 import { callStream } from './call-stream.ts';
-import { hostRaw } from './host-raw.ts';
+import { hostRaw, OUTPUT_CALL } from './host-raw.ts';
 import { hostRoutes } from './host-routes.ts';
 import type { SessionHello } from './types.ts';
 
@@ -64,7 +70,8 @@ export function openSession(
   host: BuildHost,
   o: SessionOffer,
 ): OpenSession {
-  const raw = hostRaw(host, o);
+  const writing = new Set<Promise<void>>();
+  const raw = tracked(hostRaw(host, o), writing);
   const { routes, methods } = hostRoutes(host, o);
   const hello: SessionHello = {
     id: o.id,
@@ -88,7 +95,28 @@ export function openSession(
     ended: line.ended,
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
+      // An output that has come whole is being written.
+      await Promise.allSettled(writing);
       await line.end();
+    },
+  };
+}
+
+/** The same handlers, outputs that are being written in `writing`. */
+function tracked(
+  handlers: Readonly<Record<string, RawHandler>>,
+  writing: Set<Promise<void>>,
+): Record<string, RawHandler> {
+  const handler = handlers[OUTPUT_CALL];
+  if (!handler) return handlers;
+  return {
+    ...handlers,
+    [OUTPUT_CALL]: (request) => {
+      const work = handler(request);
+      writing.add(work);
+      const end = (): void => void writing.delete(work);
+      work.then(end, end);
+      return work;
     },
   };
 }

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { systemClock, systemRandom, tempFolder, type Wait } from '../../../base/index.ts';
 import { extractTree } from '../../../tree/index.ts';
 import type { RawCall } from '../../grpc/index.ts';
@@ -13,7 +13,16 @@ export async function receiveFolder(
   folder: string,
   o: { readonly action: string } & Wait,
 ): Promise<void> {
-  mkdirSync(folder, { recursive: true });
+  const made = mkdirSync(folder, { recursive: true });
+  try {
+    await receive(call, folder, o);
+  } catch (error) {
+    if (made !== undefined) removeEmpty(folder, made);
+    throw error;
+  }
+}
+
+async function receive(call: RawCall, folder: string, o: { readonly action: string } & Wait): Promise<void> {
   using scratch = tempFolder(folder, systemRandom);
   const path = join(scratch.path, 'packs');
   mkdirSync(path);
@@ -25,8 +34,16 @@ export async function receiveFolder(
     clock: systemClock,
     signal: o.signal,
   });
-  await extractTree(new ReceivedTree(received.entries, received.places), folder, {
-    owner: 'current',
-    signal: o.signal,
-  });
+  // What has come whole is written whole, whether or not the server is still there.
+  await extractTree(new ReceivedTree(received.entries, received.places), folder, { owner: 'current' });
+}
+
+/** Takes away a folder and those above it down from `top`, as long as there is nothing in them. */
+function removeEmpty(folder: string, top: string): void {
+  for (let path = resolve(folder); path.startsWith(top); path = dirname(path))
+    try {
+      rmdirSync(path);
+    } catch {
+      return;
+    }
 }
