@@ -1,5 +1,5 @@
 /**
- * Bundles the program into dist/: `program.cjs`, all of it; `main.cjs`, which runs it with the compiled code that is kept beside it (src/doors/cli/start.ts); and `strake.js`, which npm's `bin` names and which starts
+ * Bundles the program and the library (`library.js`, `buildkit.js`) into dist/: `program.cjs`, all of it; `main.cjs`, which runs it with the compiled code that is kept beside it (src/doors/cli/start.ts); and `strake.js`, which npm's `bin` names and which starts
  * `main.cjs` on the Node that the project pins. Written beside and moved into place, so that whoever runs the old bundle is not hurt.
  */
 import { spawnSync } from 'node:child_process';
@@ -78,6 +78,17 @@ try {
     define: { ...script.define, STRAKE_PROGRAM: JSON.stringify(digest.slice(0, 16)) },
   });
   await build({ ...common, format: 'esm', entryPoints: { 'codec-worker': 'src/tree/codec-worker.ts' }, outdir: fresh });
+  // What the package exports; beside the rest, since it finds the codecs' worker and the program there.
+  await build({
+    ...common,
+    format: 'esm',
+    splitting: true,
+    packages: 'external',
+    define: versions,
+    entryPoints: { library: 'src/lib/strake.ts', buildkit: 'src/lib/buildkit.ts' },
+    chunkNames: 'library-[hash]',
+    outdir: fresh,
+  });
   cpSync(join(root, 'scripts/strake-shim.js'), join(fresh, 'strake.js'));
   chmodSync(join(fresh, 'strake.js'), 0o755);
   copyEmbedded();

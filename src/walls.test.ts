@@ -89,6 +89,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'frontend',
     'engine',
   ],
+  lib: ['*'],
   'doors/daemon': ['*'],
   'doors/cli': ['*'],
   'doors/executor': ['*'],
