@@ -182,6 +182,8 @@ test('refs are of their build alone, and calls that name none are refused', asyn
 test('what is not known is refused by name', async () => {
   const failed = async (exporters: { Type: string; Attrs: Record<string, string> }[]): Promise<string> =>
     (await statusOf(buildLikeBuildx(connection, { ref: 'odd', files: HELLO, folder, exporters }))).message;
+  const policy = connection.client(Control).solve({ Ref: 'policy', SourcePolicy: { rules: [{}] } });
+  assert.match((await statusOf(policy)).message, /source policy: not supported yet/);
   assert.match(await failed([{ Type: 'floppy', Attrs: {} }]), /exporter "floppy" could not be found/);
   assert.match(
     await failed([{ Type: 'oci', Attrs: { compression: 'rar' } }]),

@@ -131,6 +131,13 @@ function requestOf(
   readonly clouds: CloudCaches;
   readonly warnings: readonly string[];
 } {
+  // A rule about sources that was dropped would let in what it keeps out.
+  if ((request.SourcePolicy?.rules.length ?? 0) > 0 || request.SourcePolicySession !== '')
+    throw serveError('SOLVE_UNSUPPORTED', 'solve with a source policy: not supported yet', {
+      remedy: 'Build without it.',
+    });
+  if (request.ProxyNetwork)
+    throw serveError('SOLVE_UNSUPPORTED', 'solve with a proxy for the network of steps: not supported yet');
   const exporters =
     request.Exporters.length > 0 || request.ExporterDeprecated === ''
       ? request.Exporters

@@ -73,6 +73,8 @@ export function bridgeOf(
       ),
     solve: (request, context) =>
       on(context, async (build) => {
+        if (request.SourcePolicies.length > 0)
+          throw serveError('SOLVE_UNSUPPORTED', 'solve with a source policy: not supported yet');
         const result = await solveHere(
           build,
           {

@@ -16,7 +16,7 @@ const GRAPH = [
   'exec.mount.bind exec.mount.bind.readwrite-nooutput exec.mount.cache exec.mount.cache.sharing exec.mount.secret exec.mount.selector exec.mount.ssh exec.mount.tmpfs exec.mount.tmpfs.size',
   'file.base file.rm.wildcard file.rm.nofollowsymlink file.copy.includeexcludepatterns file.copy.alwaysreplaceexistingdestpaths file.copy.modestring file.symlink.create',
   'constraints platform meta.ignorecache meta.description meta.exportcache mergeop diffop',
-  'exporter.image.annotations exporter.image.attestations exporter.multiple exporter.sourcedateepoch source.policy history.filter gc.freespacefilter',
+  'exporter.image.annotations exporter.image.attestations exporter.multiple exporter.sourcedateepoch history.filter gc.freespacefilter',
 ].flatMap((line) => line.split(' '));
 
 const capsOf = (ids: readonly string[]): APICap[] => ids.map((ID) => create(APICapSchema, { ID, Enabled: true }));
