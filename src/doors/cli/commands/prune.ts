@@ -1,7 +1,7 @@
 import { ageText, plural, shortSize } from '../print/units.ts';
 import { bytesOf, durationOf } from '../parse/values.ts';
 import { jsonText } from '../print/table.ts';
-import type { CliCommand } from '../program.ts';
+import { groundOption, type CliCommand } from '../program.ts';
 import { engineFor } from '../settings.ts';
 
 interface Flags {
@@ -29,6 +29,7 @@ export const command: CliCommand = {
       .option('--keep <size>', 'the least recently used steps and cache mounts, until so much is left, as 10g')
       .option('--images', 'also images without a name')
       .option('--dry-run', 'only say what would go')
+      .addOption(groundOption('whose snapshots and leftovers'))
       .option('--format <format>', 'table or json', 'table')
       .action((flags: Flags) =>
         run(command, async ({ settings, io, signal }) => {
