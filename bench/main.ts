@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { measure, type Sample } from './measure.ts';
 import { profile } from './profile.ts';
 import { keep, machine, terminal, type Failure, type Report, type Result } from './report.ts';
-import { DEBIAN, peers, strake, type Absent, type Base, type Tool } from './tools.ts';
+import { DAEMON, DEBIAN, peers, strake, type Absent, type Base, type Tool } from './tools.ts';
 import { warmUp, workloads, type Workload } from './workloads.ts';
 
 const { values } = parseArgs({
@@ -54,7 +54,11 @@ try {
 
 async function main(): Promise<number> {
   const own = strake(values.store ?? join(work, 'strake'));
-  const found = [own, ...peers.map((find) => find(work))];
+  // Only those that are asked for: to find one of them starts a daemon.
+  const wanted = [...peers].filter(
+    ([name]) => asked(values.tool, name) && (name !== DAEMON || chosen.some(({ transfers }) => transfers)),
+  );
+  const found = [own, ...wanted.map(([, find]) => find(work))];
   const absent = found.filter((tool): tool is Absent => 'absent' in tool && asked(values.tool, tool.name));
   tools.push(...found.filter((tool): tool is Tool => !('absent' in tool) && asked(values.tool, tool.name)));
   if (chosen.length === 0 || tools.length === 0)
@@ -64,8 +68,9 @@ async function main(): Promise<number> {
   const onBase = chosen.some((workload) => workload.onBase);
   const base = onBase ? await makeBase(own) : undefined;
   for (const tool of tools) {
-    if (base) tool.prepare(base);
-    await run(tool, context(warmUp(onBase), tool.name), 'warm-up');
+    const warm = onBase && tool.transfersOnly !== true;
+    if (base && warm) tool.prepare(base);
+    await run(tool, context(warmUp(warm), tool.name), 'warm-up');
   }
   const results: Result[] = [];
   for (const workload of chosen) results.push(...(await measureWorkload(workload)));
@@ -103,9 +108,10 @@ async function makeBase(own: Tool): Promise<Base> {
 
 /** Tools take turns, and who is first changes with each repetition. */
 async function measureWorkload(workload: Workload): Promise<Result[]> {
-  const samples = new Map<Tool, Sample[]>(tools.map((tool) => [tool, []]));
+  const suited = tools.filter((tool) => tool.transfersOnly !== true || workload.transfers === true);
+  const samples = new Map<Tool, Sample[]>(suited.map((tool) => [tool, []]));
   const sizes = new Map<Tool, number>();
-  const taking = (): readonly Tool[] => tools.filter((tool) => samples.has(tool));
+  const taking = (): readonly Tool[] => suited.filter((tool) => samples.has(tool));
   /** A peer that cannot do a workload is left out of it; strake may not fail. */
   const attempt = async (tool: Tool, name: string): Promise<{ sample: Sample; size: number } | undefined> => {
     try {
@@ -124,13 +130,13 @@ async function measureWorkload(workload: Workload): Promise<Result[]> {
   let folder = '';
   if (workload.again) {
     folder = context(workload, 'again');
-    for (const tool of tools) await attempt(tool, `${workload.name}-before`);
+    for (const tool of suited) await attempt(tool, `${workload.name}-before`);
   }
   for (let turn = 0; turn < repetitions; turn += 1) {
     if (!workload.again) folder = context(workload, String(turn));
     workload.change?.(folder, `${process.pid}-${turn}`);
-    for (let at = 0; at < tools.length; at += 1) {
-      const tool = tools[(at + turn) % tools.length]!;
+    for (let at = 0; at < suited.length; at += 1) {
+      const tool = suited[(at + turn) % suited.length]!;
       if (!samples.has(tool)) continue;
       const ran = await attempt(tool, `${workload.name}-${turn}`);
       if (!ran) continue;
@@ -160,7 +166,7 @@ async function run(tool: Tool, folder: string, name: string): Promise<{ sample: 
   const sample = { wall: wall - tool.reach * commands.length, cpu, rss };
   console.error(`${name} ${tool.name}: ${sample.wall.toFixed(3)} s`);
   const { size } = statSync(archive);
-  // One file, if a large one: ten workloads of three tools would fill the disk.
+  // One file, if a large one: many workloads of several tools would fill the disk.
   rmSync(archive);
   return { sample, size };
 }

@@ -22,8 +22,8 @@ export interface Sample {
 export interface MeasureOptions {
   /** Where the commands' output goes, appended. */
   readonly log: string;
-  /** Names (comm) of daemons that do the commands' work: what they use meanwhile is counted in. */
-  readonly daemons?: readonly string[] | undefined;
+  /** Names (comm) or pids of daemons that do the commands' work: what they use meanwhile is counted in. */
+  readonly daemons?: readonly (string | number)[] | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -101,9 +101,11 @@ function main(log: string): void {
   process.stdout.write(JSON.stringify(account));
 }
 
-function daemonsNamed(names: readonly string[]): string[] {
+function daemonsNamed(names: readonly (string | number)[]): string[] {
   if (names.length === 0) return [];
-  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && names.includes(proc(pid, 'comm').trim()));
+  return readdirSync('/proc').filter(
+    (pid) => /^\d+$/.test(pid) && (names.includes(Number(pid)) || names.includes(proc(pid, 'comm').trim())),
+  );
 }
 
 /** User and system time of a process and of its waited-for children, proc_pid_stat(5): fields 14 to 17, in ticks of 1/100 s. */

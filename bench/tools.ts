@@ -1,6 +1,6 @@
 /** The builders under measure: how each is found, given the base and asked for an archive. */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from './measure.ts';
 
@@ -9,7 +9,10 @@ export interface Tool {
   readonly version: string;
   /** Seconds that the command it is reached through takes before the tool starts; taken off each of its times. */
   readonly reach: number;
-  readonly daemons: readonly string[];
+  /** Names or pids of daemons that do its work. */
+  readonly daemons: readonly (string | number)[];
+  /** It takes part only in workloads about the files of a context. */
+  readonly transfersOnly?: boolean | undefined;
   /** Makes the base known to the tool, where a workload builds on it; outside the timing. */
   prepare(base: Base): void;
   /** From a context folder to an OCI archive; the commands are timed together. */
@@ -84,6 +87,54 @@ export const docker: FindTool = () => {
       },
     ],
     close: () => void ask([...how.prefix, 'image', 'rm', BASE_NAME]),
+  };
+};
+
+export const DAEMON = 'buildx-on-strake';
+
+/** Docker's buildx with strake's daemon as its builder (driver remote), in a store of its own. */
+export const daemon: FindTool = (work) => {
+  const name = DAEMON;
+  const how = reach('STRAKE_BENCH_DOCKER', 'docker');
+  const buildx = ask([...how.prefix, 'buildx', 'version']);
+  if (buildx === undefined) return { name, absent: 'there is no docker with buildx (STRAKE_BENCH_DOCKER)' };
+  const { version } = JSON.parse(readFileSync(join(REPOSITORY, 'package.json'), 'utf8')) as { version: string };
+  const folder = join(work, 'daemon');
+  mkdirSync(folder);
+  const socket = join(folder, 'socket');
+  const process = spawn(
+    join(REPOSITORY, 'strake'),
+    ['daemon', '--addr', `unix://${socket}`, '--root', join(folder, 'store')],
+    { stdio: 'ignore' },
+  );
+  for (let tries = 0; !existsSync(socket); tries += 1) {
+    if (tries === 600) throw new Error('strake daemon did not begin to listen');
+    pause(100);
+  }
+  const builder = `strake-bench-${process.pid}`;
+  must([...how.prefix, 'buildx', 'create', '--name', builder, '--driver', 'remote', `unix://${how.path(socket)}`]);
+  return {
+    name,
+    version: `${version}, buildx ${number(buildx)}`,
+    reach: how.seconds(),
+    daemons: process.pid === undefined ? [] : [process.pid],
+    transfersOnly: true,
+    prepare: () => undefined,
+    build: (context, archive) => [
+      {
+        argv: [...how.prefix, 'buildx', '--builder', builder, 'build', '--provenance=false'].concat(
+          '--output',
+          `type=oci,dest=${how.path(archive)}`,
+          how.path(context),
+        ),
+      },
+    ],
+    close() {
+      ask([...how.prefix, 'buildx', 'rm', builder]);
+      process.kill('SIGTERM');
+      // What it has in its folder is taken away next.
+      for (let tries = 0; tries < 100 && isRunning(process.pid); tries += 1) pause(100);
+    },
   };
 };
 
@@ -197,7 +248,13 @@ export const kaniko: FindTool = (work) => {
   };
 };
 
-export const peers: readonly FindTool[] = [docker, buildkit, buildah, kaniko];
+export const peers: ReadonlyMap<string, FindTool> = new Map([
+  ['docker', docker],
+  [DAEMON, daemon],
+  ['buildkit', buildkit],
+  ['buildah', buildah],
+  ['kaniko', kaniko],
+]);
 
 /** How a tool is started: by the variable's words, with paths as seen under STRAKE_BENCH_PEER_ROOT; else by its name on PATH. */
 function reach(variable: string, program: string) {
@@ -217,6 +274,20 @@ function reach(variable: string, program: string) {
       return times.sort((a, b) => a - b)[4]!;
     },
   };
+}
+
+function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+/** proc_pid_stat(5), field 3. */
+function isRunning(pid: number | undefined): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat[stat.lastIndexOf(')') + 2] !== 'Z';
+  } catch {
+    return false;
+  }
 }
 
 /** What a command wrote to its standard output; undefined if it failed or is not there. */

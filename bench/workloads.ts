@@ -23,6 +23,8 @@ export interface Workload {
   readonly again?: boolean | undefined;
   /** Of a folder that was built before: what a user edits before the timing starts. */
   change?(folder: string, salt: string): void;
+  /** Files of the context are what it is about: it is measured through strake's daemon, too. */
+  readonly transfers?: boolean | undefined;
   /** The most that strake may take of docker's time, as the project's plan has it. */
   readonly goal?: number | undefined;
   /** Writes the context, Dockerfile included. `salt` makes it differ from every other. */
@@ -60,6 +62,7 @@ export const workloads: readonly Workload[] = [
   {
     name: 'big-context',
     title: 'COPY of 1 GiB in 64 files, FROM scratch',
+    transfers: true,
     goal: 0.2,
     write(folder, salt) {
       put(folder, 'Dockerfile', 'FROM scratch\nCOPY data /data\n');
@@ -70,12 +73,25 @@ export const workloads: readonly Workload[] = [
   {
     name: 'many-files',
     title: 'COPY of 50,000 small files (a node_modules), FROM scratch',
+    transfers: true,
     goal: 0.2,
     write(folder, salt) {
       put(folder, 'Dockerfile', 'FROM scratch\nCOPY apps /apps\n');
       put(folder, 'apps/salt', salt);
       writePackages(join(folder, 'apps'), 49_999);
     },
+  },
+  {
+    name: 'many-files-again',
+    title: 'the same 50,000 files, one of them changed',
+    transfers: true,
+    again: true,
+    write(folder, salt) {
+      put(folder, 'Dockerfile', 'FROM scratch\nCOPY apps /apps\n');
+      put(folder, 'apps/salt', salt);
+      writePackages(join(folder, 'apps'), 49_999);
+    },
+    change: (folder, salt) => put(folder, 'apps/salt', salt),
   },
   {
     name: 'many-runs',
