@@ -50,6 +50,9 @@ export function* verticesOf(states: readonly State[]): Iterable<Vertex> {
 
 type Image = BuildSources['images'][number];
 
+/** Repositories that an ssh agent opens. */
+const SSH_REMOTE = /^(?:(?:git\+)?ssh:\/\/|[^/:]+@[^/:]+:)/;
+
 class Capturing {
   readonly #options: Readonly<Record<string, string>>;
   /** What pinned references were asked for as. */
@@ -105,7 +108,9 @@ class Capturing {
         const commit = pinned.type === 'git' ? pinned.commit : undefined;
         const url = redactUrl(source.url) + (source.ref === undefined ? '' : `#${source.ref}`);
         if (commit !== undefined) this.#git.set(url, commit);
-        for (const id of [source.auth?.token, source.auth?.header]) if (id !== undefined) need(this.#secrets, id, true);
+        const { token, header } = source.auth ?? { token: 'GIT_AUTH_TOKEN', header: 'GIT_AUTH_HEADER' };
+        for (const id of [token, header]) if (id !== undefined) need(this.#secrets, id, true);
+        if (SSH_REMOTE.test(source.url)) need(this.#ssh, source.agent ?? 'default', true);
         return;
       }
       case 'http': {
