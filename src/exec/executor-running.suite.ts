@@ -139,28 +139,40 @@ export function runningTests(h: Harness, setup: ExecutorSetup): void {
   test('a terminal of a process beside it follows its size', async (t) => {
     const stop = new AbortController();
     const it = await started('echo up; exec sleep 600', { until: 'up', signal: stop.signal, network: 'none' });
-    const input = new Channel<Uint8Array>();
-    const joining = {
-      ...beside(['/bin/sh', '-c', 'stty size; read x; stty size; exit 4']),
-      terminal: { columns: 71, rows: 31 },
-    };
-    let said = '';
-    const stdout = (chunk: Uint8Array): void => {
-      if (said === '')
-        void running()
-          .resize(joining.id, { columns: 72, rows: 32 })
-          .then(() => input.push(Buffer.from('\n')));
-      said += Buffer.from(chunk).toString();
+    const attempt = async (): Promise<{ code: number; said: string }> => {
+      const input = new Channel<Uint8Array>();
+      const joining = {
+        ...beside(['/bin/sh', '-c', 'stty size; read x; stty size; exit 4']),
+        terminal: { columns: 71, rows: 31 },
+      };
+      let said = '';
+      const stdout = (chunk: Uint8Array): void => {
+        if (said === '')
+          void running()
+            .resize(joining.id, { columns: 72, rows: 32 })
+            .then(() => input.push(Buffer.from('\n')));
+        said += Buffer.from(chunk).toString();
+      };
+      try {
+        const io = { stdout, stderr: () => undefined, stdin: input };
+        return { code: await running().join(it.id, joining, { io }), said };
+      } finally {
+        input.end();
+      }
     };
     try {
-      const io = { stdout, stderr: () => undefined, stdin: input };
-      assert.equal(await running().join(it.id, joining, { io }), 4);
+      // crun 1.8 now and then makes no terminal for an exec, says so, and has started nothing.
+      const again = (error: unknown): ReturnType<typeof attempt> => {
+        if (error instanceof Error && error.message.endsWith('by crun: terminal')) return attempt();
+        throw error;
+      };
+      const { code, said } = await attempt().catch(again).catch(again);
+      assert.equal(code, 4);
       assert.match(said, /^31 71\r\n[^]*32 72\r\n$/);
     } catch (error) {
       if (!hasCode(error, 'STEP_UNSUPPORTED')) throw error;
       t.diagnostic('no terminals beside a running process here');
     } finally {
-      input.end();
       stop.abort();
       await assert.rejects(it.ended);
     }
