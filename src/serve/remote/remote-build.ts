@@ -49,6 +49,8 @@ export type Request = BuildRequest & ImageMetadata;
 
 /** What one call of Solve is for. */
 interface Solve {
+  /** What the daemon is to say about the images: `attest:` options. */
+  readonly attests?: Readonly<Record<string, string>> | undefined;
   readonly exporters: readonly Entry[];
   readonly cacheExports?: readonly Entry[] | undefined;
   readonly internal?: boolean | undefined;
@@ -132,6 +134,7 @@ export class RemoteBuild {
       {
         exporters: entriesOf(this.#exports),
         cacheExports: entriesOf(cacheTo),
+        attests: attestsOf(request.options),
         plan: async (host, ending) => {
           const plan = await planRequest(request, {
             host,
@@ -260,6 +263,7 @@ export class RemoteBuild {
       {
         Ref: id,
         Session: session.id,
+        FrontendAttrs: { ...solve.attests },
         Exporters: solve.exporters.map((entry) => ({ ...entry })),
         ExporterDeprecated: solve.exporters[0]?.Type ?? '',
         ExporterAttrsDeprecated: solve.exporters[0]?.Attrs ?? {},
@@ -380,4 +384,9 @@ export class RemoteBuild {
 
 function configOf({ config }: PlannedImage): Uint8Array {
   return encodeConfig(config);
+}
+
+/** What is to be said about images is said where they are made. */
+function attestsOf(options: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => name.startsWith('attest:')));
 }
