@@ -157,6 +157,11 @@ export class GrpcServer implements AsyncDisposable {
         ended.abort(grpcError('GRPC_CONNECT', 'the client has gone'));
       });
     });
+    // buildx's remote driver speaks HTTP/2 over TLS without saying so (ALPN).
+    server.on('unknownProtocol', (socket: Duplex) => {
+      if (server === this.#loose) socket.destroy();
+      else this.#loose.emit('connection', Object.assign(socket, { alpnProtocol: 'h2' }));
+    });
     server.on('sessionError', () => undefined);
     server.on('error', () => undefined);
     return server;
@@ -171,6 +176,7 @@ function secureServer(tls: ServerTls): Http2SecureServer {
       key: Buffer.from(tls.key),
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['h2'],
+      unknownProtocolTimeout: 2 ** 31 - 1,
       ...(tls.clientCa && { ca: Buffer.from(tls.clientCa), requestCert: true, rejectUnauthorized: true }),
     });
   } catch (error) {
