@@ -1,16 +1,10 @@
-import type { Attestation, Plan, PlannedImage } from '../frontend/index.ts';
+import { looksSecret } from '../base/index.ts';
+import type { Attestation, PlannedImage } from '../frontend/index.ts';
 import type { Source, State, Vertex } from '../graph/index.ts';
 import { formatPlatform, hostPlatform, parseReference } from '../image/index.ts';
-import { serveError } from './errors.ts';
 
-export const PROVENANCE_TYPE = 'https://slsa.dev/provenance/v0.2';
+const PROVENANCE_TYPE = 'https://slsa.dev/provenance/v0.2';
 const BUILD_TYPE = 'https://mobyproject.org/buildkit@v1';
-
-/** What `attest:provenance` asks for. */
-export interface ProvenanceWish {
-  readonly mode: 'min' | 'max';
-  readonly builderId: string;
-}
 
 export interface ProvenanceFacts {
   readonly ref: string;
@@ -21,58 +15,23 @@ export interface ProvenanceFacts {
   readonly begun: number;
 }
 
-/** Reads `attest:provenance` (`mode=max,builder-id=…`). Undefined where it is not asked for. Throws `SOLVE_INVALID`. */
-export function provenanceWish(options: Readonly<Record<string, string>>): ProvenanceWish | undefined {
-  const text = options['attest:provenance'] ?? options['build-arg:BUILDKIT_ATTEST_PROVENANCE'];
-  if (text === undefined || text === 'false') return undefined;
-  const attrs = new Map(
-    text
-      .split(',')
-      .map((field) => field.trim())
-      .filter((field) => field !== '' && field !== 'true')
-      .map((field): [string, string] => {
-        const equals = field.indexOf('=');
-        return equals < 0 ? [field, ''] : [field.slice(0, equals), field.slice(equals + 1)];
-      }),
-  );
-  if (attrs.get('disabled') === 'true') return undefined;
-  const mode = attrs.get('mode') ?? 'min';
-  if (mode !== 'min' && mode !== 'max') throw serveError('SOLVE_INVALID', `invalid mode "${mode}"`);
-  const version = attrs.get('version') ?? 'v0.2';
-  if (version !== 'v0.2')
-    throw serveError('SOLVE_UNSUPPORTED', `make provenance of version "${version}": not supported yet`, {
-      remedy: 'Ask for version=v0.2.',
-    });
-  return { mode, builderId: attrs.get('builder-id') ?? '' };
-}
-
-/** The plan with provenance beside each of its images. */
-export function withProvenance(plan: Plan, wish: ProvenanceWish, facts: ProvenanceFacts): Plan {
-  const results = [...plan.results].map(
-    ([key, image]) =>
-      [key, { ...image, attestations: [...image.attestations, provenanceOf(image, wish, facts)] }] as const,
-  );
-  return { ...plan, results: new Map(results) };
-}
-
-/** How an image was made, as SLSA v0.2 says it in BuildKit's fields (solver/llbsolver/provenance). */
-export function provenanceOf(image: PlannedImage, wish: ProvenanceWish, facts: ProvenanceFacts): Attestation {
+/** How an image was made, for the record of a build that was asked for no provenance: SLSA v0.2 in BuildKit's fields (solver/llbsolver/provenance), which its clients read there. What looks like a secret is left out. */
+export function provenanceOf(image: PlannedImage, facts: ProvenanceFacts): Attestation {
   const sources = sourcesOf(image.root);
   const locals = sources.flatMap((source) => (source.type === 'local' ? [source.name] : []));
   const { options, frontend } = facts;
-  const isMax = wish.mode === 'max';
   const args = Object.entries(options).filter(
-    ([name]) => !HIDDEN.test(name) && (isMax || !/^(?:build-arg|label):/.test(name)),
+    ([name, value]) => !HIDDEN.test(name) && !looksSecret(name.replace(/^(?:build-arg|label):/, ''), value),
   );
   const context = options[options['contextkey'] || 'context'];
   const git = sources.find((source) => source.type === 'git');
   const predicate = {
-    builder: { id: wish.builderId },
+    builder: { id: '' },
     buildType: BUILD_TYPE,
     materials: sources.flatMap(materialOf),
     invocation: {
       configSource: {
-        ...(context !== undefined && { uri: context }),
+        ...(context !== undefined && { uri: withoutLogin(context) }),
         ...(git?.commit !== undefined && { digest: { sha1: git.commit } }),
         entryPoint: options['filename'] || 'Dockerfile',
       },
@@ -86,12 +45,17 @@ export function provenanceOf(image: PlannedImage, wish: ProvenanceWish, facts: P
     metadata: {
       buildInvocationID: facts.ref,
       buildStartedOn: new Date(facts.begun).toISOString(),
-      completeness: { parameters: isMax, environment: true, materials: locals.length === 0 },
+      completeness: { parameters: true, environment: true, materials: locals.length === 0 },
       reproducible: false,
       [`${BUILD_TYPE}#metadata`]: vcsOf(options),
     },
   };
   return { predicateType: PROVENANCE_TYPE, predicate: Buffer.from(JSON.stringify(predicate)) };
+}
+
+/** An address as it may be told. */
+function withoutLogin(url: string): string {
+  return url.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/@]*@/i, '$1');
 }
 
 /** Options that say nothing of what comes out. */
@@ -130,14 +94,14 @@ function materialOf(source: Source): readonly { readonly uri: string; readonly d
     case 'git':
       return [
         {
-          uri: `${source.url}${source.ref === undefined ? '' : `#${source.ref}`}`,
+          uri: `${withoutLogin(source.url)}${source.ref === undefined ? '' : `#${source.ref}`}`,
           ...(source.commit !== undefined && { digest: { sha1: source.commit } }),
         },
       ];
     case 'http':
       return [
         {
-          uri: source.url,
+          uri: withoutLogin(source.url),
           ...(source.checksum !== undefined && { digest: { sha256: source.checksum.replace(/^sha256:/, '') } }),
         },
       ];

@@ -24,9 +24,6 @@ const IDLE = [
   'name-canonical',
   'prefer-nondist-layers',
   'prefer-image-digest',
-  'oci-artifact',
-  'attestation-inline',
-  'attestation-prefix',
   'platform-split',
   'dest',
 ];
@@ -68,14 +65,23 @@ function exportOf(type: string, attrs: Attrs, exporter: number): ExportRequest[]
       attrs.boolean('oci-mediatypes');
       const names = namesOf(attrs);
       const tar = attrs.boolean('tar') ?? true;
+      const said = { inline: attrs.boolean('attestation-inline'), artifact: attrs.boolean('oci-artifact') };
       const sink = sinkName(tar ? { kind: 'stream', exporter } : { kind: 'blobs', store: 'export' });
-      return [{ type, sink, tar, names, compression }];
+      return [{ type, sink, tar, names, compression, ...said }];
     }
     case 'local':
-      return [{ type, sink: sinkName({ kind: 'tree', exporter, mirror: attrs.text('mode') === 'delete' }) }];
+      return [
+        {
+          type,
+          sink: sinkName({ kind: 'tree', exporter, mirror: attrs.text('mode') === 'delete' }),
+          attestationPrefix: attrs.text('attestation-prefix'),
+        },
+      ];
     case 'tar':
       attrs.text('mode');
-      return [{ type, sink: sinkName({ kind: 'stream', exporter }) }];
+      return [
+        { type, sink: sinkName({ kind: 'stream', exporter }), attestationPrefix: attrs.text('attestation-prefix') },
+      ];
     default:
       throw serveError('EXPORTER_UNSUPPORTED', `exporter "${type}" could not be found`, {
         remedy: 'Use image, oci, docker, local or tar.',
@@ -99,7 +105,9 @@ function imageExports(attrs: Attrs): ExportRequest[] {
   if (store && names.length > 0) exports.push({ type: 'store', names });
   if (push) {
     if (names.length === 0) throw serveError('EXPORTER_INVALID', 'tag is needed when pushing to registry');
-    exports.push({ type: 'registry', names, insecure, compression, docker: oci ? undefined : true });
+    const artifact = attrs.boolean('oci-artifact');
+    attrs.boolean('attestation-inline');
+    exports.push({ type: 'registry', names, insecure, compression, artifact, docker: oci ? undefined : true });
   }
   return exports;
 }

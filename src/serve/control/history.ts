@@ -66,7 +66,7 @@ export class BuildRecordStore {
       result: BuildResult;
       response: Readonly<Record<string, string>>;
       /** How each image was made, by its platform. */
-      made: ReadonlyMap<string, Attestation>;
+      made: ReadonlyMap<string, readonly Attestation[]>;
     },
   ): void {
     this.#end(ref, o, (record, blobs) => {
@@ -79,8 +79,8 @@ export class BuildRecordStore {
             digest: descriptor.digest,
             size: BigInt(descriptor.size),
           };
-      const infos = [...o.made].map(([platform, attestation]) => {
-        const Attestations = [this.#describe(attestation, blobs)];
+      const infos = [...o.made].map(([platform, attestations]) => {
+        const Attestations = attestations.map((one) => this.#describe(one, blobs));
         return [platform, { Attestations, Results: results }] as const;
       });
       const [only] = infos;

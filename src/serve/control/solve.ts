@@ -1,12 +1,12 @@
 import { messageOf, tempFolder, type Wait } from '../../base/index.ts';
 import type { BuildRequest, BuildResult, ImageMetadata } from '../../engine/index.ts';
-import type { Attestation, Frontend } from '../../frontend/index.ts';
-import { hostPlatform } from '../../image/index.ts';
+import type { Frontend, PlannedImage } from '../../frontend/index.ts';
+import { formatPlatform, hostPlatform } from '../../image/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
 import { Code, type HandlerContext } from '../../wire/grpc/index.ts';
 import type { SolveRequest } from '../../wire/gen/buildkit/control_pb.ts';
 import { serveError } from '../errors.ts';
-import { provenanceOf, provenanceWish, withProvenance } from '../provenance.ts';
+import { provenanceOf } from '../provenance.ts';
 import { toFailure } from '../failure.ts';
 import { solveHere } from '../gateway/solve-call.ts';
 import { toPlan } from '../gateway/results.ts';
@@ -30,7 +30,7 @@ export async function solve(
   const { gone } = context.peer;
   try {
     const asked = requestOf(request, served);
-    const provenance = provenanceFor(request, { build, begun });
+    const planned = new Map<string, PlannedImage>();
     if (!request.Internal) records.begin(request, begun);
     const session =
       request.Session === ''
@@ -49,7 +49,7 @@ export async function solve(
     const host = session ? clientHost(session.host, build.uploads) : hostless();
     const cacheFrom = await describeImports(asked.request.cacheFrom ?? [], host);
     const result = await build.run(served.engine, {
-      frontend: provenance.during(frontendOf(request, build)),
+      frontend: noting(frontendOf(request, build), planned),
       request: { ...asked.request, cacheFrom },
       host: asked.clouds.offeredBy(host, served.cloud),
       signal,
@@ -58,7 +58,18 @@ export async function solve(
     for (const text of asked.warnings) log(text, { ref: request.Ref });
     served.counts.completed += 1;
     const response = responseOf(result);
-    const { made } = provenance;
+    const facts = {
+      ref: request.Ref,
+      frontend: request.Frontend,
+      options: { ...request.FrontendAttrs, ...build.options },
+      begun,
+    };
+    const made = new Map(
+      [...planned].map(([key, image]) => {
+        const told = result.images.find(({ platform }) => formatPlatform(platform) === key)?.statements ?? [];
+        return [key, told.length > 0 ? told : [provenanceOf(image, facts)]] as const;
+      }),
+    );
     if (!request.Internal) records.complete(request.Ref, { at: clock.now(), build, result, response, made });
     return response;
   } catch (error) {
@@ -101,26 +112,28 @@ function frontendOf(request: SolveRequest, build: Build): Frontend {
   };
 }
 
-/** Adds to what a frontend plans how it was made, where that was asked for; `made` is what goes on record. */
-function provenanceFor(
-  request: SolveRequest,
-  { build, begun }: { readonly build: Build; readonly begun: number },
-): { during(frontend: Frontend): Frontend; readonly made: ReadonlyMap<string, Attestation> } {
-  const { Ref: ref, Frontend: name, FrontendAttrs: options } = request;
-  const wish = provenanceWish(options);
-  if (options['attest:sbom'] !== undefined && options['attest:sbom'] !== 'false')
-    build.writer.warn('SBOM attestations are not made yet: the image has none');
-  const made = new Map<string, Attestation>();
-  const during =
-    (frontend: Frontend): Frontend =>
-    async (asked, host, w) => {
-      const plan = await frontend(asked, host, w);
-      const facts = { ref, frontend: name, options: { ...options, ...build.options }, begun };
-      for (const [key, image] of plan.results)
-        made.set(key, provenanceOf(image, wish ?? { mode: 'max', builderId: '' }, facts));
-      return wish ? withProvenance(plan, wish, facts) : plan;
-    };
-  return { during, made };
+/** The frontend, with the images that it planned noted by their platform. */
+function noting(frontend: Frontend, planned: Map<string, PlannedImage>): Frontend {
+  return async (asked, host, w) => {
+    const plan = await frontend(asked, host, w);
+    for (const [key, image] of plan.results) planned.set(key, image);
+    return plan;
+  };
+}
+
+const PROVENANCE: readonly string[] = ['attest:provenance', 'build-arg:BUILDKIT_ATTEST_PROVENANCE'];
+
+/** What is to be said about the images, of all options of the client's frontend. Provenance is of the version that clients of today read back, where they name none. */
+function attestOptions(options: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  const asked = Object.entries(options).filter(([name]) => /^(?:attest:|build-arg:BUILDKIT_ATTEST_)/.test(name));
+  return Object.fromEntries(
+    asked.map(([name, value]) => {
+      const isBare = value === '' || value === 'true';
+      const versioned = /(?:^|,)version=/.test(value) || value === 'false';
+      if (!PROVENANCE.includes(name) || versioned) return [name, value];
+      return [name, isBare ? 'version=v0.2' : `${value},version=v0.2`];
+    }),
+  );
 }
 
 function requestOf(
@@ -159,7 +172,8 @@ function requestOf(
     clouds,
     request: {
       frontend: 'gateway',
-      options: {},
+      options: attestOptions(request.FrontendAttrs),
+      told: { frontend: request.Frontend || 'dockerfile.v0', options: request.FrontendAttrs },
       platforms: [],
       exports: plan.exports,
       annotations: plan.annotations,
