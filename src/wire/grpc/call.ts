@@ -25,12 +25,13 @@ export async function* call(
     'content-type': 'application/grpc',
     te: 'trailers',
   });
-  using ending = new Ending(stream, o);
+  using ending = new Ending(stream, { ...o, session });
   const sending = sendAll(stream, method, o.requests).catch((error: unknown) => ending.giveUp(error));
   let finished = false;
   try {
     yield* messagesOf(stream, method.output, { limit: o.limit, broken: () => ending.broken(path) });
     await ending.told;
+    if (ending.isSilent) throw ending.broken(path);
     const status = ending.status();
     if (status) throw status;
     finished = true;
@@ -62,6 +63,7 @@ class Ending implements Disposable {
   /** Settles when all was said. */
   readonly told: Promise<void>;
   readonly #stream: ClientHttp2Stream;
+  readonly #session: ClientHttp2Session;
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #signal: AbortSignal | undefined;
   #headers: Metadata | undefined;
@@ -69,8 +71,9 @@ class Ending implements Disposable {
   #trailers: Metadata | undefined;
   #fault: Error | undefined;
 
-  constructor(stream: ClientHttp2Stream, o: CallOptions) {
+  constructor(stream: ClientHttp2Stream, o: CallOptions & { readonly session: ClientHttp2Session }) {
     this.#stream = stream;
+    this.#session = o.session;
     stream.once('response', (headers, _flags, raw) => {
       this.#headers = metadataOf(raw);
       this.#httpStatus = headers[':status'] ?? 0;
@@ -101,7 +104,14 @@ class Ending implements Disposable {
 
   giveUp(reason: unknown): void {
     this.reason ??= reason;
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    // One that has not begun yet has nothing to close.
+    if (this.#stream.pending) this.#stream.destroy();
+    else this.#stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  /** Whether it ended before the server said anything. */
+  get isSilent(): boolean {
+    return this.#headers === undefined && this.#trailers === undefined;
   }
 
   status(): StatusError | undefined {
@@ -117,7 +127,7 @@ class Ending implements Disposable {
       const status = this.status();
       if (status) return status;
     }
-    if (this.#stream.rstCode === constants.NGHTTP2_CANCEL)
+    if (this.#stream.rstCode === constants.NGHTTP2_CANCEL && !this.#session.destroyed)
       return new StatusError(Code.Canceled, `call ${path.slice(1)}: the server gave it up`);
     const why = this.#fault ? `: ${this.#fault.message}` : '';
     return new StatusError(Code.Unavailable, `call ${path.slice(1)}: the connection broke off${why}`, {

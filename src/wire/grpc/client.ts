@@ -1,9 +1,9 @@
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
-import { cancelled, messageOf, throwIfCancelled, type Wait } from '../../base/index.ts';
+import { cancelled, hasCode, messageOf, throwIfCancelled, unlessCancelled, type Wait } from '../../base/index.ts';
 import { formatAddress, type GrpcAddress } from './address.ts';
 import { call } from './call.ts';
 import { grpcError } from './errors.ts';
@@ -33,6 +33,7 @@ export class GrpcConnection implements AsyncDisposable {
   /** Settles when the connection has ended, with what ended it where that was a fault. */
   readonly closed: Promise<Error | undefined>;
   readonly #session: ClientHttp2Session;
+  readonly #greeted: Promise<void>;
   readonly #headers: MetadataInit;
   readonly #limit: number;
 
@@ -45,7 +46,20 @@ export class GrpcConnection implements AsyncDisposable {
     });
     this.closed = new Promise((resolve) => {
       session.once('close', () => resolve(fault));
+      // A TLS alert right after the handshake ends the socket, and Node's session does not hear of it.
+      stream.once('error', (error: Error) => {
+        fault ??= error;
+        session.destroy();
+        stream.destroy();
+        resolve(fault);
+      });
     });
+    this.#greeted = new Promise((resolve) => {
+      session.once('remoteSettings', () => resolve());
+    });
+    // A session on a stream that has ended already would never hear of it.
+    if (stream.destroyed) session.destroy();
+    else stream.once('close', () => session.destroy());
     this.#session = session;
     this.#headers = o.headers ?? {};
     this.#limit = o.messageLimit ?? MESSAGE_LIMIT;
@@ -61,6 +75,17 @@ export class GrpcConnection implements AsyncDisposable {
     if (this.#session.closed || this.#session.destroyed)
       throw grpcError('GRPC_CONNECT', `call ${path.slice(1)}: the connection has ended`);
     return rawCall(this.#session, path, { headers: { ...this.#headers, ...o.headers }, limit: this.#limit });
+  }
+
+  /** Waits until the server speaks HTTP/2 with us, as it does once it has taken our certificate. Throws `GRPC_CONNECT`. */
+  async greeted(w: Wait = {}): Promise<void> {
+    const ended = this.closed.then((fault) => {
+      throw grpcError('GRPC_CONNECT', `the server ended the connection${fault ? `: ${wordsOf(fault)}` : ''}`, {
+        cause: fault,
+        remedy: 'See whether it wants a certificate of clients, and whether it trusts this one.',
+      });
+    });
+    await unlessCancelled(Promise.race([this.#greeted, ended]), w);
   }
 
   /** Ends it at once, with all calls on it. */
@@ -103,12 +128,31 @@ async function theOne(answers: AsyncGenerator, method: DescMethod): Promise<unkn
   return first.value;
 }
 
+/** An error in words; OpenSSL's without its numbers and files. */
+function wordsOf(error: Error): string {
+  const { reason } = error as { reason?: unknown };
+  return typeof reason === 'string' ? reason : messageOf(error);
+}
+
 /** Connects to a server. Throws `GRPC_CONNECT`, `GRPC_TLS`. */
 export async function openConnection(
   address: GrpcAddress,
   o: { tls?: ClientTls | undefined } & ClientOptions & Wait = {},
 ): Promise<GrpcConnection> {
-  return new GrpcConnection(await openSocket(address, o), o);
+  const connection = new GrpcConnection(await openSocket(address, o), o);
+  // With TLS 1.3 a client believes to be connected before the server has looked at its certificate.
+  if (o.tls && address.kind === 'tcp')
+    try {
+      await connection.greeted(o);
+    } catch (error) {
+      connection.destroy();
+      if (!hasCode(error, 'GRPC_CONNECT')) throw error;
+      throw grpcError('GRPC_CONNECT', `connect to "${formatAddress(address)}": ${error.message}`, {
+        cause: error,
+        remedy: error.remedy,
+      });
+    }
+  return connection;
 }
 
 /** A socket that is connected. Throws `GRPC_CONNECT`, `GRPC_TLS`. */
@@ -119,15 +163,18 @@ export async function openSocket(
   throwIfCancelled(o);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const socket = dial(address, o);
-  const onError = (error: Error): void => {
-    reject(grpcError('GRPC_CONNECT', `connect to "${formatAddress(address)}": ${messageOf(error)}`, { cause: error }));
-  };
+  const lost = (error: Error | null): Error =>
+    grpcError('GRPC_CONNECT', `connect to "${formatAddress(address)}": ${error ? wordsOf(error) : 'it was ended'}`, {
+      cause: error ?? undefined,
+    });
+  const onError = (error: Error): void => reject(lost(error));
   socket.once(o.tls && address.kind === 'tcp' ? 'secureConnect' : 'connect', resolve);
   socket.once('error', onError);
   const onAbort = (): void => reject(cancelled(o.signal?.reason));
   o.signal?.addEventListener('abort', onAbort, { once: true });
   try {
     await promise;
+    if (socket.destroyed) throw lost(socket.errored);
   } catch (error) {
     socket.destroy();
     throw error;
@@ -148,7 +195,8 @@ function dial(
     return connectTls({
       host,
       port,
-      servername: tls.serverName ?? host,
+      // No name may be an address; the certificate is compared with the host then.
+      ...((tls.serverName !== undefined || isIP(host) === 0) && { servername: tls.serverName ?? host }),
       ...(alpn.length > 0 && { ALPNProtocols: [...alpn] }),
       ...(tls.ca && { ca: Buffer.from(tls.ca) }),
       ...(tls.cert && { cert: Buffer.from(tls.cert) }),
