@@ -55,9 +55,21 @@ function rootHelp(io: Io): string {
     '',
     bold('More:'),
     row('strake help <command>', 'flags and examples', 24),
-    row('strake help <topic>', `topics: ${TOPICS.join(', ')}`, 24),
+    ...topicLines(50).map((line, at) => row(at === 0 ? 'strake help <topic>' : '', line, 24)),
   );
   return `${lines.join('\n')}\n`;
+}
+
+/** The topics in lines of so many characters at most. */
+function topicLines(width: number): readonly string[] {
+  const lines: string[] = [];
+  for (const [at, topic] of TOPICS.entries()) {
+    const word = at === TOPICS.length - 1 ? topic : `${topic},`;
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function row(left: string, right: string, width = 12): string {
