@@ -103,7 +103,7 @@ for (const as of ['root', 'user'] as const) {
       assert.deepEqual([fed.stdout, fed.stderr], ['given\n', 'err\n']);
       await good('exec', '-d', 'web', 'sh', '-c', 'echo kept >/www/kept');
       if (findTool('script') !== undefined) {
-        const inner = `stty rows 31 cols 71; ${join(CHECKOUT, 'strake')} exec -it web sh -c "stty size; test -t 0 && echo terminal; exit 5"`;
+        const inner = `stty rows 31 cols 71; ${join(CHECKOUT, 'strake')} exec -it web sh -c "until stty size 2>/dev/null; do :; done; test -t 0 && echo terminal; exit 5"`;
         const [program, ...rest] = [...(user?.prefix ?? []), 'script', '-qefc', inner, '/dev/null'];
         const env = {
           PATH: process.env['PATH'],

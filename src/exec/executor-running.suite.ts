@@ -141,8 +141,9 @@ export function runningTests(h: Harness, setup: ExecutorSetup): void {
     const it = await started('echo up; exec sleep 600', { until: 'up', signal: stop.signal, network: 'none' });
     const attempt = async (): Promise<{ code: number; said: string }> => {
       const input = new Channel<Uint8Array>();
+      // Of crun 1.8 a terminal has no size for a moment.
       const joining = {
-        ...beside(['/bin/sh', '-c', 'stty size; read x; stty size; exit 4']),
+        ...beside(['/bin/sh', '-c', 'until stty size 2>/dev/null; do :; done; read x; stty size; exit 4']),
         terminal: { columns: 71, rows: 31 },
       };
       let said = '';
