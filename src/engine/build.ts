@@ -1,6 +1,13 @@
 import { kindOf, messageOf, throwIfCancelled, type Clock, type Random, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
-import type { Companion, Frontend, FrontendRequest, Plan, PlannedImage } from '../frontend/index.ts';
+import {
+  isChain,
+  type Companion,
+  type Frontend,
+  type FrontendRequest,
+  type Plan,
+  type PlannedImage,
+} from '../frontend/index.ts';
 import type { Op, State } from '../graph/index.ts';
 import { hostPlatform } from '../image/index.ts';
 import type { AttestationWishes, Statement } from '../supply/index.ts';
@@ -24,7 +31,7 @@ import { EventQueue } from './event-queue.ts';
 import { codecOf, exportAll } from './export/index.ts';
 import { finishConfig } from './finish-config.ts';
 import { EngineFrontendHost } from './frontend-host.ts';
-import { isChain, oneStep } from './planned-image.ts';
+import { oneStep } from './planned-image.ts';
 import { RegistryNotices } from './registry-notices.ts';
 import { cacheCodecOf, insecureOf } from './request-targets.ts';
 

@@ -1,13 +1,14 @@
-import { kindOf, messageOf, unlessCancelled, type Clock, type Wait } from '../base/index.ts';
-import type {
-  Frontend,
-  FrontendHost,
-  FrontendRequest,
-  Plan,
-  PlannedImage,
-  Ref as FrontendRef,
-  Resolved,
-  Warning,
+import { kindOf, unlessCancelled, type Clock, type Wait } from '../base/index.ts';
+import {
+  toldWork,
+  type Frontend,
+  type FrontendHost,
+  type FrontendRequest,
+  type Plan,
+  type PlannedImage,
+  type Ref as FrontendRef,
+  type Resolved,
+  type Warning,
 } from '../frontend/index.ts';
 import type { Digest } from '../blob/index.ts';
 import type { SourceOp, State } from '../graph/index.ts';
@@ -100,7 +101,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     const id = `resolve ${name}${'platform' in source.source ? ` ${formatPlatform(source.source.platform)}` : ''}`;
     emit({ kind: 'vertex', id, name: `[internal] load metadata for ${name}`, inputs: [], internal: true });
     const note = (text: string): void => emit({ kind: 'note', id, at: clock.now(), text });
-    return this.#told(id, async () => {
+    return toldWork(id, this.#o, async () => {
       try {
         return await worker.resolve(source, {
           session,
@@ -122,21 +123,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     emit({ kind: 'vertex', id, name, inputs: [] });
     const say = (line: string): void =>
       emit({ kind: 'log', id, at: clock.now(), stream: 'stdout', chunk: Buffer.from(`${line}\n`) });
-    return this.#told(id, () => work(say));
-  }
-
-  async #told<T>(id: string, work: () => Promise<T>): Promise<T> {
-    const { clock, emit } = this.#o;
-    emit({ kind: 'started', id, at: clock.now() });
-    try {
-      const result = await work();
-      emit({ kind: 'completed', id, at: clock.now() });
-      return result;
-    } catch (error) {
-      const cancelled = kindOf(error) === 'cancelled';
-      emit({ kind: 'completed', id, at: clock.now(), error: messageOf(error), cancelled });
-      throw error;
-    }
+    return toldWork(id, this.#o, () => work(say));
   }
 
   /** What was asked for by now. */

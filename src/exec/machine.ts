@@ -40,12 +40,6 @@ export function bootId(): string {
   return read('/proc/sys/kernel/random/boot_id').trim();
 }
 
-/** The start of a process in clock ticks since boot, which together with its number names it for good; undefined when there is none. */
-export function processStart(pid: number): string | undefined {
-  const stat = read(`/proc/${pid}/stat`);
-  return stat === '' ? undefined : stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-}
-
 /** The children of a process that has one thread. */
 export function childrenOf(pid: number): number[] {
   return read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number);

@@ -12,3 +12,5 @@ export type {
   Resolved,
   Warning,
 } from './frontend.ts';
+export { isChain } from './is-chain.ts';
+export { toldWork } from './told-work.ts';

@@ -1,5 +1,6 @@
-import { kindOf, messageOf, throwIfCancelled, type Clock, type Random, type Wait } from '../../base/index.ts';
+import { throwIfCancelled, type Clock, type Random, type Wait } from '../../base/index.ts';
 import type { Descriptor, Platform } from '../../blob/index.ts';
+import { toldWork } from '../../frontend/index.ts';
 import {
   formatPlatform,
   makeImage,
@@ -52,16 +53,7 @@ export async function told<T>(
   const { emit, clock } = c;
   throwIfCancelled(c);
   emit({ kind: 'vertex', id, name: c.beside ?? name, inputs: [] });
-  emit({ kind: 'started', id, at: clock.now() });
-  try {
-    const result = await work((text) => emit({ kind: 'note', id, at: clock.now(), text }));
-    emit({ kind: 'completed', id, at: clock.now() });
-    return result;
-  } catch (error) {
-    const cancelled = kindOf(error) === 'cancelled';
-    emit({ kind: 'completed', id, at: clock.now(), error: messageOf(error), cancelled });
-    throw error;
-  }
+  return toldWork(id, c, () => work((text) => emit({ kind: 'note', id, at: clock.now(), text })));
 }
 
 /** The pinned codec that a compression asked for by name comes to; gzip where nothing was asked. */

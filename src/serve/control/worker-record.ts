@@ -6,7 +6,7 @@ import {
   type BuildkitVersion,
   type WorkerRecord,
 } from '../../wire/gen/buildkit/worker_pb.ts';
-import { toWirePlatform } from '../platforms.ts';
+import { toWirePlatform } from '../../wire/buildkit/index.ts';
 
 /** When what lies in the store goes, by BuildKit's names. Durations in nanoseconds, space in bytes; 0: not limited by that. */
 export interface GcPolicy {

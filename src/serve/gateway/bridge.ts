@@ -2,7 +2,7 @@ import { CodedError, hasCode } from '../../base/index.ts';
 import { canonicalReference, hostPlatform, parseReference } from '../../image/index.ts';
 import type { SourceOp } from '../../graph/index.ts';
 import { goMatch } from '../../tree/index.ts';
-import { decodeSource, encodeSource } from '../../wire/buildkit/index.ts';
+import { decodeSource, encodeSource, fromWirePlatform } from '../../wire/buildkit/index.ts';
 import { toStat } from './stat.ts';
 import {
   create,
@@ -31,7 +31,6 @@ import type { Build } from '../control/build.ts';
 import { workerRecord } from '../control/worker-record.ts';
 import { serveError } from '../errors.ts';
 import { toFailure } from '../failure.ts';
-import { fromWirePlatform } from '../platforms.ts';
 import type { Served } from '../server.ts';
 import { frontendCaps, graphCaps } from './caps.ts';
 import { toPlan } from './results.ts';

@@ -1,15 +1,16 @@
-import { kindOf, messageOf, unlessCancelled, type Clock, type Wait } from '../../base/index.ts';
+import { kindOf, unlessCancelled, type Clock, type Wait } from '../../base/index.ts';
 import { parseDigest, type Digest } from '../../blob/index.ts';
 import type { BuildEvent } from '../../engine/index.ts';
-import type {
-  Frontend,
-  FrontendHost,
-  FrontendRequest,
-  Plan,
-  PlannedImage,
-  Ref,
-  Resolved,
-  Warning,
+import {
+  toldWork,
+  type Frontend,
+  type FrontendHost,
+  type FrontendRequest,
+  type Plan,
+  type PlannedImage,
+  type Ref,
+  type Resolved,
+  type Warning,
 } from '../../frontend/index.ts';
 import type { SourceOp, State } from '../../graph/index.ts';
 import { parseConfig } from '../../image/index.ts';
@@ -197,18 +198,9 @@ export class BridgeHost implements FrontendHost {
     const { clock, emit } = this.#o;
     const id = `task ${this.#asked.tasks++} ${name}`;
     emit({ kind: 'vertex', id, name, inputs: [], internal: name.startsWith('[internal] ') });
-    emit({ kind: 'started', id, at: clock.now() });
     const say = (line: string): void =>
       emit({ kind: 'log', id, at: clock.now(), stream: 'stdout', chunk: Buffer.from(`${line}\n`) });
-    try {
-      const result = await work(say);
-      emit({ kind: 'completed', id, at: clock.now() });
-      return result;
-    } catch (error) {
-      const cancelled = kindOf(error) === 'cancelled';
-      emit({ kind: 'completed', id, at: clock.now(), error: messageOf(error), cancelled });
-      throw error;
-    }
+    return toldWork(id, this.#o, () => work(say));
   }
 
   async call(

@@ -1,4 +1,4 @@
-import type { PlannedImage } from '../../frontend/index.ts';
+import { isChain, type PlannedImage } from '../../frontend/index.ts';
 import { scratch, State } from '../../graph/index.ts';
 
 /** A tree whose layers are those that the image is to have: a daemon exports what a tree is made of. */
@@ -19,19 +19,4 @@ const MACHINERY = { name: '[export] the layers', internal: true };
 
 function between(before: State, after: State): State {
   return before.isScratch ? after : State.diff(before, after, { name: '[export] a layer', internal: true });
-}
-
-/** True when each layer is what a step has put on top of all before. */
-function isChain({ layers, root }: PlannedImage): boolean {
-  let top: State | undefined;
-  for (const layer of layers) {
-    if (layer.kind === 'base' ? top !== undefined : !isSame(layer.before, top)) return false;
-    top = layer.kind === 'base' ? layer.image : layer.after;
-  }
-  return isSame(root, top);
-}
-
-function isSame(a: State | undefined, b: State | undefined): boolean {
-  const [one, other] = [a?.edge, b?.edge];
-  return one?.vertex.digest === other?.vertex.digest && one?.output === other?.output;
 }

@@ -3,12 +3,11 @@ import { parseDigest, type BlobReader, type Digest, type Platform } from '../../
 import type { Resolved } from '../../frontend/index.ts';
 import type { PackagesSource, Source, SourceOp } from '../../graph/index.ts';
 import { parseReference } from '../../image/index.ts';
-import { encodeSource } from '../../wire/buildkit/index.ts';
+import { encodeSource, toWirePlatform } from '../../wire/buildkit/index.ts';
 import { timestampMs } from '../../wire/grpc/index.ts';
 import type { Bridge } from './bridge.ts';
 import { remoteError } from './errors.ts';
 import type { RemoteSession } from './session.ts';
-import { toWirePlatform } from './wire-platform.ts';
 
 /** An image made here, that a daemon elsewhere gets as it asks for its blobs. */
 export interface LocalImage {

@@ -2,8 +2,8 @@ import { unlessCancelled, type Wait } from '../../base/index.ts';
 import type { Platform } from '../../blob/index.ts';
 import { Control } from '../../wire/gen/buildkit/control_pb.ts';
 import { fromStatus } from '../../wire/grpc/index.ts';
+import { fromWirePlatform } from '../../wire/buildkit/index.ts';
 import type { RemoteConnection } from './connection.ts';
-import { fromWirePlatform } from './wire-platform.ts';
 
 /** What a daemon says of itself. */
 export interface RemoteInfo {

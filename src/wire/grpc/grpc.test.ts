@@ -14,7 +14,6 @@ import {
   fromStatus,
   GrpcConnection,
   GrpcServer,
-  messageStream,
   openConnection,
   parseAddress,
   StatusError,
@@ -83,53 +82,6 @@ test('calls over a unix socket, with its permissions, and what errors become', a
 
   server.stopListening();
   await assert.rejects(openConnection({ kind: 'unix', path }), { code: 'GRPC_CONNECT', kind: 'unavailable' });
-});
-
-test('a connection inside a call carries calls the other way, both ends see it end', async () => {
-  const [here, there] = duplexPair();
-  const inner = Promise.withResolvers<GrpcConnection>();
-  const gone = Promise.withResolvers<void>();
-  await using server = new GrpcServer({
-    routes: (router) =>
-      router.service(Control, {
-        async *session(messages, context) {
-          context.peer.gone.addEventListener('abort', () => gone.resolve());
-          const tunnel = messageStream(datas(messages));
-          inner.resolve(new GrpcConnection(tunnel.stream));
-          for await (const chunk of tunnel.outgoing) yield { data: chunk };
-        },
-      }),
-  });
-  server.accept(there);
-  const connection = new GrpcConnection(here);
-  await using offered = new GrpcServer({ routes });
-  const answers = Promise.withResolvers<AsyncIterable<{ data: Uint8Array }>>();
-  const tunnel = messageStream(lazily(answers.promise));
-  answers.resolve(
-    connection.client(Control).session(
-      (async function* () {
-        for await (const chunk of tunnel.outgoing) yield { data: chunk };
-      })(),
-    ),
-  );
-  offered.accept(tunnel.stream);
-
-  const back = await inner.promise;
-  assert.equal((await back.client(Health).check({})).status, HealthCheckResponse_ServingStatus.SERVING);
-  const large = Buffer.alloc(3 * 1024 * 1024, 'x');
-  let size = 0;
-  for await (const { data } of back.client(FileSend).diffCopy(
-    (async function* () {
-      for (let i = 0; i < 8; i++) yield { data: large };
-    })(),
-  ))
-    size += data.length;
-  assert.equal(size, 8 * large.length);
-
-  connection.destroy();
-  await gone.promise;
-  await back.closed;
-  await assert.rejects(back.client(Health).check({}));
 });
 
 /** Calls and their server, side by side. */
@@ -334,11 +286,3 @@ test('a status stays what it is', () => {
   assert.equal(toStatus(status), status);
   assert.equal(fromStatus(status).kind, 'denied');
 });
-
-async function* datas(messages: AsyncIterable<{ data: Uint8Array }>): AsyncIterable<Uint8Array> {
-  for await (const { data } of messages) yield data;
-}
-
-async function* lazily(messages: Promise<AsyncIterable<{ data: Uint8Array }>>): AsyncIterable<Uint8Array> {
-  yield* datas(await messages);
-}

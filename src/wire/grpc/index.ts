@@ -15,7 +15,6 @@ export { formatAddress, parseAddress, type GrpcAddress } from './address.ts';
 export { GrpcConnection, openConnection, type ClientOptions, type ClientTls } from './client.ts';
 export { openDockerConnection, type DockerConnection } from './docker.ts';
 export { grpcError } from './errors.ts';
-export { messageStream, type MessageStream } from './message-stream.ts';
 export { Metadata, type MetadataInit } from './metadata.ts';
 export type { RawCall, RawHandler, RawRequest } from './raw-call.ts';
 export {

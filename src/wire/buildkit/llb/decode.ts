@@ -19,17 +19,8 @@ import { llbError } from './errors.ts';
 import { oddField } from './known-fields.ts';
 import { labelOf, Places } from './label.ts';
 import type { DecodedDefinition, DecodeOptions } from './types.ts';
-import {
-  edgeTo,
-  indexOf,
-  isScratch,
-  OpFailure,
-  opName,
-  platformFrom,
-  type DecodedOp,
-  type OpContext,
-  type Tree,
-} from './wire-op.ts';
+import { edgeTo, indexOf, isScratch, OpFailure, opName, type DecodedOp, type OpContext, type Tree } from './wire-op.ts';
+import { fromWirePlatform } from './wire-platform.ts';
 
 const MOST_OPS = 100_000;
 /** Steps that stand on each other: each may be a layer, and the solver goes down them. */
@@ -180,7 +171,12 @@ async function decodeOp(wire: WireOp, { definition, ops, places, d }: Around): P
   const label = labelOf(op, { metadata, place, inputs: from.map(({ name }) => name) });
   wire.name = label.name;
   const inputs = op.inputs.map(({ index }, at) => outputOf(from[at]!, index, fail));
-  const c: OpContext = { inputs, label, fail, platform: platformFrom(op.platform, d.platform) };
+  const c: OpContext = {
+    inputs,
+    label,
+    fail,
+    platform: op.platform ? fromWirePlatform(op.platform, d.platform) : d.platform,
+  };
   const { op: content } = op;
   switch (content.case) {
     case 'source': {

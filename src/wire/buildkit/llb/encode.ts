@@ -11,14 +11,12 @@ import {
   NamedUserOptSchema,
   OpMetadataSchema,
   OpSchema,
-  PlatformSchema,
   UserOptSchema,
   type ChownOpt,
   type FileAction,
   type Input,
   type Op,
   type OpMetadata,
-  type Platform as WirePlatform,
   type UserOpt,
 } from '../../gen/buildkit/ops_pb.ts';
 import { create, toBinary } from '../../grpc/index.ts';
@@ -28,6 +26,7 @@ import { encodeExec, encodeResources, FILE } from './encode-exec.ts';
 import { encodeFile } from './encode-file.ts';
 import { encodeSource } from './encode-source.ts';
 import { llbError } from './errors.ts';
+import { toWirePlatform } from './wire-platform.ts';
 import type { EncodedDefinition, EncodeOptions } from './types.ts';
 import { isScratch } from './wire-op.ts';
 
@@ -213,7 +212,7 @@ class Encoder {
   }
 
   #put(vertex: Vertex, op: Pick<Op, 'op'>, o: { platform?: Platform | undefined; wires: WireInputs }): string {
-    const platform = o.platform && platformTo(o.platform);
+    const platform = o.platform && toWirePlatform(o.platform);
     const message = create(OpSchema, {
       ...op,
       inputs: [...o.wires.inputs],
@@ -281,16 +280,6 @@ function sorted(attrs: Readonly<Record<string, string>>): Record<string, string>
 
 function inputOf(digest: string, index: number): Input {
   return create(InputSchema, { digest, index: BigInt(index) });
-}
-
-function platformTo(platform: Platform): WirePlatform {
-  return create(PlatformSchema, {
-    OS: platform.os,
-    Architecture: platform.architecture,
-    Variant: platform.variant ?? '',
-    OSVersion: platform['os.version'] ?? '',
-    OSFeatures: [...(platform['os.features'] ?? [])],
-  });
 }
 
 function metadataOf({ op, label }: Vertex): OpMetadata {

@@ -1,8 +1,6 @@
 import type { ErrorDetails, SourcePlace } from '../../../base/index.ts';
 import type { Platform } from '../../../blob/index.ts';
 import { vertex, type Edge, type Vertex, type VertexLabel } from '../../../graph/index.ts';
-import { normalizePlatform } from '../../../image/index.ts';
-import type { Platform as WirePlatform } from '../../gen/buildkit/ops_pb.ts';
 import { llbError } from './errors.ts';
 
 /** A tree in a graph that is being decoded; undefined is the empty one. */
@@ -53,18 +51,6 @@ export class OpFailure {
 /** A name for an op in errors. */
 export function opName(kind: string, digest: string): string {
   return `${kind} op "${digest}"`;
-}
-
-export function platformFrom(wire: WirePlatform | undefined, fallback: Platform): Platform {
-  if (!wire) return fallback;
-  const { OS, Architecture, Variant, OSVersion, OSFeatures } = wire;
-  return normalizePlatform({
-    os: OS || fallback.os,
-    architecture: Architecture || fallback.architecture,
-    ...(Variant === '' ? {} : { variant: Variant }),
-    ...(OSVersion === '' ? {} : { 'os.version': OSVersion }),
-    ...(OSFeatures.length === 0 ? {} : { 'os.features': OSFeatures }),
-  });
 }
 
 /** The edge to a tree that a vertex can have for an input. */

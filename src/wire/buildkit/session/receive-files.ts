@@ -1,6 +1,6 @@
 import { createHash, hash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { CodedError, messageOf, type Clock, type Wait } from '../../../base/index.ts';
+import { cancelled, type Clock, messageOf, type Wait } from '../../../base/index.ts';
 import type { Digest } from '../../../blob/index.ts';
 import { isLayerXattr, type Entry } from '../../../tree/index.ts';
 import { fromStatus, type RawCall } from '../../grpc/index.ts';
@@ -141,11 +141,7 @@ class FileReceiver {
   }
 
   abort(reason: unknown): void {
-    this.#fail(
-      reason instanceof CodedError
-        ? reason
-        : new CodedError({ code: 'CANCELLED', kind: 'cancelled', message: 'cancelled', cause: reason }),
-    );
+    this.#fail(cancelled(reason));
   }
 
   /** Tells the sender, too; it has a moment to read it. */

@@ -1,4 +1,4 @@
-import { CodedError, messageOf, throwIfCancelled, type Wait } from '../../../base/index.ts';
+import { cancelled, messageOf, throwIfCancelled, type Wait } from '../../../base/index.ts';
 import type { Entry, FileTree } from '../../../tree/index.ts';
 import { fromStatus, type RawCall } from '../../grpc/index.ts';
 import { sessionError } from './errors.ts';
@@ -80,11 +80,7 @@ class FileSender {
   }
 
   stop(reason: unknown): void {
-    this.#fail(
-      reason instanceof CodedError
-        ? reason
-        : new CodedError({ code: 'CANCELLED', kind: 'cancelled', message: 'cancelled', cause: reason }),
-    );
+    this.#fail(cancelled(reason));
   }
 
   #fail(error: unknown): void {
