@@ -69,6 +69,7 @@ try {
     alias: Object.fromEntries(apart.map((name) => [name, `./${name}.cjs`])),
     external: apart.map((name) => `./${name}.cjs`),
   });
+  toAscii(join(fresh, 'program.cjs'));
   const digest = createHash('sha256')
     .update(readFileSync(join(fresh, 'program.cjs')))
     .digest('hex');
@@ -100,6 +101,13 @@ try {
   process.exitCode = 1;
 } finally {
   rmSync(fresh, { recursive: true, force: true });
+}
+
+/** esbuild writes strings in ASCII, but not regular expressions and tagged templates; start.ts reads one byte for each character. The same escapes mean the same in these. */
+function toAscii(path: string): void {
+  const text = readFileSync(path, 'utf8');
+  const escape = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  writeFileSync(path, text.replaceAll(/[^\x00-\x7f]/g, escape));
 }
 
 /** What images are built with: the embedded buildpacks, without their tests, and the launchers. */

@@ -21,6 +21,20 @@ import { testUser, userLacking } from '../lib/user.ts';
 const { version } = JSON.parse(readFileSync(join(CHECKOUT, 'package.json'), 'utf8')) as { version: string };
 
 suite('starting strake', () => {
+  test('the program is text of which each byte is a character, as it is read', () => {
+    assert.equal(readFileSync(join(CHECKOUT, 'dist/program.cjs'), 'latin1').search(/[^\x00-\x7f]/), -1);
+  });
+
+  test('characters beyond ASCII mean the same in the program as in the sources', async () => {
+    using store = emptyStore();
+    writeFileSync(
+      join(store.work, 'Dockerfile'),
+      'FROM scratch\nCOPY Dockerfile /\nHEALTHCHECK --interval=1500000µs CMD ["/x"]\n',
+    );
+    await ok(['build', store.work, '-t', 'healthy'], store);
+    assert.match((await ok(['inspect', 'healthy'], store)).stdout, /"Interval": 1500000000\b/);
+  });
+
   test('the version, from anywhere and through a link', async () => {
     using store = emptyStore();
     const link = join(store.work, 'linked');
