@@ -3,6 +3,7 @@ import type { Digest, Platform } from '../blob/index.ts';
 import type { SourceOp, State } from '../graph/index.ts';
 import type { History, ImageConfig } from '../image/index.ts';
 import type { Dialect, Entry } from '../tree/index.ts';
+import type { Container, ContainerRequest } from './container.ts';
 
 /** What the asking side wants of a frontend. Everything is plain data; files come through `FrontendHost`. */
 export interface FrontendRequest {
@@ -54,6 +55,8 @@ export interface FrontendHost {
   stat(ref: Ref, path: string, w?: Wait): Promise<Entry | undefined>;
   /** The layers of a tree, the lowest first. */
   diffIds(ref: Ref, w?: Wait): Promise<readonly Digest[]>;
+  /** Sets up a container on what was solved. Absent where there are none to be had. Throws as steps do that mount the same. */
+  container?(request: ContainerRequest, w?: Wait): Promise<Container>;
   /** Work of the frontend's own, shown and timed as a step of that name; `say` adds a line to its log. */
   task<T>(name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T>;
   /** A plan of another frontend, with inputs by name: trees, or images with their layers, config and history. */

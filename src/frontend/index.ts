@@ -1,3 +1,4 @@
+export type * from './container.ts';
 export type {
   Attestation,
   Companion,
