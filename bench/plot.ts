@@ -1,4 +1,5 @@
-import { median, type Report } from './report.ts';
+import type { Report } from './report.ts';
+import { median } from './median.ts';
 
 const WIDTH = 860;
 const LABELS = 330;

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, type as system } from 'node:os';
 import { join } from 'node:path';
 import type { Sample } from './measure.ts';
+import { median } from './median.ts';
 import { plot } from './plot.ts';
 
 export interface Machine {
@@ -116,12 +117,6 @@ function goalLines(report: Report): string[] {
 
 function timeOf({ samples }: Result): number {
   return median(samples.map((sample) => sample.wall));
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 function table(report: Report): string[][] {

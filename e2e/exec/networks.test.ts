@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { findTool, hasCode, sys, systemRandom } from '../../src/base/index.ts';
-import { networkKinds, openNetwork, type Network } from '../../src/exec/network.ts';
+import { networkKinds, openNetwork } from '../../src/exec/open-network.ts';
+import type { Network } from '../../src/exec/network.ts';
 import { openWorkspace } from '../../src/exec/workspace.ts';
 
 const isRoot = process.getuid?.() === 0;

@@ -13,9 +13,10 @@ import { checkNames, nameOf, secretsFor } from './secret-env.ts';
 import { MASKED_PATHS, READONLY_PATHS, specRlimits } from './spec.ts';
 import { StarterPrograms } from './starter-programs.ts';
 import { openTerminal } from './terminal.ts';
-import type { Process, ProcessIo } from './executor.ts';
+import type { Process, ProcessIo } from './process.ts';
 import type { Driver, Step } from './run-step.ts';
-import type { JoiningProcess, Place } from './running.ts';
+import type { Place } from './running.ts';
+import type { JoiningProcess } from './running-processes.ts';
 import type { MountPoint } from './stubs.ts';
 import { refuseLimits } from './refuse-limits.ts';
 

@@ -6,14 +6,16 @@ import { BUILTIN_PROGRAMS, BuiltinDriver } from './builtin-executor.ts';
 import { STEP_CAPABILITIES } from './capabilities.ts';
 import { execError } from './errors.ts';
 import { cgroupMode, seccompSupported } from './machine.ts';
-import { hostNetwork, type Network } from './network.ts';
+import { hostNetwork } from './open-network.ts';
+import type { Network } from './network.ts';
 import { OciDriver } from './oci-executor.ts';
 import { publisherHere } from './published-network.ts';
 import { runStep, type Driver } from './run-step.ts';
 import { defaultSeccomp } from './seccomp.ts';
 import { makeToolRoot, toolPath } from './tool-root.ts';
 import type { Mount } from '../tree/index.ts';
-import type { ExecutorReport, Process } from './executor.ts';
+import type { ExecutorReport } from './executor.ts';
+import type { Process } from './process.ts';
 import type { Workspace } from './workspace.ts';
 
 /** What a probe found out about a way of running steps; kept between runs. */

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { hasErrno, sys } from '../base/index.ts';
-import type { TerminalSize } from './executor.ts';
+import type { TerminalSize } from './process.ts';
 
 /** Gives the terminal at a process's /dev/console its size. Nothing happens when it has put something else there, or is gone. */
 export function resizeConsole(pid: number, size: TerminalSize): void {

@@ -7,7 +7,7 @@ import { ContainerdSurvivors } from './containerd-survivors.ts';
 import { networkThatWorks, type OpenExecutor } from './create-executor.ts';
 import { execError } from './errors.ts';
 import { cgroupMode, effectiveCapabilities, hardLimits, seccompSupported } from './machine.ts';
-import { openNetwork } from './network.ts';
+import { openNetwork } from './open-network.ts';
 import { publisherHere } from './published-network.ts';
 import { runStep, type StepRunner } from './run-step.ts';
 import { openWorkspace } from './workspace.ts';

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { sys, type Wait } from '../base/index.ts';
 import type { TaskIo } from '../wire/containerd/index.ts';
 import { drained, feed } from './launch.ts';
-import type { Process, ProcessIo } from './executor.ts';
+import type { Process, ProcessIo } from './process.ts';
 
 /** How the streams of a task of containerd are got at. */
 export interface TaskStreams {

@@ -6,10 +6,11 @@ import { processSpec, type ContainerdTasks } from '../wire/containerd/index.ts';
 import { fifoStreams } from './containerd-io.ts';
 import { execError } from './errors.ts';
 import { commandFailure } from './oci-executor.ts';
-import { hasHandler, listeningIn, type JoiningProcess, type ListeningPort, type RunningProcesses } from './running.ts';
+import { hasHandler, listeningIn } from './running.ts';
+import type { JoiningProcess, ListeningPort, RunningProcesses } from './running-processes.ts';
 import { specJson, specProcess, type SpecOptions } from './spec.ts';
 import { StarterPrograms } from './starter-programs.ts';
-import type { ProcessIo, TerminalSize } from './executor.ts';
+import type { ProcessIo, TerminalSize } from './process.ts';
 
 /** A container whose task is being started, or runs. */
 interface Entry {

@@ -4,7 +4,8 @@ import type { ContainerdContainers, ContainerdTasks, ContainerInfo } from '../wi
 import { recoverCni } from './cni.ts';
 import { logStreams } from './containerd-io.ts';
 import { finishTask, LABELS, removeContainer, stepFiles, type StepRecord } from './containerd-driver.ts';
-import type { ProcessIo, Survivor, Survivors } from './executor.ts';
+import type { Survivor, Survivors } from './executor.ts';
+import type { ProcessIo } from './process.ts';
 import { restoreStubs } from './stubs.ts';
 import {
   recoverWorkspaces,

@@ -4,7 +4,7 @@ import { findTool, hasErrno, messageOf, type Clock, type Random, type Wait } fro
 import { candidates, type Candidate, type Found } from './candidates.ts';
 import { execError } from './errors.ts';
 import { bootId } from './machine.ts';
-import { hostNetwork, networkKinds, openNetwork } from './network.ts';
+import { hostNetwork, networkKinds, openNetwork } from './open-network.ts';
 import { recoverCni } from './cni.ts';
 import { runJoining, runStep, type StepRunner } from './run-step.ts';
 import { RunningTable } from './running.ts';

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { resolveInRoot } from './in-root.ts';
 import { plainEnv } from './secret-env.ts';
-import type { Process } from './executor.ts';
+import type { Process } from './process.ts';
 
 /** A step's variables but the secret ones, with HOME from its /etc/passwd when it has none, as the runtimes set it. */
 export function environment(process: Pick<Process, 'env' | 'secretEnv' | 'user'>, rootfs: string): string[] {

@@ -23,7 +23,7 @@ import {
   type Harness,
   type Root,
 } from './suite-tools.ts';
-import type { StepChannel, StepMount } from './executor.ts';
+import type { StepChannel, StepMount } from './process.ts';
 
 /** The part of `executor.suite.ts` about what is mounted in a step's root, and what is left of it. */
 export function mountTests(h: Harness, setup: ExecutorSetup): void {

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 import { Channel, hasCode, kindOf } from '../base/index.ts';
-import type { ProcessIo } from './executor.ts';
-import type { RunningProcesses } from './running.ts';
+import type { ProcessIo } from './process.ts';
+import type { RunningProcesses } from './running-processes.ts';
 import type { ExecutorSetup, Harness, Options, Outcome } from './suite-tools.ts';
 
 const { SIGTERM, SIGUSR1 } = constants.signals;

@@ -2,7 +2,7 @@ import { chmodSync, chownSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { copyTree } from './copy-tree.ts';
 import { resolveInRoot } from './in-root.ts';
-import type { Process } from './executor.ts';
+import type { Process } from './process.ts';
 
 /** Gives empty volumes what the root has at their place, its owner and mode with it (Docker: "Populate a volume using a container"). */
 export function fillVolumes(process: Pick<Process, 'mounts'>, rootfs: string): void {

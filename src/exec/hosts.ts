@@ -1,4 +1,4 @@
-import type { Process } from './executor.ts';
+import type { Process } from './process.ts';
 
 /** The step's /etc/hosts, as BuildKit writes it: the sandbox's own name, then the extra hosts in the order given. */
 export function hostsFile(process: Pick<Process, 'hostname' | 'extraHosts'>): string {

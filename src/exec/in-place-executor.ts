@@ -17,8 +17,9 @@ import { secretsFor } from './secret-env.ts';
 import { specRlimits } from './spec.ts';
 import { keepingTimes } from './stubs.ts';
 import { openTerminal, type Terminal } from './terminal.ts';
-import type { ExecutorReport, Process, ProcessIo } from './executor.ts';
-import type { RunningProcesses } from './running.ts';
+import type { ExecutorReport } from './executor.ts';
+import type { Process, ProcessIo } from './process.ts';
+import type { RunningProcesses } from './running-processes.ts';
 import type { Mount } from '../tree/index.ts';
 import type { OpenExecutor } from './create-executor.ts';
 

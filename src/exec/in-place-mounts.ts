@@ -16,7 +16,7 @@ import { execError } from './errors.ts';
 import { lstatIfThere, makeFolders, resolveInRoot } from './in-root.ts';
 import { keepingTimes } from './stubs.ts';
 import { serveSocket } from './step-socket.ts';
-import type { ProcessIo, StepMount } from './executor.ts';
+import type { ProcessIo, StepMount } from './process.ts';
 
 interface Covering {
   readonly root: string;

@@ -7,18 +7,7 @@ export {
 } from './open-containerd.ts';
 export { createInPlaceExecutor, inPlaceHindrance, type InPlaceExecutorOptions } from './in-place-executor.ts';
 export { stepMain } from './in-place-step.ts';
-export type {
-  Executor,
-  ExecutorReport,
-  Process,
-  ProcessIo,
-  Survive,
-  Survivor,
-  Survivors,
-  StepChannel,
-  PublishedPort,
-  StepMount,
-  TerminalSize,
-} from './executor.ts';
+export type { Executor, ExecutorReport, Survive, Survivor, Survivors } from './executor.ts';
+export type { Process, ProcessIo, StepChannel, PublishedPort, StepMount, TerminalSize } from './process.ts';
 export { tryArchitecture, type Execution } from './foreign.ts';
-export type { JoiningProcess, ListeningPort, RunningProcesses } from './running.ts';
+export type { JoiningProcess, ListeningPort, RunningProcesses } from './running-processes.ts';

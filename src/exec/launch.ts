@@ -8,7 +8,7 @@ import { execError } from './errors.ts';
 import { signal } from './descendants.ts';
 import { inputPipe, outputPipe } from './fifo.ts';
 import { childrenOf } from './machine.ts';
-import type { ProcessIo } from './executor.ts';
+import type { ProcessIo } from './process.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface Command {

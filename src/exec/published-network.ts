@@ -2,9 +2,11 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Wait } from '../base/index.ts';
 import { execError } from './errors.ts';
-import { networkKinds, type StepNetwork } from './network.ts';
+import { networkKinds } from './open-network.ts';
+import type { StepNetwork } from './network.ts';
 import { tunnelNetwork } from './tunnel-network.ts';
-import type { ExecutorReport, PublishedPort } from './executor.ts';
+import type { ExecutorReport } from './executor.ts';
+import type { PublishedPort } from './process.ts';
 import type { Workspace } from './workspace.ts';
 
 /** What can lead ports of this machine to a process, given what network `default` came to. CNI has no say: a port may be published on loopback alone. */

@@ -1,5 +1,5 @@
 import { execError } from './errors.ts';
-import type { Process } from './executor.ts';
+import type { Process } from './process.ts';
 
 /** For an executor without control groups: a limit that nobody keeps is refused. Throws `STEP_UNSUPPORTED`. */
 export function refuseLimits({ args, limits }: Process): void {

@@ -11,10 +11,12 @@ import { resolvConf } from './resolv.ts';
 import { mountFlags, prepareMounts, type PreparedMount } from './step-mounts.ts';
 import { makeStubs, type MountPoint, type Stubs } from './stubs.ts';
 import type { Mount } from '../tree/index.ts';
-import type { Process, ProcessIo, Survive } from './executor.ts';
+import type { Survive } from './executor.ts';
+import type { Process, ProcessIo } from './process.ts';
 import type { Network, StepNetwork } from './network.ts';
 import { publishedNetwork } from './published-network.ts';
-import type { JoiningProcess, Place, RunningTable } from './running.ts';
+import type { Place, RunningTable } from './running.ts';
+import type { JoiningProcess } from './running-processes.ts';
 import type { Workspace } from './workspace.ts';
 
 /** A process with its root mounted and its sources ready. All paths are of this machine. */

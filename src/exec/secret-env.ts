@@ -1,5 +1,5 @@
 import { execError } from './errors.ts';
-import type { Process } from './executor.ts';
+import type { Process } from './process.ts';
 
 /** The variables that no secret takes the place of. */
 export function plainEnv({ env, secretEnv = [] }: Pick<Process, 'env' | 'secretEnv'>): readonly string[] {

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync } from 'node:fs';
 import { connect, isIPv6 } from 'node:net';
 import { execError } from './errors.ts';
-import type { PublishedPort } from './executor.ts';
+import type { PublishedPort } from './process.ts';
 
 /** Asks a slirp4netns by its API socket (slirp4netns(1)) to lead ports to its guest. `folder` has the socket: its path alone may be longer than a socket's address can be. */
 export async function addHostForwards(

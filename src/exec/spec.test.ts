@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { STEP_CAPABILITIES } from './capabilities.ts';
 import { runtimeSpec, specJson, type SpecOptions } from './spec.ts';
-import type { Process } from './executor.ts';
+import type { Process } from './process.ts';
 
 const step: Process = {
   id: 'step-1',

@@ -1,7 +1,7 @@
 import { STEP_CAPABILITIES } from './capabilities.ts';
 import { plainEnv } from './secret-env.ts';
 import { defaultSeccomp, type Seccomp } from './seccomp.ts';
-import type { Process, ProcessLimits } from './executor.ts';
+import type { Process, ProcessLimits } from './process.ts';
 
 /** OCI runtime configuration (runtime-spec config.md), as far as steps use it. */
 export interface RuntimeSpec {

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { hasErrno, messageOf, mountAll, sys, unmount } from '../base/index.ts';
 import { execError } from './errors.ts';
-import type { Process, ProcessIo, StepMount } from './executor.ts';
+import type { Process, ProcessIo, StepMount } from './process.ts';
 import type { SpecMount } from './spec.ts';
 import { serveSocket } from './step-socket.ts';
 import type { MountPoint } from './stubs.ts';

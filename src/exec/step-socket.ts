@@ -4,7 +4,7 @@ import { createServer, type Socket } from 'node:net';
 import { basename, dirname } from 'node:path';
 import { messageOf } from '../base/index.ts';
 import { execError } from './errors.ts';
-import type { ProcessIo } from './executor.ts';
+import type { ProcessIo } from './process.ts';
 
 /** A listening socket at `path`: each connection to it is carried to what `io.connect` gives for `name`. The end of the scope closes it with all its connections. */
 export function serveSocket(

@@ -15,7 +15,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { Mount } from '../tree/index.ts';
 import type { OpenExecutor } from './create-executor.ts';
-import type { Process, ProcessIo } from './executor.ts';
+import type { Process, ProcessIo } from './process.ts';
 import { systemRandom } from '../base/index.ts';
 
 export interface ExecutorSetup {

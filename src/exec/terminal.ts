@@ -2,7 +2,7 @@ import { closeSync } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import { messageOf, sys } from '../base/index.ts';
 import { execError } from './errors.ts';
-import type { TerminalSize } from './executor.ts';
+import type { TerminalSize } from './process.ts';
 
 /** A pseudo terminal: the child's end as a file descriptor, ours as a stream. */
 export interface Terminal {

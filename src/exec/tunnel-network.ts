@@ -6,7 +6,7 @@ import { enclosed } from './launch.ts';
 import { makeNetns, type Netns } from './netns.ts';
 import { addHostForwards } from './slirp-ports.ts';
 import { toolPath } from './tool-root.ts';
-import type { PublishedPort } from './executor.ts';
+import type { PublishedPort } from './process.ts';
 import type { NetworkContext, SharedNetwork } from './network.ts';
 
 /**

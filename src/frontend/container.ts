@@ -2,7 +2,7 @@ import type { Wait } from '../base/index.ts';
 import type { Platform } from '../blob/index.ts';
 import type { OpMount } from '../graph/index.ts';
 import type { Entry } from '../tree/index.ts';
-import type { Ref } from './frontend.ts';
+import type { Ref } from './ref.ts';
 
 /** Mounts for processes beside the graph: nothing of them enters a key, and nothing that is written there is kept but in cache mounts. */
 export interface ContainerRequest {

@@ -4,6 +4,7 @@ import type { SourceOp, State } from '../graph/index.ts';
 import type { History, ImageConfig } from '../image/index.ts';
 import type { Dialect, Entry } from '../tree/index.ts';
 import type { Container, ContainerRequest } from './container.ts';
+import type { Ref } from './ref.ts';
 
 /** What the asking side wants of a frontend. Everything is plain data; files come through `FrontendHost`. */
 export interface FrontendRequest {
@@ -26,11 +27,6 @@ export interface Resolved {
   readonly config?: Uint8Array | undefined;
   /** Seconds: of a git source the commit's time, of a web source Last-Modified where the server says it. */
   readonly time?: number | undefined;
-}
-
-/** Something solved; only the host can look into it. */
-export interface Ref {
-  readonly id: string;
 }
 
 /** A remark that does not stop the build. */

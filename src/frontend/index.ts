@@ -9,9 +9,9 @@ export type {
   PlannedImage,
   PlannedLayer,
   PlatformKey,
-  Ref,
   Resolved,
   Warning,
 } from './frontend.ts';
+export type { Ref } from './ref.ts';
 export { isChain } from './is-chain.ts';
 export { toldWork } from './told-work.ts';

@@ -15,7 +15,8 @@ export { KeyStore, type NewResult, type RecordedKey, type StoredResult } from '.
 export { SharedWork, type SharedOptions } from './shared-work.ts';
 export type { RemoteKeys, RemoteResult } from './remote-keys.ts';
 export type { RecordedStep, Solve, SolveOptions } from './solve.ts';
-export { Solver, type SolverOptions, type Slots } from './solver.ts';
+export { Solver } from './solver.ts';
+export type { SolverOptions, Slots } from './solver-options.ts';
 export type {
   CacheKey,
   CacheVerdict,

@@ -1,12 +1,13 @@
-import { CodedError, kindOf, mapBounded, messageOf, type Wait } from '../base/index.ts';
+import { kindOf, mapBounded, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import type { Edge, Vertex } from '../graph/index.ts';
 import { solveError } from './errors.ts';
 import type { BuildTrace } from './explain/build-trace.ts';
-import type { Solver } from './solver.ts';
-import { Step } from './step.ts';
 import type { RecordedKey } from './key-store.ts';
+import { placed } from './placed.ts';
 import { BuildKeys, type RemoteKeys } from './remote-keys.ts';
+import type { SolverParts } from './solver-options.ts';
+import { Step } from './step.ts';
 import type { SolveEvent, StepContext } from './types.ts';
 
 /** One build's dealings with a solver. */
@@ -32,7 +33,7 @@ export interface RecordedStep {
  * The steps of one build. The first failure cancels everything else of the build; it is thrown once all of that has ended, so that nothing runs on, is mounted or half-written when the caller hears of it.
  */
 export class Solve<R, H> implements AsyncDisposable {
-  readonly solver: Solver<R, H>;
+  readonly solver: SolverParts<R, H>;
   readonly keys: BuildKeys;
   readonly trace: BuildTrace | undefined;
   readonly anew: string | undefined;
@@ -53,7 +54,7 @@ export class Solve<R, H> implements AsyncDisposable {
   readonly told = new WeakSet<object>();
   #failure: unknown;
 
-  constructor(solver: Solver<R, H>, build: SolveOptions<H>) {
+  constructor(solver: SolverParts<R, H>, build: SolveOptions<H>) {
     this.solver = solver;
     this.keys = new BuildKeys(solver.options.keys, build.remote);
     this.trace = build.trace;
@@ -220,18 +221,4 @@ export class Solve<R, H> implements AsyncDisposable {
 
 function stopped(failure: unknown): Error {
   return solveError('SOLVE_STOPPED', 'stopped: the build has failed', { cause: failure });
-}
-
-/** The error of a step, with the place in the source that the step stands for. */
-export function placed(error: unknown, vertex: Vertex): unknown {
-  const { place } = vertex.label;
-  if (!(error instanceof CodedError) || error.place || !place || error.kind === 'cancelled') return error;
-  return new CodedError({
-    code: error.code,
-    kind: error.kind,
-    message: messageOf(error),
-    remedy: error.remedy,
-    place,
-    cause: error.cause,
-  });
 }

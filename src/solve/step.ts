@@ -3,7 +3,8 @@ import { digestOf, type Digest } from '../blob/index.ts';
 import type { Vertex } from '../graph/index.ts';
 import type { RecordedKey, StoredResult } from './key-store.ts';
 import type { FoundResult } from './remote-keys.ts';
-import { placed, type Solve } from './solve.ts';
+import type { Solve } from './solve.ts';
+import { placed } from './placed.ts';
 import type { CacheKey, CacheVerdict, InputKey, StepContext } from './types.ts';
 
 interface Input<R, H> {

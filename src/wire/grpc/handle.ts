@@ -4,7 +4,7 @@ import { kindOf } from '../../base/index.ts';
 import { frame } from './framing.ts';
 import { Metadata, metadataOf } from './metadata.ts';
 import { serveRaw, type RawHandler } from './raw-call.ts';
-import type { Peer } from './server.ts';
+import type { Peer } from './peer.ts';
 import type { HandlerContext } from './service.ts';
 import { Code, StatusError, toStatus, trailersOf } from './status.ts';
 import { messagesOf, send } from './wire-stream.ts';

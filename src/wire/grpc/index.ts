@@ -17,13 +17,7 @@ export { openDockerConnection, type DockerConnection } from './docker.ts';
 export { grpcError } from './errors.ts';
 export { Metadata, type MetadataInit } from './metadata.ts';
 export type { RawCall, RawHandler, RawRequest } from './raw-call.ts';
-export {
-  GrpcServer,
-  type GivenSocket,
-  type ListenOptions,
-  type Peer,
-  type ServerOptions,
-  type ServerTls,
-} from './server.ts';
+export { GrpcServer, type GivenSocket, type ListenOptions, type ServerOptions, type ServerTls } from './server.ts';
+export type { Peer } from './peer.ts';
 export type { CallOptions, Client, HandlerContext, Router, ServiceImpl } from './service.ts';
 export { Code, fromStatus, StatusError, toStatus, type StatusDetail } from './status.ts';

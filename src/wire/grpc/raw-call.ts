@@ -1,7 +1,7 @@
 import { constants, type ClientHttp2Session, type Http2Stream, type ServerHttp2Stream } from 'node:http2';
 import { kindOf } from '../../base/index.ts';
 import { Metadata, metadataOf, type MetadataInit } from './metadata.ts';
-import type { Peer } from './server.ts';
+import type { Peer } from './peer.ts';
 import { Code, StatusError, statusOf, toStatus, trailersOf } from './status.ts';
 
 const HEADER = 5;

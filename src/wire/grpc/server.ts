@@ -1,3 +1,4 @@
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { chmodSync, chownSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import {
   createSecureServer,
@@ -6,14 +7,14 @@ import {
   type Http2Server,
   type ServerHttp2Session,
 } from 'node:http2';
-import { connect as connectSocket, type AddressInfo } from 'node:net';
+import { type AddressInfo, connect as connectSocket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { hasErrno, messageOf } from '../../base/index.ts';
 import { formatAddress, type GrpcAddress } from './address.ts';
 import { grpcError } from './errors.ts';
 import { handle, type Handling } from './handle.ts';
+import type { Peer } from './peer.ts';
 import type { RawHandler } from './raw-call.ts';
 import type { Router } from './service.ts';
 import { CONNECTION_WINDOW, MESSAGE_LIMIT, SESSION } from './windows.ts';
@@ -46,12 +47,6 @@ export interface ServerOptions {
   readonly messageLimit?: number | undefined;
   /** Told of errors that are ours, not the caller's. The caller hears their message only. */
   readonly onFault?: ((error: unknown, call: string) => void) | undefined;
-}
-
-/** The connection that a call came on: the same object for all its calls. */
-export interface Peer {
-  /** Fires when the connection has ended. */
-  readonly gone: AbortSignal;
 }
 
 /** Serves calls on sockets it listens on, and on any other connection it is given. */

@@ -1,6 +1,6 @@
 import type { DescMethod, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import type { Metadata, MetadataInit } from './metadata.ts';
-import type { Peer } from './server.ts';
+import type { Peer } from './peer.ts';
 
 /** How one call is made. */
 export interface CallOptions {

@@ -1,7 +1,8 @@
-import { looksSecret, messageOf, withoutSecrets, type Wait } from '../../../base/index.ts';
+import { looksSecret, messageOf, type Wait, withoutSecrets } from '../../../base/index.ts';
 import type { Digest } from '../../../blob/index.ts';
 import type { Engine, ImageDetails } from '../../../engine/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
+import { jsonOf, listOf, objectOf, textOf } from './json.ts';
 import type { ImageFacts, ReportLayer, ReportProcess, ReportStep } from './report-data.ts';
 import { readComponents } from './sbom-components.ts';
 
@@ -131,25 +132,4 @@ function processesOf(build: unknown, entrypoint: readonly string[]): ReportProce
 
 function shellWord(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : JSON.stringify(word);
-}
-
-export function jsonOf(text: string | undefined): unknown {
-  if (text === undefined) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-export function listOf(value: unknown): readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.map(objectOf) : [];
-}
-
-export function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -7,7 +7,7 @@ import type { Digest } from '../../../blob/index.ts';
 import type { Engine } from '../../../engine/index.ts';
 import { tarFileTree } from '../../../tree/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
-import { jsonOf, listOf, objectOf, textOf } from './image-facts.ts';
+import { jsonOf, listOf, objectOf, textOf } from './json.ts';
 import type { ReportComponent } from './report-data.ts';
 
 /** Files larger than this are passed over, and components beyond this number. */

@@ -15,7 +15,7 @@ import {
 } from '../model/index.ts';
 import { appTree } from './app.ts';
 import { buildGroup } from './build-group.ts';
-import { openBuilder } from './builder.ts';
+import { openBuilder } from './open-builder.ts';
 import { detectApp } from './detect-app.ts';
 import { extendBuilder, extendRunImage } from './extend.ts';
 import { generateDockerfiles } from './generate.ts';
