@@ -37,6 +37,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   frontend: ['base', 'blob', 'tree', 'image', 'graph'],
   'frontend/dockerfile': ['base', 'blob', 'tree', 'image', 'graph', 'frontend'],
   'frontend/buildpack': ['base', 'blob', 'tree', 'image', 'graph', 'frontend'],
+  gateway: ['base', 'blob', 'tree', 'image', 'graph', 'wire/gen', 'wire/grpc', 'wire/buildkit', 'frontend'],
   supply: ['base', 'blob', 'tree', 'image', 'registry', 'graph'],
   engine: [
     'base',
@@ -55,6 +56,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'frontend',
     'frontend/dockerfile',
     'frontend/buildpack',
+    'gateway',
     'supply',
     'wire/gen',
     'wire/grpc',
@@ -74,6 +76,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'wire/buildkit',
     'worker',
     'frontend',
+    'gateway',
     'engine',
   ],
   'serve/remote': [

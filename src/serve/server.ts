@@ -1,6 +1,7 @@
 import { sleep, type Clock, type Database, type Random } from '../base/index.ts';
 import type { Cloud } from '../cloud/index.ts';
 import type { Engine } from '../engine/index.ts';
+import { bridgeService } from '../gateway/index.ts';
 import type { RawHandler, Router } from '../wire/grpc/index.ts';
 import { Control } from '../wire/gen/buildkit/control_pb.ts';
 import { LLBBridge } from '../wire/gen/buildkit/gateway_pb.ts';
@@ -13,8 +14,7 @@ import { controlService } from './control/control.ts';
 import { BuildRecordStore } from './control/history.ts';
 import { serveSession } from './control/serve-session.ts';
 import { Sessions } from './control/sessions.ts';
-import type { ServerInfo } from './control/worker-record.ts';
-import { bridgeService } from './gateway/bridge.ts';
+import { workerRecord, type ServerInfo } from './control/worker-record.ts';
 
 export interface ServerInit {
   readonly engine: Engine;
@@ -72,7 +72,12 @@ export class BuildServer {
   readonly routes = (router: Router): void => {
     router.service(Control, controlService(this.#served));
     router.service(Content, contentService(this.#served));
-    router.service(LLBBridge, bridgeService(this.#served));
+    const { builds, info } = this.#served;
+    const bridge = { workers: () => [workerRecord(info)] };
+    router.service(
+      LLBBridge,
+      bridgeService(bridge, (ref, { signal }) => builds.get(ref, { signal })),
+    );
     const status = (): { status: HealthCheckResponse_ServingStatus } => ({
       status: this.#draining.signal.aborted
         ? HealthCheckResponse_ServingStatus.NOT_SERVING

@@ -1,11 +1,13 @@
 import { kindOf, messageOf, type Clock, type Wait } from '../../base/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, Engine, ImageMetadata } from '../../engine/index.ts';
 import type { Frontend } from '../../frontend/index.ts';
+import { Steering, toFailure, type Steered } from '../../gateway/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
 import type { FileSource } from '../../tree/index.ts';
+import { create } from '../../wire/grpc/index.ts';
+import { VertexWarningSchema } from '../../wire/gen/buildkit/control_pb.ts';
+import type { WarnRequest } from '../../wire/gen/buildkit/gateway_pb.ts';
 import { serveError } from '../errors.ts';
-import { toFailure } from '../failure.ts';
-import { Steering } from '../gateway/steering.ts';
 import { StatusWriter } from './status-writer.ts';
 import { Story } from './story.ts';
 
@@ -15,7 +17,7 @@ export interface BuildInit {
 }
 
 /** One solve: what a client asked for under a ref, its story, and the wheel that LLBBridge steers it by. */
-export class Build {
+export class Build implements Steered {
   readonly ref: string;
   readonly story = new Story();
   readonly steering: Steering;
@@ -70,6 +72,24 @@ export class Build {
   /** Cancels it. */
   stop(reason: string): void {
     this.#stop.abort(serveError('CLIENT_GONE', reason));
+  }
+
+  /** What the client remarks. */
+  warn(request: WarnRequest): void {
+    this.writer.counts.warnings += 1;
+    this.writer.say({
+      warnings: [
+        create(VertexWarningSchema, {
+          vertex: request.digest,
+          level: request.level,
+          short: request.short,
+          detail: request.detail,
+          url: request.url,
+          ...(request.info && { info: request.info }),
+          ranges: request.ranges,
+        }),
+      ],
+    });
   }
 
   end(): void {

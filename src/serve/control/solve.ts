@@ -1,15 +1,13 @@
 import { messageOf, tempFolder, type Wait } from '../../base/index.ts';
 import type { BuildRequest, BuildResult, ImageMetadata } from '../../engine/index.ts';
 import type { Frontend, PlannedImage } from '../../frontend/index.ts';
+import { solveHere, toFailure, toPlan } from '../../gateway/index.ts';
 import { formatPlatform, hostPlatform } from '../../image/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
 import { Code, type HandlerContext } from '../../wire/grpc/index.ts';
 import type { SolveRequest } from '../../wire/gen/buildkit/control_pb.ts';
 import { serveError } from '../errors.ts';
 import { provenanceOf } from '../provenance.ts';
-import { toFailure } from '../failure.ts';
-import { solveHere } from '../gateway/solve-call.ts';
-import { toPlan } from '../gateway/results.ts';
 import type { Served } from '../server.ts';
 import type { Build } from './build.ts';
 import { cacheExports, cacheImports, CloudCaches } from './caches.ts';

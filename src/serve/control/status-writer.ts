@@ -1,5 +1,6 @@
 import { digestOf } from '../../blob/index.ts';
 import type { BuildEvent } from '../../engine/index.ts';
+import { rangesOf, sourceInfoOf } from '../../gateway/index.ts';
 import { create, timestampFromMs } from '../../wire/grpc/index.ts';
 import {
   StatusResponseSchema,
@@ -10,7 +11,6 @@ import {
   type Vertex,
   type VertexStatus,
 } from '../../wire/gen/buildkit/control_pb.ts';
-import { rangesOf, sourceInfoOf } from '../source-info.ts';
 import type { Story } from './story.ts';
 
 /** Bytes of a step's log that are told (BuildKit's BUILDKIT_STEP_LOG_MAX_SIZE). */

@@ -1,5 +1,5 @@
-import { create } from '../../wire/grpc/index.ts';
-import { APICapSchema, type APICap } from '../../wire/gen/buildkit/caps_pb.ts';
+import { create } from '../wire/grpc/index.ts';
+import { APICapSchema, type APICap } from '../wire/gen/buildkit/caps_pb.ts';
 
 /** What of the gateway's calls is really here (frontend/gateway/pb/caps.go). */
 const FRONTEND =

@@ -1,10 +1,10 @@
-import { messageOf } from '../../base/index.ts';
-import type { Platform } from '../../blob/index.ts';
-import type { Plan, PlannedImage, PlatformKey } from '../../frontend/index.ts';
-import { encodeConfig, formatPlatform, normalizePlatform, parseConfig, type ImageConfig } from '../../image/index.ts';
-import { create } from '../../wire/grpc/index.ts';
-import { ResultSchema, type Ref, type Result } from '../../wire/gen/buildkit/gateway_pb.ts';
-import { serveError } from '../errors.ts';
+import { messageOf } from '../base/index.ts';
+import type { Platform } from '../blob/index.ts';
+import type { Plan, PlannedImage, PlatformKey } from '../frontend/index.ts';
+import { encodeConfig, formatPlatform, normalizePlatform, parseConfig, type ImageConfig } from '../image/index.ts';
+import { create } from '../wire/grpc/index.ts';
+import { ResultSchema, type Ref, type Result } from '../wire/gen/buildkit/gateway_pb.ts';
+import { gatewayError } from './errors.ts';
 import type { Held, Steering } from './steering.ts';
 
 const CONFIG = 'containerimage.config';
@@ -117,7 +117,7 @@ function configOf(bytes: Uint8Array): ImageConfig {
     } catch {
       // What is wrong has been said.
     }
-    throw serveError('SOLVE_INVALID', `read the returned "${CONFIG}": ${messageOf(error)}`, { cause: error });
+    throw gatewayError('SOLVE_INVALID', `read the returned "${CONFIG}": ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -127,6 +127,6 @@ function platformsOf(bytes: Uint8Array | undefined): Map<string, Platform> {
     const { Platforms } = JSON.parse(Buffer.from(bytes).toString()) as WirePlatforms;
     return new Map((Platforms ?? []).map(({ ID, Platform: one }) => [ID, normalizePlatform(one)]));
   } catch (error) {
-    throw serveError('SOLVE_INVALID', `read the returned "${PLATFORMS}": ${messageOf(error)}`, { cause: error });
+    throw gatewayError('SOLVE_INVALID', `read the returned "${PLATFORMS}": ${messageOf(error)}`, { cause: error });
   }
 }

@@ -1,8 +1,8 @@
-import { CodedError, hasCode } from '../../base/index.ts';
-import { canonicalReference, hostPlatform, parseReference } from '../../image/index.ts';
-import type { SourceOp } from '../../graph/index.ts';
-import { goMatch } from '../../tree/index.ts';
-import { decodeSource, encodeSource, fromWirePlatform } from '../../wire/buildkit/index.ts';
+import { CodedError, hasCode } from '../base/index.ts';
+import { canonicalReference, hostPlatform, parseReference } from '../image/index.ts';
+import type { SourceOp } from '../graph/index.ts';
+import { goMatch } from '../tree/index.ts';
+import { decodeSource, encodeSource, fromWirePlatform } from '../wire/buildkit/index.ts';
 import { toStat } from './stat.ts';
 import {
   create,
@@ -11,7 +11,7 @@ import {
   type Code,
   type HandlerContext,
   type ServiceImpl,
-} from '../../wire/grpc/index.ts';
+} from '../wire/grpc/index.ts';
 import {
   EvaluateResponseSchema,
   type LLBBridge,
@@ -25,35 +25,41 @@ import {
   StatFileResponseSchema,
   WarnResponseSchema,
   InputsResponseSchema,
-} from '../../wire/gen/buildkit/gateway_pb.ts';
-import { VertexWarningSchema } from '../../wire/gen/buildkit/control_pb.ts';
-import type { Build } from '../control/build.ts';
-import { workerRecord } from '../control/worker-record.ts';
-import { serveError } from '../errors.ts';
-import { toFailure } from '../failure.ts';
-import type { Served } from '../server.ts';
+} from '../wire/gen/buildkit/gateway_pb.ts';
+import type { WorkerRecord } from '../wire/gen/buildkit/worker_pb.ts';
+import { gatewayError } from './errors.ts';
+import { toFailure } from './failure.ts';
 import { frontendCaps, graphCaps } from './caps.ts';
 import { toPlan } from './results.ts';
 import { solveHere } from './solve-call.ts';
+import type { Steered } from './steered.ts';
 
 const BUILD_ID = 'buildkit-controlapi-buildid';
 
-/** LLBBridge for clients of this server: each call says by a header which build it steers. */
-export function bridgeService(served: Served): Partial<ServiceImpl<typeof LLBBridge>> {
-  return bridgeOf(served, (context) => {
+/** What all builds behind one bridge share. */
+export interface BridgeParts {
+  readonly workers: () => readonly WorkerRecord[];
+}
+
+/** LLBBridge for clients of a server: each call says by a header which build it steers. */
+export function bridgeService(
+  parts: BridgeParts,
+  find: (ref: string, context: HandlerContext) => Promise<Steered>,
+): Partial<ServiceImpl<typeof LLBBridge>> {
+  return bridgeOf(parts, async (context) => {
     const ref = context.headers.get(BUILD_ID) ?? '';
-    if (ref === '') throw serveError('BUILD_UNKNOWN', 'call the gateway: no buildid found in context');
-    return served.builds.get(ref, { signal: context.signal });
+    if (ref === '') throw gatewayError('BUILD_UNKNOWN', 'call the gateway: no buildid found in context');
+    return find(ref, context);
   });
 }
 
 /** LLBBridge of the build that `find` gives. */
 export function bridgeOf(
-  served: Served,
-  find: (context: HandlerContext) => Promise<Build>,
+  parts: BridgeParts,
+  find: (context: HandlerContext) => Promise<Steered>,
 ): Partial<ServiceImpl<typeof LLBBridge>> {
   /** A call on a build; what goes wrong carries the place in the file. */
-  const on = async <T>(context: HandlerContext, work: (build: Build) => Promise<T>): Promise<T> => {
+  const on = async <T>(context: HandlerContext, work: (build: Steered) => Promise<T>): Promise<T> => {
     const build = await find(context);
     try {
       return await work(build);
@@ -67,13 +73,13 @@ export function bridgeOf(
         create(PongResponseSchema, {
           FrontendAPICaps: frontendCaps(),
           LLBCaps: graphCaps(),
-          Workers: [workerRecord(served.info)],
+          Workers: [...parts.workers()],
         }),
       ),
     solve: (request, context) =>
       on(context, async (build) => {
         if (request.SourcePolicies.length > 0)
-          throw serveError('SOLVE_UNSUPPORTED', 'solve with a source policy: not supported yet');
+          throw gatewayError('SOLVE_UNSUPPORTED', 'solve with a source policy: not supported yet');
         const result = await solveHere(
           build,
           {
@@ -139,7 +145,7 @@ export function bridgeOf(
       on(context, async (build) => {
         const { ref, host } = await build.steering.solved(Ref, { signal: context.signal });
         const entry = await fileSystem(Path, () => host.stat(ref, Path, { signal: context.signal }));
-        if (!entry) throw serveError('REF_UNKNOWN', `lstat ${Path}: no such file or directory`);
+        if (!entry) throw gatewayError('REF_UNKNOWN', `lstat ${Path}: no such file or directory`);
         const name = Path.replace(/\/+$/, '').split('/').at(-1) ?? '';
         return create(StatFileResponseSchema, { stat: toStat({ ...entry, path: name }) });
       }),
@@ -160,7 +166,7 @@ export function bridgeOf(
       }),
     resolveSourceMeta: (request, context) =>
       on(context, async (build) => {
-        if (!request.Source) throw serveError('SOLVE_INVALID', 'resolve a source: there is none');
+        if (!request.Source) throw gatewayError('SOLVE_INVALID', 'resolve a source: there is none');
         const { host } = await build.steering.engaged({ signal: context.signal });
         const platform = request.Platform ? fromWirePlatform(request.Platform) : native();
         const wanted = decodeSource(request.Source, { platform });
@@ -192,26 +198,11 @@ export function bridgeOf(
           }),
         });
       }),
-    inputs: async (_, context) => {
-      await find(context);
-      return create(InputsResponseSchema);
-    },
+    inputs: (_, context) =>
+      on(context, async (build) => create(InputsResponseSchema, { Definitions: build.inputs?.() ?? {} })),
     warn: (request, context) =>
       on(context, async (build) => {
-        build.writer.counts.warnings += 1;
-        build.writer.say({
-          warnings: [
-            create(VertexWarningSchema, {
-              vertex: request.digest,
-              level: request.level,
-              short: request.short,
-              detail: request.detail,
-              url: request.url,
-              ...(request.info && { info: request.info }),
-              ranges: request.ranges,
-            }),
-          ],
-        });
+        build.warn(request);
         return create(WarnResponseSchema);
       }),
   };
@@ -240,7 +231,7 @@ async function fileSystem<T>(path: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (error instanceof CodedError && error.kind === 'not_found' && !hasCode(error, 'REF_UNKNOWN'))
-      throw serveError('REF_UNKNOWN', `open ${path}: no such file or directory`, { cause: error });
+      throw gatewayError('REF_UNKNOWN', `open ${path}: no such file or directory`, { cause: error });
     throw error;
   }
 }

@@ -1,14 +1,14 @@
-import { hasCode, type Wait } from '../../base/index.ts';
-import { hostPlatform, parsePlatform } from '../../image/index.ts';
-import { sourceState, type State } from '../../graph/index.ts';
-import type { FrontendHost, FrontendRequest, PlannedImage } from '../../frontend/index.ts';
-import { decodeDefinition, encodeState, type DecodeOptions } from '../../wire/buildkit/index.ts';
-import { create } from '../../wire/grpc/index.ts';
-import { RefSchema, ResultSchema, type Ref, type Result } from '../../wire/gen/buildkit/gateway_pb.ts';
-import type { Definition } from '../../wire/gen/buildkit/ops_pb.ts';
-import type { Build } from '../control/build.ts';
-import { serveError } from '../errors.ts';
+import { hasCode, type Wait } from '../base/index.ts';
+import { hostPlatform, parsePlatform } from '../image/index.ts';
+import { sourceState, type State } from '../graph/index.ts';
+import type { FrontendHost, FrontendRequest, PlannedImage } from '../frontend/index.ts';
+import { decodeDefinition, encodeState, type DecodeOptions } from '../wire/buildkit/index.ts';
+import { create } from '../wire/grpc/index.ts';
+import { RefSchema, ResultSchema, type Ref, type Result } from '../wire/gen/buildkit/gateway_pb.ts';
+import type { Definition } from '../wire/gen/buildkit/ops_pb.ts';
+import { gatewayError } from './errors.ts';
 import { toResult } from './results.ts';
+import type { Steered } from './steered.ts';
 import type { Held } from './steering.ts';
 
 export interface SolveCall {
@@ -21,7 +21,7 @@ export interface SolveCall {
 }
 
 /** A solve inside a build: of a definition, or by a frontend that runs here. Nothing is run before something asks for it. */
-export async function solveHere(build: Build, call: SolveCall, w: Wait = {}): Promise<Result> {
+export async function solveHere(build: Steered, call: SolveCall, w: Wait = {}): Promise<Result> {
   const { steering } = build;
   const { host, signal } = await steering.engaged(w);
   const both = { signal: w.signal ? AbortSignal.any([w.signal, signal]) : signal };
@@ -54,14 +54,14 @@ export async function solveHere(build: Build, call: SolveCall, w: Wait = {}): Pr
   } catch (error) {
     await rememberText(build, { host, options: call.options });
     if (hasCode(error, 'FRONTEND_UNKNOWN'))
-      throw serveError('FRONTEND_UNSUPPORTED', `frontend ${call.frontend} not found`, { cause: error });
+      throw gatewayError('FRONTEND_UNSUPPORTED', `frontend ${call.frontend} not found`, { cause: error });
     throw error;
   }
 }
 
 /** A context that came through the client's standard input: an archive at an address in its session. */
 async function uploadedContext(
-  build: Build,
+  build: Steered,
   options: Readonly<Record<string, string>>,
   w: Wait,
 ): Promise<{ readonly state: State; readonly options: Readonly<Record<string, string>> } | undefined> {
@@ -88,7 +88,7 @@ function frontendName({ frontend, options }: SolveCall): string {
   if (frontend !== 'gateway.v0') return frontend.replace(/\.v0$/, '');
   const source = options['source'] ?? '';
   if (/^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@].*)?$/.test(source)) return 'dockerfile';
-  throw serveError('FRONTEND_UNSUPPORTED', `run frontend "${source}": frontends that are images are not run yet`, {
+  throw gatewayError('FRONTEND_UNSUPPORTED', `run frontend "${source}": frontends that are images are not run yet`, {
     remedy: 'Leave "# syntax=" out, or name docker/dockerfile, which is built in.',
   });
 }
@@ -115,7 +115,7 @@ function definitionOf(state: State): Definition | undefined {
 
 /** Keeps the Dockerfile, so that clients can show the lines around the one that failed. It has been sent already: the step is the frontend's own. */
 async function rememberText(
-  build: Build,
+  build: Steered,
   o: { readonly host: FrontendHost; readonly options: Readonly<Record<string, string>> },
 ): Promise<void> {
   const filename = o.options['filename'] || 'Dockerfile';

@@ -1,9 +1,9 @@
-import { cancelled, unlessCancelled, type Wait } from '../../base/index.ts';
-import type { Digest } from '../../blob/index.ts';
-import type { Frontend, FrontendHost, Plan, PlannedImage, Ref } from '../../frontend/index.ts';
-import type { State } from '../../graph/index.ts';
-import type { DecodedDefinition } from '../../wire/buildkit/index.ts';
-import { serveError } from '../errors.ts';
+import { cancelled, unlessCancelled, type Wait } from '../base/index.ts';
+import type { Digest } from '../blob/index.ts';
+import type { Frontend, FrontendHost, Plan, PlannedImage, Ref } from '../frontend/index.ts';
+import type { State } from '../graph/index.ts';
+import type { DecodedDefinition } from '../wire/buildkit/index.ts';
+import { gatewayError } from './errors.ts';
 
 /** Something that a client has a ref of: a tree, and the image that it is where a frontend planned one. */
 export interface Held {
@@ -57,7 +57,7 @@ export class Steering {
 
   /** The build has ended: nothing can be asked any more. */
   end(error?: unknown): void {
-    const reason = error ?? serveError('BUILD_ENDED', 'ask a build that has ended');
+    const reason = error ?? gatewayError('BUILD_ENDED', 'ask a build that has ended');
     this.#engaged.reject(reason);
     this.#plan.reject(cancelled(reason));
     this.#refs.clear();
@@ -73,7 +73,7 @@ export class Steering {
   /** Throws `REF_UNKNOWN`. */
   held(id: string): Held {
     const held = this.#refs.get(id);
-    if (!held) throw serveError('REF_UNKNOWN', `no such ref: ${id}`);
+    if (!held) throw gatewayError('REF_UNKNOWN', `no such ref: ${id}`);
     return held;
   }
 

@@ -1,6 +1,6 @@
-import type { Entry } from '../../tree/index.ts';
-import { create } from '../../wire/grpc/index.ts';
-import { StatSchema, type Stat } from '../../wire/gen/buildkit/fsutil_pb.ts';
+import type { Entry } from '../tree/index.ts';
+import { create } from '../wire/grpc/index.ts';
+import { StatSchema, type Stat } from '../wire/gen/buildkit/fsutil_pb.ts';
 
 /** Bits of Go's FileMode. */
 const TYPES: Partial<Record<Entry['type'], number>> = {

@@ -1,0 +1,10 @@
+import { errorTable } from '../base/index.ts';
+
+export const gatewayError = errorTable({
+  BUILD_ENDED: 'conflict',
+  BUILD_UNKNOWN: 'not_found',
+  REF_UNKNOWN: 'not_found',
+  SOLVE_INVALID: 'invalid',
+  SOLVE_UNSUPPORTED: 'unsupported',
+  FRONTEND_UNSUPPORTED: 'unsupported',
+});
