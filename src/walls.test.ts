@@ -196,3 +196,56 @@ test('the ledger and package.json name the same packages', () => {
   const owned = Object.keys(LEDGER).filter((name) => !name.startsWith('node:') && LEDGER[name] !== 'tests');
   assert.deepEqual(Object.keys(manifest.dependencies).sort(), owned.sort());
 });
+
+/** Two files that are one grammar: a template holds expressions, which hold templates. */
+const ONE_GRAMMAR: ReadonlySet<string> = new Set(['hcl/expression-parser.ts', 'hcl/template-parser.ts']);
+
+test('files do not import each other in a circle; two that know each other by types alone may', () => {
+  const files = [...sources(src)].filter((file) => !GENERATED.has(roomOf(file) ?? ''));
+  const all = new Map(files.map((file) => [file, linksOf(file, IMPORTS)]));
+  const values = new Map(files.map((file) => [file, linksOf(file, VALUES)]));
+  const names = (circle: readonly string[]): string[] => circle.map((file) => relative(src, file)).sort();
+  const wrong = [
+    ...circlesOf(values).map(names),
+    ...circlesOf(all)
+      .filter((circle) => circle.length > 2)
+      .map(names),
+  ].filter((circle) => !circle.every((file) => ONE_GRAMMAR.has(file)));
+  assert.deepEqual(wrong, []);
+});
+
+/** What is loaded on its first use only (`import()`) may lead back: a program loads its commands, which are made of what it offers. */
+const IMPORTS = /(?:^|\n)(?:import|export)\b[^'"`;]*?from\s*'(\.[^']+)'/g;
+const VALUES = /(?:^|\n)(?:import|export)\b(?!\s+type\b)[^'"`;]*?from\s*'(\.[^']+)'/g;
+
+function linksOf(file: string, pattern: RegExp): readonly string[] {
+  const found = readFileSync(file, 'utf8').matchAll(pattern);
+  return [...found].map((match) => resolve(dirname(file), match[1] ?? ''));
+}
+
+/** The strongly connected parts of more than one file (Tarjan). */
+function circlesOf(links: ReadonlyMap<string, readonly string[]>): string[][] {
+  const order = new Map<string, number>();
+  const lowest = new Map<string, number>();
+  const open: string[] = [];
+  const circles: string[][] = [];
+  const visit = (file: string): number => {
+    const index = order.size;
+    order.set(file, index);
+    lowest.set(file, index);
+    open.push(file);
+    for (const next of links.get(file) ?? []) {
+      if (!links.has(next)) continue;
+      const reached = !order.has(next) ? visit(next) : open.includes(next) ? (order.get(next) ?? index) : index;
+      lowest.set(file, Math.min(lowest.get(file) ?? index, reached));
+    }
+    const low = lowest.get(file) ?? index;
+    if (low === index) {
+      const circle = open.splice(open.indexOf(file));
+      if (circle.length > 1) circles.push(circle);
+    }
+    return low;
+  };
+  for (const file of links.keys()) if (!order.has(file)) visit(file);
+  return circles;
+}

@@ -1,10 +1,7 @@
-import { copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync, chmodSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BASE_EPOCH, baseHistory } from './base-history.ts';
 import { runStrake } from './build-with-strake.ts';
-
-/** `created` of everything in a base, by which what is the base's is told from what was built on it. */
-export const BASE_TIME = '2002-02-02T02:02:02Z';
-export const BASE_EPOCH = String(Date.parse(BASE_TIME) / 1000);
 
 const TOOLS =
   'awk basename cat chgrp chmod chown cp cut date dd df dirname echo env expr false find grep gunzip gzip head hostname id ln ls md5sum mkdir mkfifo mknod mktemp mount mv nc od printenv printf ps pwd readlink realpath rm rmdir sed seq sh sha256sum sleep sort stat tail tar tee test touch tr true truncate umount uname uniq wc which whoami xargs';
@@ -34,9 +31,6 @@ ONBUILD RUN echo $WHO $MORE >/triggered/run
 ONBUILD ENV TRIGGERED=yes
 ONBUILD WORKDIR /triggered
 `;
-
-/** `created_by` of every entry in the histories of the bases: what a build adds without making a layer has the base's time, too. */
-export const baseHistory: Set<string> = new Set();
 
 /** Images that cases are built on, by name: the context of each. */
 export const BASES: readonly { readonly name: string; readonly platforms: readonly string[] }[] = [

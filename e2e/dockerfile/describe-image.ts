@@ -11,7 +11,7 @@ import {
   type Image,
 } from '../../src/image/index.ts';
 import { importLayer, openLayer, type Entry } from '../../src/tree/index.ts';
-import { BASE_TIME, baseHistory } from './bases.ts';
+import { BASE_TIME, baseHistory } from './base-history.ts';
 import type { Golden, GoldenEntry, GoldenImage } from './golden.ts';
 
 /** Whatever is not older was made by the build itself: contexts and bases have older times. */

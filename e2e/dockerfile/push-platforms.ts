@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { systemRandom } from '../../src/base/index.ts';
 import { makeIndex, openArchive, selectImage, writeLayout, type IndexMember } from '../../src/image/index.ts';
-import { BASE_EPOCH } from './bases.ts';
+import { BASE_EPOCH } from './base-history.ts';
 import { runStrake } from './build-with-strake.ts';
 
 /** Pushes an image of a store, as an index of all its platforms where it has several, to `registry`/library/`name`. */

@@ -1,7 +1,8 @@
 import { hostPlatform, canonicalReference, parseReference } from '../image/index.ts';
 import { formatLock, parseLock } from '../packages/index.ts';
 import type { Worker } from '../worker/index.ts';
-import type { BaseService, BaseSummary, ImageDetails, TransferOptions } from './engine.ts';
+import type { BaseService, BaseSummary } from './engine.ts';
+import type { ImageDetails, TransferOptions } from './image-service.ts';
 import type { ImageOperations, SessionFor } from './image-operations.ts';
 
 /** Bases made of distribution packages, asked for by themselves rather than in a FROM line. */

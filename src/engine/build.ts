@@ -1,29 +1,30 @@
-import { kindOf, messageOf, throwIfCancelled, type Clock, type Random, type Wait } from '../base/index.ts';
+import { type Clock, kindOf, messageOf, type Random, throwIfCancelled, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import {
-  isChain,
   type Companion,
   type Frontend,
   type FrontendRequest,
+  isChain,
   type Plan,
   type PlannedImage,
 } from '../frontend/index.ts';
 import type { Op, State } from '../graph/index.ts';
 import { hostPlatform } from '../image/index.ts';
+import { type BuildHistory, type BuildOutcome, BuildTrace, type SolveEvent } from '../solve/index.ts';
 import type { AttestationWishes, Statement } from '../supply/index.ts';
-import { BuildTrace, type BuildHistory, type BuildOutcome, type SolveEvent } from '../solve/index.ts';
 import {
+  type BuildHost,
   chainId,
   explainFull,
-  type BuildHost,
   type LayersRef,
   type RefLayer,
   type Session,
   type Solving,
   type Worker,
 } from '../worker/index.ts';
-import type { BuildEvent, BuildInput, BuildRequest, BuildResult, ExportRequest, ImageMetadata } from './builder.ts';
 import { toBuildEvent } from './build-event.ts';
+import type { BuildEvent, BuildInput, BuildRequest, BuildResult, ExportRequest, ImageMetadata } from './builder.ts';
+import type { BuiltImage } from './built-image.ts';
 import { BuildCaches } from './cache/index.ts';
 import { checkAttestations, checkIndex, checkRequest } from './check-request.ts';
 import { engineError } from './errors.ts';
@@ -34,21 +35,6 @@ import { EngineFrontendHost } from './frontend-host.ts';
 import { oneStep } from './planned-image.ts';
 import { RegistryNotices } from './registry-notices.ts';
 import { cacheCodecOf, insecureOf } from './request-targets.ts';
-
-/** An image whose tree is solved: what exporters write. */
-export interface BuiltImage {
-  readonly plan: PlannedImage;
-  readonly config: ReturnType<typeof finishConfig>;
-  readonly layers: readonly RefLayer[];
-  /** The same as the steps made them, before their times were clamped. */
-  readonly solved: readonly RefLayer[];
-  /** All layers of the final tree, for file system outputs. */
-  readonly root: readonly RefLayer[];
-  /** SOURCE_DATE_EPOCH in seconds, wherever it was set. */
-  readonly epoch: number | undefined;
-  /** What is said about it. */
-  readonly statements: readonly Statement[];
-}
 
 export interface BuildParts {
   readonly worker: Worker;

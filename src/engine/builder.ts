@@ -4,6 +4,7 @@ import type { Warning } from '../frontend/index.ts';
 import type { CacheVerdict, Cause, Project, StepProgress } from '../solve/index.ts';
 import type { BuildHost } from '../worker/index.ts';
 import type { CacheExport, CacheImport } from './cache/types.ts';
+import type { Compression } from './compression.ts';
 
 /** One build, as plain data. */
 export interface BuildRequest {
@@ -43,8 +44,6 @@ export interface BuildInput {
   readonly platforms: readonly Platform[];
   readonly inputs?: Readonly<Record<string, BuildInput>> | undefined;
 }
-
-export type Compression = { readonly name: 'gzip' | 'zstd' | 'none'; readonly level?: number | undefined };
 
 export type ExportRequest =
   /** The local store, under these names. */

@@ -1,5 +1,6 @@
 import { parseReference } from '../image/index.ts';
-import type { BuildRequest, Compression, ExportRequest } from './builder.ts';
+import type { BuildRequest, ExportRequest } from './builder.ts';
+import type { Compression } from './compression.ts';
 import type { AttestationWishes } from '../supply/index.ts';
 import { engineError } from './errors.ts';
 

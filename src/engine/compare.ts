@@ -32,7 +32,7 @@ import {
   type TreeDifference,
 } from '../tree/index.ts';
 import type { Worker } from '../worker/index.ts';
-import type { Location, TransferOptions } from './engine.ts';
+import type { Location, TransferOptions } from './image-service.ts';
 import { codecFor } from './export/context.ts';
 import { engineError } from './errors.ts';
 import type { SessionFor } from './image-operations.ts';

@@ -3,7 +3,7 @@ import type { Digest, Platform } from '../blob/index.ts';
 import { hostPlatform, parseConfig, type ImageConfig } from '../image/index.ts';
 import type { Mount } from '../tree/index.ts';
 import { blobsOfImage, findUser, type Ground, type StepUser, type Worker } from '../worker/index.ts';
-import type { TransferOptions } from './engine.ts';
+import type { TransferOptions } from './image-service.ts';
 import type { SessionFor } from './image-operations.ts';
 
 /** An image's tree as the root of one container, which may change it; the end of the scope drops what it changed. */

@@ -19,7 +19,8 @@ import {
 } from '../image/index.ts';
 import type { Frontend } from '../frontend/index.ts';
 import { blobsOfImage, type BuildHost, type ByteSink, type Session, type Worker } from '../worker/index.ts';
-import type { BuildEvent, BuildRequest, Compression, ImageMetadata } from './builder.ts';
+import type { BuildEvent, BuildRequest, ImageMetadata } from './builder.ts';
+import type { Compression } from './compression.ts';
 import type {
   ImageDetails,
   ImageService,
@@ -28,7 +29,7 @@ import type {
   RebaseOptions,
   RebaseResult,
   TransferOptions,
-} from './engine.ts';
+} from './image-service.ts';
 import { codecFor } from './export/context.ts';
 import { openLocation, writeLocation } from './location.ts';
 import { pushProgress } from './push-progress.ts';

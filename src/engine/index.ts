@@ -4,29 +4,31 @@ export type {
   BuildInput,
   BuildRequest,
   BuildResult,
-  Compression,
   ExportRequest,
   GroundReport,
   ImageMetadata,
 } from './builder.ts';
+export type { Compression } from './compression.ts';
 export type {
   BaseService,
   BuildRecords,
   BaseSummary,
   Engine,
+  PruneOptions,
+  PruneReport,
+  StoreProblem,
+  StoreService,
+} from './engine.ts';
+export type {
   ImageDetails,
   ImageService,
   ImageSummary,
   Location,
-  PruneOptions,
-  PruneReport,
   RebaseOptions,
   RebaseResult,
-  StoreProblem,
-  StoreService,
   TransferOptions,
   TransferProgress,
-} from './engine.ts';
+} from './image-service.ts';
 export { COMPARED, type Compared, type CompareOptions, type ImageDifference } from './compare.ts';
 export type { ContainerRoot, ContainerRootOptions } from './container-root.ts';
 export type { CacheExport, CacheImport, CacheTarget } from './cache/index.ts';

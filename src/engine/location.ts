@@ -21,7 +21,7 @@ import {
   type Index,
 } from '../image/index.ts';
 import type { RegistryClient } from '../registry/index.ts';
-import type { Location, TransferProgress } from './engine.ts';
+import type { Location, TransferProgress } from './image-service.ts';
 import { engineError } from './errors.ts';
 import { fileSink } from './file-sink.ts';
 import { pushProgress } from './push-progress.ts';

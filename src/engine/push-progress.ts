@@ -1,5 +1,5 @@
 import type { Transfer } from '../registry/index.ts';
-import type { TransferOptions } from './engine.ts';
+import type { TransferOptions } from './image-service.ts';
 
 /** What a registry client tells of a push, as engines tell of moving images. */
 export function pushProgress({ onProgress }: Pick<TransferOptions, 'onProgress'>): (transfer: Transfer) => void {

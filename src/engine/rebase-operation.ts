@@ -24,7 +24,7 @@ import type { Frontend } from '../frontend/index.ts';
 import type { PlannedRunImage } from '../frontend/buildpack/index.ts';
 import { GZIP } from '../tree/index.ts';
 import { blobsOfImage, type Session, type Worker } from '../worker/index.ts';
-import type { RebaseOptions, RebaseResult } from './engine.ts';
+import type { RebaseOptions, RebaseResult } from './image-service.ts';
 import { engineError } from './errors.ts';
 import type { SolvePlan } from './image-operations.ts';
 import { pushProgress } from './push-progress.ts';

@@ -14,7 +14,7 @@ import {
 } from '../image/index.ts';
 import { GZIP } from '../tree/index.ts';
 import { blobsOfImage, type Worker } from '../worker/index.ts';
-import type { Location, TransferOptions } from './engine.ts';
+import type { Location, TransferOptions } from './image-service.ts';
 import type { SessionFor } from './image-operations.ts';
 import { openLocation, parseLocation, writeLocation } from './location.ts';
 

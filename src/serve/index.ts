@@ -1,3 +1,4 @@
 export { serveError } from './errors.ts';
-export { BuildServer, type ServerInit } from './server.ts';
+export { BuildServer } from './server.ts';
+export type { ServerInit } from './served.ts';
 export type { GcPolicy, ServerInfo } from './control/worker-record.ts';

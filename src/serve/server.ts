@@ -1,52 +1,19 @@
-import { sleep, type Clock, type Database, type Random } from '../base/index.ts';
-import type { Cloud } from '../cloud/index.ts';
-import type { Engine } from '../engine/index.ts';
+import { sleep } from '../base/index.ts';
 import { bridgeService } from '../gateway/index.ts';
-import type { RawHandler, Router } from '../wire/grpc/index.ts';
+import { SESSION_CALL } from '../wire/buildkit/index.ts';
 import { Control } from '../wire/gen/buildkit/control_pb.ts';
 import { LLBBridge } from '../wire/gen/buildkit/gateway_pb.ts';
 import { Content } from '../wire/gen/containerd/content_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus } from '../wire/gen/grpc/health_pb.ts';
-import { SESSION_CALL, type KeptFiles } from '../wire/buildkit/index.ts';
+import type { RawHandler, Router } from '../wire/grpc/index.ts';
 import { Builds } from './control/builds.ts';
 import { contentService } from './control/content.ts';
 import { controlService } from './control/control.ts';
 import { BuildRecordStore } from './control/history.ts';
 import { serveSession } from './control/serve-session.ts';
 import { Sessions } from './control/sessions.ts';
-import { workerRecord, type ServerInfo } from './control/worker-record.ts';
-
-export interface ServerInit {
-  readonly engine: Engine;
-  /** Builds are kept on record here. */
-  readonly database: Database;
-  readonly info: ServerInfo;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** How caches among the objects of clouds are asked. */
-  readonly cloud: Cloud;
-  /** What builds may be granted: `network.host`, `security.insecure`. */
-  readonly entitlements: ReadonlySet<string>;
-  /** Builds on record, and how long they stay (milliseconds). */
-  readonly history?: { readonly entries: number; readonly age: number } | undefined;
-  /** A folder for what builds need for a time. */
-  readonly scratch: string;
-  /** What clients have sent of their files before. */
-  readonly kept: KeptFiles;
-  /** Told when a build has ended. */
-  readonly ended?: (() => void) | undefined;
-  readonly log: (line: string, fields?: Readonly<Record<string, string | number>>) => void;
-}
-
-/** What all services of one server share. */
-export interface Served extends ServerInit {
-  readonly builds: Builds;
-  readonly sessions: Sessions;
-  readonly records: BuildRecordStore;
-  /** Fires when no new build is taken. */
-  readonly draining: AbortSignal;
-  readonly counts: { completed: number; failed: number; cancelled: number; seconds: number };
-}
+import { workerRecord } from './control/worker-record.ts';
+import type { Served, ServerInit } from './served.ts';
 
 /** An engine behind BuildKit's API. */
 export class BuildServer {

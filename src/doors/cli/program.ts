@@ -1,31 +1,12 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { editDistance } from '../../base/index.ts';
-import { COMMANDS, type CommandEntry } from './commands/index.ts';
-import { addRoot, helpLayout } from './help.ts';
-import { topicText, TOPICS } from './help-topics.ts';
-import type { Io } from './io.ts';
-import { collectValues } from './parse/values.ts';
-import { groundOf, GROUNDS, type Settings } from './settings.ts';
+import type { CliCommand, CommandEntry, RunAction } from './command.ts';
+import { COMMANDS } from './commands/index.ts';
 import { usage } from './errors.ts';
+import { TOPICS, topicText } from './help-topics.ts';
+import { addRoot, helpLayout } from './help.ts';
+import type { Io } from './io.ts';
 import { versionLine } from './version.ts';
-
-/** What a command's action works with. */
-export interface CliContext {
-  readonly settings: Settings;
-  readonly io: Io;
-  readonly signal: AbortSignal;
-}
-
-export type RunAction = (command: Command, action: (context: CliContext) => Promise<number | void>) => Promise<void>;
-
-/** A command: what its flags are, and what it does with them. Only the one that is called is loaded. */
-export interface CliCommand {
-  /** What it does, in a sentence or two. */
-  readonly about: string;
-  /** Command line and what it does. */
-  readonly examples: readonly (readonly [line: string, meaning: string])[];
-  define(command: Command, run: RunAction): void;
-}
 
 /** Options of the whole program that take a value: they may stand before the command. */
 const GLOBAL_VALUES: readonly string[] = ['--root'];
@@ -134,40 +115,4 @@ function called(argv: readonly string[]): readonly string[] {
 
 function helpWidth(io: Io): number {
   return Math.min(io.stdout.size().columns, 110);
-}
-
-/** Where processes run. */
-export function groundOption(about: string): Option {
-  return new Option(
-    '--ground <name>',
-    `${about}; in-place and chroot isolate nothing; containerd takes [,address=SOCKET][,namespace=NAME]`,
-  )
-    .choices(GROUNDS)
-    .argParser(groundOf);
-}
-
-/** Flags of commands that speak to registries. */
-export function registryOptions(command: Command): Command {
-  return command.option(
-    '--insecure-registry <host>',
-    'speak to this registry without TLS, or without trust in its certificate',
-    collectValues,
-    [],
-  );
-}
-
-/** Flags of commands that build on daemons elsewhere. */
-export function remoteOptions(command: Command): Command {
-  return tlsOptions(
-    command.option('--on <where>', 'build on a daemon: buildkit+unix://…, docker://, or a node; several by commas'),
-  );
-}
-
-/** What TLS to a daemon needs. */
-export function tlsOptions(command: Command): Command {
-  return command
-    .option('--tls-ca <file>', "the authority of a daemon's certificate (PEM)")
-    .option('--tls-cert <file>', 'the certificate that it is shown')
-    .option('--tls-key <file>', 'the key of that certificate')
-    .option('--tls-server-name <name>', 'the name that its certificate has');
 }

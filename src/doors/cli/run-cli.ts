@@ -1,7 +1,8 @@
 import { CommanderError, type Command } from 'commander';
 import { hasCode, kindOf, messageOf } from '../../base/index.ts';
 import { COMMANDS } from './commands/index.ts';
-import { createProgram, type CliContext } from './program.ts';
+import { createProgram } from './program.ts';
+import type { CliContext } from './command.ts';
 import { usage } from './errors.ts';
 import { PIPE_CODE } from './exit-code.ts';
 import { describeFailure, exitCodeOf, type FailureNote, type SourceLookup } from './failure.ts';

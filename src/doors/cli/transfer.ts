@@ -1,6 +1,6 @@
 import { kindOf, messageOf } from '../../base/index.ts';
 import type { TransferProgress } from '../../engine/index.ts';
-import type { CliContext } from './program.ts';
+import type { CliContext } from './command.ts';
 import { createRenderer, progressMode } from './progress/create-renderer.ts';
 import { markFailure } from './run-cli.ts';
 

@@ -1,5 +1,5 @@
 import type { Descriptor, Digest } from '../../blob/index.ts';
-import type { Compression } from '../builder.ts';
+import type { Compression } from '../compression.ts';
 
 /** A cache elsewhere to look steps up in. */
 export type CacheImport = {

@@ -1,5 +1,5 @@
 import { writeDockerArchive, writeLayout, writeOciArchive } from '../../image/index.ts';
-import type { BuiltImage } from '../build.ts';
+import type { BuiltImage } from '../built-image.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
 import { saidOf, writeBlobs } from './blobs.ts';

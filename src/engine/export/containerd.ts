@@ -19,7 +19,7 @@ import {
   ContainerdSnapshots,
   DEFAULT_ADDRESS,
 } from '../../wire/containerd/index.ts';
-import type { BuiltImage } from '../build.ts';
+import type { BuiltImage } from '../built-image.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
 import { codecFor, idOf, imageOf, told, valueOf, type Exported, type ExportContext } from './context.ts';

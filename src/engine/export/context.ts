@@ -12,8 +12,9 @@ import {
 } from '../../image/index.ts';
 import { GZIP, NONE, ZSTD, type Codec } from '../../tree/index.ts';
 import { toLayerRecord, type LayerAccess, type Session, type Worker } from '../../worker/index.ts';
-import type { BuiltImage } from '../build.ts';
-import type { BuildEvent, BuildRequest, Compression, ImageMetadata } from '../builder.ts';
+import type { BuiltImage } from '../built-image.ts';
+import type { BuildEvent, BuildRequest, ImageMetadata } from '../builder.ts';
+import type { Compression } from '../compression.ts';
 
 /** What exporters work with. */
 export interface ExportContext extends Wait {

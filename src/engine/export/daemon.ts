@@ -3,7 +3,7 @@ import { collect, hasCode, HttpClient, messageOf, type Bytes, type Wait } from '
 import type { Digest } from '../../blob/index.ts';
 import { writeDockerArchive, type Image } from '../../image/index.ts';
 import { NONE } from '../../tree/index.ts';
-import type { BuiltImage } from '../build.ts';
+import type { BuiltImage } from '../built-image.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
 import { imageOf, told, type Exported, type ExportContext } from './context.ts';

@@ -3,7 +3,7 @@ import { DiskBlobStore, type Digest } from '../../blob/index.ts';
 import { formatPlatform } from '../../image/index.ts';
 import { composeTree, extractTree, viewTree, writeLayer, type Entry, type FileTree } from '../../tree/index.ts';
 import type { Statement } from '../../supply/index.ts';
-import type { BuiltImage } from '../build.ts';
+import type { BuiltImage } from '../built-image.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
 import { accessFor, told, type Exported, type ExportContext } from './context.ts';

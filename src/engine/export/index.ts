@@ -1,4 +1,4 @@
-import type { BuiltImage } from '../build.ts';
+import type { BuiltImage } from '../built-image.ts';
 import type { BuildResult, ExportRequest } from '../builder.ts';
 import { digestOf } from '../../blob/index.ts';
 import { encodeConfig } from '../../image/index.ts';

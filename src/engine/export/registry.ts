@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/index.ts';
 import { digestOf } from '../../blob/index.ts';
 import { parseManifest, parseReference } from '../../image/index.ts';
-import type { BuiltImage } from '../build.ts';
+import type { BuiltImage } from '../built-image.ts';
 import type { ExportRequest } from '../builder.ts';
 import { codecFor, idOf, told, valueOf, type Exported, type ExportContext } from './context.ts';
 

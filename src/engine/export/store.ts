@@ -1,5 +1,5 @@
 import { canonicalReference, parseReference, type ImageRecord } from '../../image/index.ts';
-import type { BuiltImage } from '../build.ts';
+import type { BuiltImage } from '../built-image.ts';
 import type { ExportRequest } from '../builder.ts';
 import { annotationsAt, told, type Exported, type ExportContext } from './context.ts';
 

@@ -4,8 +4,8 @@ import { Environment } from './environment.ts';
 import { located } from './errors.ts';
 import { expand } from './expand.ts';
 import type { ArgInstruction } from './instruction.ts';
-import type { OutlineArgument } from './outline.ts';
-import { commentFor } from './subrequests.ts';
+import type { OutlineArgument } from './outline-argument.ts';
+import { commentFor } from './comment-for.ts';
 import type { Places } from './text.ts';
 
 /** The arguments that exist without an ARG (facts 1.4). A build argument of the same name wins. */

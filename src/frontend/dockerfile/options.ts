@@ -7,7 +7,7 @@ import { csvFields } from './csv.ts';
 import { dockerfileError, located } from './errors.ts';
 import { parseBool, quote } from './go-text.ts';
 import { readResources } from './resources.ts';
-import { readSubrequest, type Subrequest } from './subrequests.ts';
+import { readSubrequest, type Subrequest } from './subrequest.ts';
 import { parseLintConfig, type LintConfig } from './lint.ts';
 
 /** The frontend's options, checked (dockerui's names). */

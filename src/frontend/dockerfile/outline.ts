@@ -1,6 +1,6 @@
 import type { GlobalArgument } from './globals.ts';
-import type { StageNode } from './stages.ts';
-import { sourcesOf } from './stages.ts';
+import type { OutlineArgument } from './outline-argument.ts';
+import { sourcesOf, type StageNode } from './stages.ts';
 import type { Range } from './text.ts';
 
 /** What a stage takes from outside, written down while it is converted. */
@@ -11,13 +11,6 @@ export class StageOutline {
   readonly used = new Set<string>();
   readonly secrets = new Map<string, Demand>();
   readonly agents = new Map<string, Demand>();
-}
-
-export interface OutlineArgument {
-  readonly name: string;
-  readonly value: string;
-  readonly description: string;
-  readonly range: Range;
 }
 
 interface Demand {

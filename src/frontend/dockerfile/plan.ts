@@ -13,7 +13,8 @@ import { readOptions, type Options } from './options.ts';
 import { Outline } from './outline.ts';
 import { parseDockerfile } from './parser.ts';
 import { Planner, type PlannerInit } from './planner.ts';
-import { asFinding, commentFor, describeAnswer, lintAnswer, outlineAnswer, targetsAnswer } from './subrequests.ts';
+import { asFinding, describeAnswer, lintAnswer, outlineAnswer, targetsAnswer } from './subrequests.ts';
+import { commentFor } from './comment-for.ts';
 import { checkSyntax } from './syntax.ts';
 import type { SourceText } from './text.ts';
 

@@ -17,7 +17,7 @@ import type {
 } from './instruction.ts';
 import { parsePorts } from './ports.ts';
 import { isVariable, expandIn, type BuildArgument, type StageState, type StepScope } from './stage-state.ts';
-import { commentFor } from './subrequests.ts';
+import { commentFor } from './comment-for.ts';
 
 /** The instructions that change the config and nothing else. */
 

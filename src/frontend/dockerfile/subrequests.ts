@@ -1,30 +1,10 @@
 import { CodedError } from '../../base/index.ts';
-import { dockerfileError } from './errors.ts';
+import { commentFor } from './comment-for.ts';
 import type { Program } from './instruction.ts';
-import { lintJson, lintText, locationOf, type LintFindings } from './lint-result.ts';
+import { type LintFindings, lintJson, lintText, locationOf } from './lint-result.ts';
 import type { Collected } from './outline.ts';
-import { didYouMean } from './suggest.ts';
+import { REQUESTS } from './subrequest.ts';
 import type { SourceText } from './text.ts';
-
-/** What can be asked about a Dockerfile instead of a build (BuildKit's subrequests), by option `requestid`. */
-const REQUESTS = {
-  'frontend.outline': 'List all parameters current build target supports',
-  'frontend.targets': 'List all targets current build supports',
-  'frontend.lint': 'Lint a Dockerfile',
-  'frontend.subrequests.describe': 'List available subrequest types',
-} as const;
-
-export type Subrequest = keyof typeof REQUESTS;
-
-/** Throws `DOCKERFILE_OPTION`. */
-export function readSubrequest(text: string | undefined): Subrequest | undefined {
-  if (text === undefined || text === '') return undefined;
-  const names = Object.keys(REQUESTS);
-  if (names.includes(text)) return text as Subrequest;
-  throw dockerfileError('DOCKERFILE_OPTION', `unsupported subrequest "${text}"${didYouMean(text, names)}`, {
-    remedy: `Ask for one of ${names.join(', ')}.`,
-  });
-}
 
 type Answer = ReadonlyMap<string, Uint8Array>;
 
@@ -129,13 +109,6 @@ export function outlineAnswer(
     ),
   ];
   return answer(json, parts.map((part) => (part === '' ? '' : `${part}\n`)).join(''));
-}
-
-/** What the comments above say of a name: the line that begins with it. */
-export function commentFor(name: string | undefined, comments: readonly string[]): string {
-  if (name === undefined || name === '') return '';
-  const line = comments.find((comment) => comment.startsWith(`${name} `));
-  return line === undefined ? '' : line.slice(name.length + 1);
 }
 
 function dataOf(source: SourceText): string {

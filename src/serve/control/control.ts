@@ -8,7 +8,7 @@ import {
   UpdateBuildHistoryResponseSchema,
 } from '../../wire/gen/buildkit/control_pb.ts';
 import { serveError } from '../errors.ts';
-import type { Served } from '../server.ts';
+import type { Served } from '../served.ts';
 import { diskUsage, prune } from './disk-usage.ts';
 import { listenHistory } from './listen-history.ts';
 import { solve } from './solve.ts';

@@ -2,7 +2,7 @@ import type { Wait } from '../../base/index.ts';
 import { create, timestampFromMs } from '../../wire/grpc/index.ts';
 import { UsageRecordSchema, type PruneRequest, type UsageRecord } from '../../wire/gen/buildkit/control_pb.ts';
 import { serveError } from '../errors.ts';
-import type { Served } from '../server.ts';
+import type { Served } from '../served.ts';
 
 const NANOSECONDS = 1_000_000n;
 

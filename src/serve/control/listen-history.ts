@@ -7,7 +7,7 @@ import {
   type BuildHistoryRequest,
 } from '../../wire/gen/buildkit/control_pb.ts';
 import { serveError } from '../errors.ts';
-import type { Served } from '../server.ts';
+import type { Served } from '../served.ts';
 import { durationOf, type HistoryEvent } from './history.ts';
 
 /** Builds on record as they were and, unless the asker leaves early, as they come. */

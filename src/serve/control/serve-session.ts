@@ -1,7 +1,7 @@
 import { messageOf } from '../../base/index.ts';
 import { acceptSession } from '../../wire/buildkit/index.ts';
 import type { RawRequest } from '../../wire/grpc/index.ts';
-import type { Served } from '../server.ts';
+import type { Served } from '../served.ts';
 
 /** A client's session: a connection inside this call, on which the client is the server. It lasts as long as the call. */
 export async function serveSession(request: RawRequest, served: Served): Promise<void> {

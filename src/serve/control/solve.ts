@@ -8,7 +8,7 @@ import { Code, type HandlerContext } from '../../wire/grpc/index.ts';
 import type { SolveRequest } from '../../wire/gen/buildkit/control_pb.ts';
 import { serveError } from '../errors.ts';
 import { provenanceOf } from '../provenance.ts';
-import type { Served } from '../server.ts';
+import type { Served } from '../served.ts';
 import type { Build } from './build.ts';
 import { cacheExports, cacheImports, CloudCaches } from './caches.ts';
 import { clientHost, describeImports } from './client-host.ts';

@@ -1,7 +1,7 @@
 import { targetJson, type Resolved, type Target } from '../../../bake/index.ts';
 import { callOf, type Call } from '../check/call.ts';
 import { runCall } from '../check/run-call.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { TargetBuild } from './target-build.ts';
 
 /** Asks about the Dockerfiles of targets (`call`, `--check`) and prints the answers as buildx does: one after the other, or as one document. Ends with the first status that is none of success. */

@@ -15,7 +15,7 @@ import {
 import { formatPlatform, hostPlatform } from '../../../image/index.ts';
 import { usage } from '../errors.ts';
 import { markFailure } from '../run-cli.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { readAll } from '../prompt.ts';
 import type { Call } from '../check/call.ts';
 import type { BakeFlags } from './flags.ts';

@@ -14,7 +14,7 @@ import { parseGitRef } from '../../../graph/index.ts';
 import { folderSource } from '../../../tree/index.ts';
 import { localHost } from '../local-host.ts';
 import { agentOf } from '../parse/secret.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 
 /** What a definition may weigh. */

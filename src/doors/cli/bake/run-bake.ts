@@ -8,7 +8,7 @@ import { Clouds } from '../build/cloud-caches.ts';
 import { callOf } from '../check/call.ts';
 import { cliError, usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
 import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';

@@ -16,7 +16,7 @@ import { cliError } from '../errors.ts';
 import { localHost } from '../local-host.ts';
 import type { SinkPlace } from '../parse/output.ts';
 import { agentOf, checkSecret, secretOf, type AgentSource, type SecretSource } from '../parse/secret.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { lazyCredentials } from '../settings.ts';
 import { flagsOf } from './target-flags.ts';
 

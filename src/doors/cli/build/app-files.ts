@@ -4,7 +4,7 @@ import type { BuildResult, Engine } from '../../../engine/index.ts';
 import { familiarReference, parseReference } from '../../../image/index.ts';
 import { writeReport } from '../buildpack/write-report.ts';
 import { cliError } from '../errors.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import type { BuildFlags, Planned } from './flags.ts';
 
 /** `--report-output-dir` and `--sbom-output-dir`. */

@@ -12,7 +12,7 @@ import { localHost } from '../local-host.ts';
 import { attestationsOf } from '../parse/attest.ts';
 import type { SinkPlace } from '../parse/output.ts';
 import { agentOf, checkSecret, secretOf } from '../parse/secret.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
 import type { Renderer } from '../progress/renderer.ts';
 import type { BuildReport } from '../report/build-report.ts';

@@ -5,7 +5,7 @@ import { folderSource } from '../../../tree/index.ts';
 import { localHost } from '../local-host.ts';
 import { secretOf } from '../parse/secret.ts';
 import { tableText } from '../print/table.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { createRenderer, progressMode } from '../progress/create-renderer.ts';
 import { markFailure } from '../run-cli.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';

@@ -1,5 +1,5 @@
 import { runImage } from '../run/run-image.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor } from '../settings.ts';
 import type { BuildFlags } from './flags.ts';
 import { runBuild } from './run-build.ts';

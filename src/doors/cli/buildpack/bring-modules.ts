@@ -14,7 +14,7 @@ import {
 import { hostPlatform, imageId, parsePlatform } from '../../../image/index.ts';
 import type { BuildpackFlags } from '../build/app-folder.ts';
 import { hostCredentials } from '../local-host.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { mirroredSettings } from './mirrored.ts';
 import { openSources, type Sources } from './sources.ts';

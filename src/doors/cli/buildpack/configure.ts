@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { cliError, usage } from '../errors.ts';
 import { booleanOf, oneOf } from '../parse/values.ts';
 import { tableText } from '../print/table.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { PULL_POLICIES } from './flags.ts';
 import { OFFICIAL } from './registries.ts';
 import { isKnown, KNOWN_BUILDERS } from './trusted-builders.ts';

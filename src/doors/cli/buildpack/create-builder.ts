@@ -33,7 +33,7 @@ import { walkFolder, type FileTree } from '../../../tree/index.ts';
 import { embeddedFolder } from '../build/embedded-folder.ts';
 import { cliError, usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { withProgress } from '../transfer.ts';
 import { ownVersion } from '../version.ts';

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { collectValues } from '../parse/values.ts';
-import { registryOptions, type CliCommand, type RunAction } from '../program.ts';
+import { registryOptions } from '../shared-options.ts';
+import type { CliCommand, RunAction } from '../command.ts';
 import { makeOptions } from './flags.ts';
 import type { InspectFlags } from './inspect-module.ts';
 import type { ServeFlags } from '../registry-site/serve-registry.ts';

@@ -7,7 +7,7 @@ import { chooseImage, configOf, hostPlatform } from '../../../image/index.ts';
 import { extractTree, tarFileTree } from '../../../tree/index.ts';
 import { cliError } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { isPlace } from './write-image.ts';
 

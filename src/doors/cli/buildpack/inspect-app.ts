@@ -6,7 +6,7 @@ import { usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
 import { tableText } from '../print/table.ts';
 import type { Style } from '../print/style.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { indented } from './module-text.ts';
 import type { OutputFormat } from './output-option.ts';

@@ -4,7 +4,7 @@ import { builderFacts, type BuilderFacts } from '../../../frontend/buildpack/ind
 import { chooseImage, hostPlatform } from '../../../image/index.ts';
 import { usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { builderData, builderText, type BuilderView } from './builder-text.ts';
 import { depthOf } from './inspect-module.ts';

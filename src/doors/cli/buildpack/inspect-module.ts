@@ -8,7 +8,7 @@ import {
 import { hostPlatform } from '../../../image/index.ts';
 import { hostCredentials } from '../local-host.ts';
 import { usage } from '../errors.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { targetsOfFlags } from './flag-values.ts';
 import { modulesText, orderText, packageData } from './module-text.ts';

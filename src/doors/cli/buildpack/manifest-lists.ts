@@ -21,7 +21,7 @@ import { cliError, usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
 import { keyValues } from '../parse/values.ts';
 import { jsonText } from '../print/table.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials, type Settings } from '../settings.ts';
 import { withProgress } from '../transfer.ts';
 import { openSources } from './sources.ts';

@@ -1,6 +1,6 @@
 import type { Mirror } from '../../../registry/index.ts';
 import type { Settings } from '../settings.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { readUserConfig } from './user-config.ts';
 
 /** The settings with the mirrors of registries that the user has set for builds with buildpacks (`strake config registry-mirrors`); `*` stands for every registry. */

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { scaffold, type ModuleKind } from '../../../frontend/buildpack/index.ts';
 import { hostPlatform } from '../../../image/index.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { targetsOfFlags } from './flag-values.ts';
 
 export interface NewFlags {

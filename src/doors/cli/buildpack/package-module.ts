@@ -16,7 +16,7 @@ import {
 import { hostPlatform, writeOciArchive, type Image } from '../../../image/index.ts';
 import { usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { withProgress } from '../transfer.ts';
 import { labelsOfFlags, targetsOfFlags } from './flag-values.ts';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { collect, HttpClient, messageOf, redactUrl } from '../../../base/index.ts';
 import { LIST_PATH, type RegistryEntry } from '../../../frontend/buildpack/index.ts';
 import { cliError } from '../errors.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import type { RegistryConfig } from './user-config.ts';
 
 const LARGEST_ANSWER = 64 << 10;

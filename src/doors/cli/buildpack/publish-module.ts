@@ -3,7 +3,7 @@ import { folderIndex, packageOfImage, splitVersion, type RegistryEntry } from '.
 import { descriptorOf, hostPlatform, parseReference, repositoryName } from '../../../image/index.ts';
 import { cliError, usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { cloned, kindOfRegistry, openIndex, registriesOf } from './registries.ts';
 import { postChange } from './post-change.ts';

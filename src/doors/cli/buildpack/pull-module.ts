@@ -4,7 +4,7 @@ import { packageOfImage, parseLocator, type ModuleKind } from '../../../frontend
 import { hostPlatform } from '../../../image/index.ts';
 import { usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { withProgress } from '../transfer.ts';
 import { openSources } from './sources.ts';

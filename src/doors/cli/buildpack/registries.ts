@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { messageOf, runTool, type Wait } from '../../../base/index.ts';
 import { folderIndex, httpIndex, type RegistryIndex } from '../../../frontend/buildpack/index.ts';
 import { cliError } from '../errors.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import type { RegistryConfig, UserConfig } from './user-config.ts';
 
 /** The registry that pack knows without being told of it. */

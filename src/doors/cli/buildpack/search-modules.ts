@@ -1,6 +1,6 @@
 import { searchRegistry } from '../../../frontend/buildpack/index.ts';
 import { jsonText, tableText } from '../print/table.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { openIndex, registriesOf } from './registries.ts';
 import { readUserConfig } from './user-config.ts';
 

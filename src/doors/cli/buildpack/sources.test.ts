@@ -10,7 +10,7 @@ import { CodedError } from '../../../base/index.ts';
 import { makeImage, type Image } from '../../../image/index.ts';
 import type { Io } from '../io.ts';
 import { styleFor } from '../print/style.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { openSources, pullPolicyOf, type PullPolicy } from './sources.ts';
 
 /** A command in a home of its own, and what it says. */

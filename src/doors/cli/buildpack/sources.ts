@@ -6,7 +6,7 @@ import type { Workshop } from '../../../engine/index.ts';
 import { resolveRegistered, type ModuleSources, type RegistryIndex } from '../../../frontend/buildpack/index.ts';
 import type { Image, Index } from '../../../image/index.ts';
 import { cliError, usage } from '../errors.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { openIndex, registriesOf } from './registries.ts';
 import { PULL_POLICIES } from './flags.ts';
 import { readUserConfig } from './user-config.ts';

@@ -1,4 +1,4 @@
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor } from '../settings.ts';
 import { tableText } from '../print/table.ts';
 import { KNOWN_BUILDERS } from './trusted-builders.ts';

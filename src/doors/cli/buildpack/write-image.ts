@@ -3,7 +3,7 @@ import type { Workshop } from '../../../engine/index.ts';
 import { targetSuffix, type Target } from '../../../frontend/buildpack/index.ts';
 import { makeIndex, parseReference, type Image, type Index } from '../../../image/index.ts';
 import { usage } from '../errors.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import type { MakeFlags } from './flags.ts';
 
 /** An image made for a target. */

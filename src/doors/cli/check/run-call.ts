@@ -7,7 +7,7 @@ import { namedContexts } from '../build/named-contexts.ts';
 import { filesOf } from '../build/run-build.ts';
 import { localHost } from '../local-host.ts';
 import { agentOf, secretOf } from '../parse/secret.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { ownVersion } from '../version.ts';
 import type { Call } from './call.ts';

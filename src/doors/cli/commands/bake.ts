@@ -1,7 +1,8 @@
 import { Option } from 'commander';
 import type { BakeFlags } from '../bake/flags.ts';
 import { collectValues as list } from '../parse/values.ts';
-import { groundOption, registryOptions, remoteOptions, type CliCommand } from '../program.ts';
+import { groundOption, registryOptions, remoteOptions } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 import { EXECUTORS } from '../settings.ts';
 

@@ -7,7 +7,7 @@ import { cliError } from '../errors.ts';
 import { collectValues as list } from '../parse/values.ts';
 import { jsonText, tableText } from '../print/table.ts';
 import { ageText, plural, shortId } from '../print/units.ts';
-import type { CliCommand, CliContext } from '../program.ts';
+import type { CliCommand, CliContext } from '../command.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 import { engineFor } from '../settings.ts';
 import { withProgress } from '../transfer.ts';

@@ -3,7 +3,8 @@ import type { BuildFlags } from '../build/flags.ts';
 import { callOf } from '../check/call.ts';
 import { appOptions } from '../build/app-options.ts';
 import { collectValues as list } from '../parse/values.ts';
-import { groundOption, registryOptions, remoteOptions, type CliCommand } from '../program.ts';
+import { groundOption, registryOptions, remoteOptions } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 import { EXECUTORS } from '../settings.ts';
 

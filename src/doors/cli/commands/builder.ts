@@ -3,7 +3,8 @@ import { makeOptions } from '../buildpack/flags.ts';
 import type { InspectBuilderFlags } from '../buildpack/inspect-builder.ts';
 import { outputOption } from '../buildpack/output-option.ts';
 import { collectValues } from '../parse/values.ts';
-import { registryOptions, type CliCommand } from '../program.ts';
+import { registryOptions } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about: 'Makes and shows builders: images that hold all that an application is built with.',

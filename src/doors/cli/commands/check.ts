@@ -2,7 +2,8 @@ import { Option } from 'commander';
 import { NO_BUILD_FLAGS } from '../build/no-flags.ts';
 import type { Call } from '../check/call.ts';
 import { collectValues as list } from '../parse/values.ts';
-import { registryOptions, type CliCommand } from '../program.ts';
+import { registryOptions } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 
 interface CheckFlags {
   readonly file?: string | undefined;

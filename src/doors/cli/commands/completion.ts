@@ -1,5 +1,5 @@
 import { Argument } from 'commander';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 import { SHELLS, type Shell } from '../completion/completion-script.ts';
 
 export const command: CliCommand = {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type * as configure from '../buildpack/configure.ts';
 import { collectValues } from '../parse/values.ts';
-import type { CliCommand, CliContext, RunAction } from '../program.ts';
+import type { CliCommand, CliContext, RunAction } from '../command.ts';
 
 type Action = typeof configure;
 

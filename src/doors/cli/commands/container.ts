@@ -9,7 +9,7 @@ import { command as restart } from './restart.ts';
 import { command as start } from './start.ts';
 import { command as stop } from './stop.ts';
 import { command as wait } from './wait.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 /** What is said of them in the list of commands. */
 const SAME: readonly (readonly [name: string, summary: string, command: CliCommand])[] = [

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
-import type { CliCommand } from '../program.ts';
-import { registryOptions } from '../program.ts';
+import type { CliCommand } from '../command.ts';
+import { registryOptions } from '../shared-options.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { withProgress } from '../transfer.ts';

@@ -1,5 +1,5 @@
 import { collectValues } from '../parse/values.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 /** What the command line of a daemon says, by commander's names. */
 export interface DaemonFlags {

@@ -4,7 +4,8 @@ import type { BuildFlags } from '../build/flags.ts';
 import { NO_BUILD_FLAGS } from '../build/no-flags.ts';
 import type { DetectFormat } from '../build/run-detect.ts';
 import { collectValues as list } from '../parse/values.ts';
-import { registryOptions, type CliCommand } from '../program.ts';
+import { registryOptions } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 
 interface DetectFlags extends Partial<BuildFlags> {

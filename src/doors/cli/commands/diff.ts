@@ -1,8 +1,8 @@
 import { Option } from 'commander';
 import type { Compared, ImageDifference } from '../../../engine/index.ts';
 import { usage } from '../errors.ts';
-import type { CliCommand } from '../program.ts';
-import { registryOptions } from '../program.ts';
+import type { CliCommand } from '../command.ts';
+import { registryOptions } from '../shared-options.ts';
 import { collectValues } from '../parse/values.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 

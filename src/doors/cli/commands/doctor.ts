@@ -5,7 +5,8 @@ import type { Finding, Section } from '../doctor/finding.ts';
 import { jsonText } from '../print/table.ts';
 import { plural } from '../print/units.ts';
 import type { Style } from '../print/style.ts';
-import { groundOption, type CliCommand, type CliContext } from '../program.ts';
+import { groundOption } from '../shared-options.ts';
+import type { CliCommand, CliContext } from '../command.ts';
 import { EXECUTORS, engineFor } from '../settings.ts';
 import { ownVersion, versionLine } from '../version.ts';
 

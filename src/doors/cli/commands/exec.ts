@@ -1,6 +1,6 @@
 import type { ExecFlags } from '../container/exec.ts';
 import { collectValues } from '../parse/values.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about: 'Runs a command in a container that runs, and passes its exit code on.',

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { cliError } from '../errors.ts';
 import { jsonText } from '../print/table.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 import { engineFor } from '../settings.ts';
 
 interface Flags {

@@ -1,5 +1,5 @@
 import { moduleCommands } from '../buildpack/define-module.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about:

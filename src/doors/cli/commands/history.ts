@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { jsonText, tableText } from '../print/table.ts';
 import { ageText, shortSize } from '../print/units.ts';
 import { visibleText } from '../progress/text.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 import { engineFor } from '../settings.ts';
 
 interface Flags {

@@ -2,7 +2,7 @@ import { Option } from 'commander';
 import { summaryJson, repositoryOf, tagOf } from '../print/image-json.ts';
 import { jsonText, tableText } from '../print/table.ts';
 import { ageText, shortId, shortSize } from '../print/units.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 import { engineFor } from '../settings.ts';
 
 interface Flags {

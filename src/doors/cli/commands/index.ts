@@ -1,14 +1,4 @@
-import type { CliCommand } from '../program.ts';
-
-/** A command of the table: what the root help says of it, and what loads it. */
-export interface CommandEntry {
-  readonly name: string;
-  readonly aliases?: readonly string[] | undefined;
-  readonly group: 'Build' | 'Images' | 'Containers' | 'Registries' | 'Buildpacks' | 'Bases' | 'This machine';
-  readonly summary: string;
-  readonly hidden?: boolean | undefined;
-  readonly load: () => Promise<{ readonly command: CliCommand }>;
-}
+import type { CommandEntry } from '../command.ts';
 
 /** Every command, in the order of the root help. */
 export const COMMANDS: readonly CommandEntry[] = [

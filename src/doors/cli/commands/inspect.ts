@@ -3,7 +3,8 @@ import { inspectJson } from '../print/image-json.ts';
 import { jsonText } from '../print/table.ts';
 import { plural, shortSize } from '../print/units.ts';
 import { OUTPUTS, type OutputFormat } from '../buildpack/output-option.ts';
-import { registryOptions, type CliCommand, type CliContext } from '../program.ts';
+import { registryOptions } from '../shared-options.ts';
+import type { CliCommand, CliContext } from '../command.ts';
 import type { ImageDetails } from '../../../engine/index.ts';
 import { engineFor } from '../settings.ts';
 

@@ -1,4 +1,4 @@
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about: `Runs a program of the buildpacks lifecycle on this container's own folders: analyzer, detector, restorer, extender, builder, exporter, creator or rebaser, with their flags, variables and exit codes, for platforms that call

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { cliError, usage } from '../errors.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 import { withProgress } from '../transfer.ts';
 import { engineFor } from '../settings.ts';
 

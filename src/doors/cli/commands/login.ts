@@ -1,6 +1,6 @@
 import { usage } from '../errors.ts';
-import type { CliCommand } from '../program.ts';
-import { registryOptions } from '../program.ts';
+import type { CliCommand } from '../command.ts';
+import { registryOptions } from '../shared-options.ts';
 import { credentialsFor } from '../settings.ts';
 
 interface Flags {

@@ -1,5 +1,5 @@
 import type { LogFlags } from '../container/logs.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about:

@@ -1,7 +1,8 @@
 import { Option } from 'commander';
 import type * as lists from '../buildpack/manifest-lists.ts';
 import { collectValues } from '../parse/values.ts';
-import { registryOptions, type CliCommand } from '../program.ts';
+import { registryOptions } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about: 'Makes image indexes (manifest lists) by hand: what one name means on several platforms.',

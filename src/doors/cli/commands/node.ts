@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { collectValues as list } from '../parse/values.ts';
-import { tlsOptions, type CliCommand } from '../program.ts';
+import { tlsOptions } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 import type { TlsFiles } from '../remote/endpoint.ts';
 import type * as nodes from '../remote/node-list.ts';
 

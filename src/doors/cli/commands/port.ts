@@ -1,4 +1,4 @@
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about: 'Says where the ports of a container are reached on this machine.',

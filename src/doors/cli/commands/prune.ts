@@ -1,7 +1,8 @@
 import { ageText, plural, shortSize } from '../print/units.ts';
 import { bytesOf, durationOf } from '../parse/values.ts';
 import { jsonText } from '../print/table.ts';
-import { groundOption, type CliCommand } from '../program.ts';
+import { groundOption } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 import { engineFor } from '../settings.ts';
 
 interface Flags {

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { ListFlags } from '../container/list.ts';
 import { collectValues } from '../parse/values.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about: 'Lists the containers that run in the background or have a name, the newest first.',

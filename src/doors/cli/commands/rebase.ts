@@ -1,5 +1,6 @@
 import { Option } from 'commander';
-import { registryOptions, type CliCommand, type CliContext } from '../program.ts';
+import { registryOptions } from '../shared-options.ts';
+import type { CliCommand, CliContext } from '../command.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 import { engineFor, lazyCredentials } from '../settings.ts';
 import { withProgress } from '../transfer.ts';

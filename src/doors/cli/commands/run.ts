@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { collectValues } from '../parse/values.ts';
-import { groundOption, registryOptions, type CliCommand } from '../program.ts';
+import { groundOption, registryOptions } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 import type { RunFlags } from '../run/flags.ts';
 import { EXECUTORS } from '../settings.ts';
 

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { resolve } from 'node:path';
 import { cliError } from '../errors.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 import { withProgress } from '../transfer.ts';
 import { engineFor } from '../settings.ts';
 import { compressionOf } from '../parse/compression.ts';

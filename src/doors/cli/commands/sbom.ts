@@ -1,5 +1,6 @@
 import type { SbomFlags } from '../buildpack/download-sbom.ts';
-import { registryOptions, type CliCommand } from '../program.ts';
+import { registryOptions } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about: 'What an app image that buildpacks built is made of, as bills of materials.',

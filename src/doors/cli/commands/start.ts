@@ -1,4 +1,4 @@
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about: 'Starts containers that have ended again, with all that they wrote.',

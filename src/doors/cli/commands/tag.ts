@@ -1,5 +1,5 @@
 import { imageName } from '../parse/output.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 import { engineFor } from '../settings.ts';
 
 export const command: CliCommand = {

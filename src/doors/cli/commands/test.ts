@@ -3,7 +3,8 @@ import { appOptions } from '../build/app-options.ts';
 import type { BuildFlags } from '../build/flags.ts';
 import { NO_BUILD_FLAGS } from '../build/no-flags.ts';
 import { collectValues as list } from '../parse/values.ts';
-import { groundOption, registryOptions, type CliCommand } from '../program.ts';
+import { groundOption, registryOptions } from '../shared-options.ts';
+import type { CliCommand } from '../command.ts';
 import { PROGRESS_MODES } from '../progress/create-renderer.ts';
 import { EXECUTORS } from '../settings.ts';
 

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { jsonText } from '../print/table.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 import { ownVersion, versionLine } from '../version.ts';
 
 export const command: CliCommand = {

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { collectValues } from '../parse/values.ts';
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about:

@@ -1,4 +1,4 @@
-import type { CliCommand } from '../program.ts';
+import type { CliCommand } from '../command.ts';
 
 export const command: CliCommand = {
   about: 'Waits until containers have ended for good, and prints their exit codes.',

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { converse, type ContainerRecord, type Conversation } from '../../../machine/index.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { descriptorWriter, inputBytes } from '../run/standard-streams.ts';
 import { takeSignals } from '../run/take-signals.ts';
 import { openContainers } from './containers.ts';

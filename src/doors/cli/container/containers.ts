@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { sleep } from '../../../base/index.ts';
 import type { Engine } from '../../../engine/index.ts';
 import { ContainerStore, VolumeStore, type ContainerRecord } from '../../../machine/index.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, groundOf } from '../settings.ts';
 
 /** The containers and named volumes of a store. */

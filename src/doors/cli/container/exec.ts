@@ -1,6 +1,6 @@
 import { converse } from '../../../machine/index.ts';
 import { usage } from '../errors.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { envOf } from '../run/flags.ts';
 import { descriptorWriter, inputBytes } from '../run/standard-streams.ts';
 import { terminalOf } from './attach.ts';

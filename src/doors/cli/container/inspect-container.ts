@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { containerProcess, logFolder, restartText, type ContainerRecord } from '../../../machine/index.ts';
 import { jsonText } from '../print/table.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { openContainers } from './containers.ts';
 import { found, isRunning } from './stop.ts';
 

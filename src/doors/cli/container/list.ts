@@ -2,7 +2,7 @@ import { restartText, type ContainerRecord } from '../../../machine/index.ts';
 import { usage } from '../errors.ts';
 import { jsonText, tableText } from '../print/table.ts';
 import { ageText, shortId } from '../print/units.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { settledContainers } from './containers.ts';
 import { commandText, portTexts, statusText } from './status.ts';
 import { isRunning } from './stop.ts';

@@ -1,7 +1,7 @@
 import { logFolder, readLog } from '../../../machine/index.ts';
 import { usage } from '../errors.ts';
 import { durationOf } from '../parse/values.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { descriptorWriter } from '../run/standard-streams.ts';
 import { findContainer, openContainers } from './containers.ts';
 import { isRunning } from './stop.ts';

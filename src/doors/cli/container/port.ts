@@ -1,6 +1,6 @@
 import { machineError } from '../../../machine/index.ts';
 import { usage } from '../errors.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { findContainer } from './containers.ts';
 import { isRunning, notRunning } from './stop.ts';
 

@@ -1,7 +1,7 @@
 import { hasCode } from '../../../base/index.ts';
 import type { Engine } from '../../../engine/index.ts';
 import { machineError } from '../../../machine/index.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor } from '../settings.ts';
 import { openContainers } from './containers.ts';
 

@@ -1,7 +1,7 @@
 import { hasCode } from '../../../base/index.ts';
 import type { Engine } from '../../../engine/index.ts';
 import { rootName } from '../../../machine/index.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineOn, openContainers, settledContainers } from './containers.ts';
 import { removeContainer, type RemoveOptions } from './remove.ts';
 import { isRunning } from './stop.ts';

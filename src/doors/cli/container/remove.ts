@@ -1,6 +1,6 @@
 import { hasCode } from '../../../base/index.ts';
 import { machineError, type ContainerRecord } from '../../../machine/index.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { openContainers, settledContainers } from './containers.ts';
 import { askIfWatched, isRunning } from './stop.ts';
 

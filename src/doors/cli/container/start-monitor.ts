@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { CodedError, type ErrorKind } from '../../../base/index.ts';
 import { machineError, type ContainerRecord } from '../../../machine/index.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { keeperCommand } from '../settings.ts';
 import { openContainers } from './containers.ts';
 

@@ -1,6 +1,6 @@
 import { hasCode } from '../../../base/index.ts';
 import { machineError, type ContainerRecord } from '../../../machine/index.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { attachTo } from './attach.ts';
 import { openContainers } from './containers.ts';
 import { startMonitor } from './start-monitor.ts';

@@ -1,7 +1,7 @@
 import { hasCode, sleep } from '../../../base/index.ts';
 import { askMonitor, machineError, signalNumber, type ContainerRecord, type Question } from '../../../machine/index.ts';
 import { graceOf } from '../run/grace.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { openContainers, settledContainers } from './containers.ts';
 
 /** How often one that is being started is asked again. */

@@ -3,7 +3,7 @@ import { machineError, type ContainerRecord, type Volume } from '../../../machin
 import { keyValues } from '../parse/values.ts';
 import { jsonText, tableText } from '../print/table.ts';
 import { ageText } from '../print/units.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { openContainers } from './containers.ts';
 
 /** `strake volume ls`. */

@@ -7,7 +7,7 @@ import { kindOfRegistry, OFFICIAL, openIndex, registriesOf } from '../buildpack/
 import { readUserConfig, type RegistryConfig } from '../buildpack/user-config.ts';
 import { cliError, usage } from '../errors.ts';
 import { durationOf } from '../parse/values.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { lazyCredentials } from '../settings.ts';
 import { acceptStop } from '../stop-accepted.ts';
 import { Catalog, type CatalogSource } from './catalog.ts';

@@ -12,7 +12,7 @@ import {
 } from '../../../image/index.ts';
 import type { JoinedIndex } from '../../../serve/remote/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 
 /** Makes one index of what several nodes have pushed, and pushes it under every name. Throws what registries do. */
 export async function joinIndex(

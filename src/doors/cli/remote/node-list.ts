@@ -3,7 +3,7 @@ import { formatPlatform } from '../../../image/index.ts';
 import { askRemote, type RemoteInfo } from '../../../serve/remote/index.ts';
 import { cliError } from '../errors.ts';
 import { jsonText, tableText } from '../print/table.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { instanceNames } from './buildx-instances.ts';
 import { connectEndpoint } from './connect-endpoint.ts';
 import { parseEndpoint, platformsOf, type Endpoint, type TlsFiles } from './endpoint.ts';

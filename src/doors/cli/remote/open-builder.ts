@@ -3,7 +3,7 @@ import type { Builder } from '../../../engine/index.ts';
 import type { Frontend } from '../../../frontend/index.ts';
 import { remoteBuilder, severalBuilders, type NodeBuilder } from '../../../serve/remote/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor } from '../settings.ts';
 import { connectEndpoint } from './connect-endpoint.ts';
 import { findEndpoints } from './find-endpoints.ts';

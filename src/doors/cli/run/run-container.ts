@@ -16,7 +16,7 @@ import { startMonitor } from '../container/start-monitor.ts';
 import { attachTo } from '../container/attach.ts';
 import { usage } from '../errors.ts';
 import { bytesOf, keyValues } from '../parse/values.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor } from '../settings.ts';
 import type { Overridden, RunFlags } from './flags.ts';
 import { withRunFlags } from './health-flags.ts';

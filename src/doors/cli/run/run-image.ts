@@ -15,7 +15,7 @@ import { isBaseReference } from '../../../packages/index.ts';
 import { openContainers } from '../container/containers.ts';
 import { usage } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
-import type { CliContext } from '../program.ts';
+import type { CliContext } from '../command.ts';
 import { engineFor, isInsecure, lazyCredentials } from '../settings.ts';
 import { withProgress } from '../transfer.ts';
 import { overridesOf, type RunFlags } from './flags.ts';

@@ -4,7 +4,7 @@ import { fromStatus, type RawHandler, type RawRequest } from '../../grpc/index.t
 import { bytesMessage, readBytesMessage } from './bytes-message.ts';
 import { sessionError } from './errors.ts';
 import { decodeHeader } from './metadata.ts';
-import type { SessionOffer } from './open-session.ts';
+import type { SessionOffer } from './session-offer.ts';
 import { receiveBytes } from './receive-bytes.ts';
 import { receiveFolder } from './receive-folder.ts';
 import { sendFiles } from './send-files.ts';

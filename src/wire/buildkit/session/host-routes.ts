@@ -10,7 +10,7 @@ import { Health, HealthCheckResponse_ServingStatus } from '../../gen/grpc/health
 import { Code, StatusError, type Router, type DescService, type HandlerContext } from '../../grpc/index.ts';
 import { writeContent } from './write-content.ts';
 import { sessionError } from './errors.ts';
-import type { SessionOffer, SessionStore, TokenAuthority } from './open-session.ts';
+import type { SessionOffer, SessionStore, TokenAuthority } from './session-offer.ts';
 import { STORE_HEADER } from './remote-blobs.ts';
 
 /** Docker Hub as Docker's logins know it. */

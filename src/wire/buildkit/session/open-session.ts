@@ -1,11 +1,9 @@
 import type { Duplex } from 'node:stream';
-import type { Bytes } from '../../../base/index.ts';
-import type { BlobReader, BlobWriter, Digest } from '../../../blob/index.ts';
 import type { BuildHost } from '../../../worker/index.ts';
 import {
-  GrpcServer,
   type DockerConnection,
   type GrpcConnection,
+  GrpcServer,
   type MetadataInit,
   type RawHandler,
 } from '../../grpc/index.ts';
@@ -13,50 +11,8 @@ import { SESSION_CALL } from './accept-session.ts';
 import { callStream } from './call-stream.ts';
 import { hostRaw, OUTPUT_CALL } from './host-raw.ts';
 import { hostRoutes } from './host-routes.ts';
+import type { SessionOffer } from './session-offer.ts';
 import type { SessionHello } from './types.ts';
-
-/** What lets a server fetch tokens without being told a password: the client asks for them itself. */
-export interface TokenAuthority {
-  /** The secret that a server's keys are made from; undefined where there is no login for a host. */
-  seed(host: string): Promise<Uint8Array | undefined>;
-  fetch(request: {
-    readonly clientId: string;
-    readonly host: string;
-    readonly realm: string;
-    readonly service: string;
-    readonly scopes: readonly string[];
-    readonly signal: AbortSignal;
-  }): Promise<{
-    readonly token: string;
-    readonly expiresIn?: number | undefined;
-    readonly issuedAt?: number | undefined;
-  }>;
-}
-
-/** A content store; `put` where it may be written to. */
-export interface SessionStore extends BlobReader, Partial<BlobWriter> {
-  /** Bytes of a blob that it has. */
-  sizeOf?(digest: Digest): Promise<number>;
-}
-
-/** What of a host's a server may use, under the server's names for it. */
-export interface SessionOffer {
-  /** Unique. */
-  readonly id: string;
-  readonly sharedKey?: string | undefined;
-  /** Names of the folders of files. */
-  readonly files: readonly string[];
-  /** Names of sinks by the number of their exporter. */
-  readonly sinks: readonly (string | undefined)[];
-  /** Content stores by their id (`oci:NAME`, `local:…`, `export`). */
-  readonly stores?: ReadonlyMap<string, SessionStore> | undefined;
-  /** By path, with its slash. */
-  readonly uploads?: ReadonlyMap<string, () => Bytes> | undefined;
-  readonly secrets?: boolean | undefined;
-  readonly agents?: boolean | undefined;
-  readonly credentials?: boolean | undefined;
-  readonly tokens?: TokenAuthority | undefined;
-}
 
 export interface OpenSession extends AsyncDisposable {
   readonly hello: SessionHello;

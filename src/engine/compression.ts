@@ -1,0 +1,1 @@
+export type Compression = { readonly name: 'gzip' | 'zstd' | 'none'; readonly level?: number | undefined };
