@@ -1,6 +1,6 @@
 /** Debian packages that the tests use: real tools to test against, and what a machine needs to run steps. Package -> a file that it brings. */
 import { existsSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 
 const PACKAGES: Readonly<Record<string, string>> = {
   'apache2-utils': '/usr/bin/htpasswd',
@@ -11,6 +11,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   crun: '/usr/bin/crun',
   'debian-archive-keyring': '/usr/share/keyrings/debian-archive-keyring.gpg',
   'docker-registry': '/usr/bin/docker-registry',
+  e2fsprogs: '/sbin/mkfs.ext4',
   git: '/usr/bin/git',
   gpgv: '/usr/bin/gpgv',
   iproute2: '/bin/ip',
@@ -41,19 +42,26 @@ export function missingPackages(o?: { readonly full?: boolean | undefined }): st
 }
 
 /** As root on Debian, installs what is missing and says so. Gives what is still missing. */
-export function installPackages(o?: { readonly full?: boolean | undefined }): string[] {
+export async function installPackages(o?: { readonly full?: boolean | undefined }): Promise<string[]> {
   const missing = missingPackages(o);
   if (missing.length === 0) return [];
-  const command = `apt-get install -y --no-install-recommends ${missing.join(' ')}`;
+  const args = ['install', '-y', '--no-install-recommends', ...missing];
+  const command = `apt-get ${args.join(' ')}`;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) {
     console.log(`These Debian packages are missing, so some tests cannot run. Install them with:\n  sudo ${command}\n`);
     return missing;
   }
   console.log(`Installing the Debian packages that the tests need: ${missing.join(' ')}`);
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  spawnSync('apt-get', ['update', '-qq'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
-  const [, ...args] = command.split(' ');
-  const { status } = spawnSync('apt-get', ['-qq', ...args], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  await apt(['update', '-qq']);
+  const status = await apt(['-qq', ...args]);
   if (status !== 0) console.log(`"${command}" ended with ${status}`);
   return missingPackages(o);
+}
+
+function apt(args: readonly string[]): Promise<number | null> {
+  const child = spawn('apt-get', args, {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  return new Promise((resolve) => child.on('close', (status) => resolve(status)));
 }

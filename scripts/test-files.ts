@@ -1,0 +1,46 @@
+import { availableParallelism } from 'node:os';
+import { relative, resolve } from 'node:path';
+import { run } from 'node:test';
+import { dot } from 'node:test/reporters';
+
+export interface FilesResult {
+  readonly pass: number;
+  readonly fail: number;
+  /** What was skipped, with the reason. */
+  readonly skipped: readonly string[];
+  /** Seconds that each file took, the slowest first. */
+  readonly seconds: readonly (readonly [file: string, seconds: number])[];
+}
+
+/** The files that take longest, so that none of them begins last. */
+const LONGEST: readonly string[] = [];
+
+/** Runs test files, each in a process of its own, as many at once as keep the processors busy. `timeout` of one test in ms. */
+export async function testFiles(files: readonly string[], o: { timeout: number }): Promise<FilesResult> {
+  const rank = (file: string): number => (LONGEST.includes(file) ? LONGEST.indexOf(file) : LONGEST.length);
+  const skipped: string[] = [];
+  const seconds: [string, number][] = [];
+  const counts = { passed: 0, failed: 0, cancelled: 0 };
+  const stream = run({
+    files: files.toSorted((a, b) => rank(a) - rank(b)).map((file) => resolve(file)),
+    concurrency: Math.max(2, availableParallelism()),
+    timeout: o.timeout,
+    execArgv: ['--disable-warning=ExperimentalWarning'],
+  });
+  stream.on('test:pass', ({ name, skip }) => {
+    if (skip !== undefined && skip !== false) skipped.push(`${name}: ${skip === true ? '' : skip}`);
+  });
+  stream.on('test:complete', ({ name, file, details }) => {
+    if (name === file) seconds.push([relative(process.cwd(), file), details.duration_ms / 1000]);
+  });
+  stream.on('test:summary', (summary) => {
+    if (summary.file === undefined) Object.assign(counts, summary.counts);
+  });
+  for await (const text of dot(stream)) process.stdout.write(text);
+  return {
+    pass: counts.passed,
+    fail: counts.failed + counts.cancelled,
+    skipped,
+    seconds: seconds.sort(([, a], [, b]) => b - a),
+  };
+}
