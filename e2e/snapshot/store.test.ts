@@ -65,10 +65,10 @@ class Store implements Disposable {
     return work(root);
   }
 
-  /** What lies in the store's folder beside its owners and trash. */
+  /** What lies in the store's folder beside its owners, turns and trash. */
   content(): string[] {
     return [...readdirSync(join(this.folder, 's')), ...readdirSync(join(this.folder, 's/new'))]
-      .filter((name) => !['new', 'owners', 'trash'].includes(name))
+      .filter((name) => !['new', 'owners', 'trash', 'turns'].includes(name))
       .sort();
   }
 
@@ -118,6 +118,20 @@ test('400 layers are mounted as they are', { skip: needsRoot }, async () => {
     await s.apply(i === 0 ? undefined : `${i - 1}`, store.layer([{ name: `f${i}`, text: '' }]), `${i}`);
   await using view = await s.view('399');
   assert.equal(Object.keys(store.within(view.mounts, lookAtFolder)).length, 401);
+});
+
+test('a layer that several want at once is unpacked by one of them', { skip: needsRoot }, async () => {
+  using store = new Store();
+  await using one = store.open();
+  await using other = store.open();
+  const layer = store.layer(Array.from({ length: 600 }, (_, i) => ({ name: `f${i}`, text: `${i}` })));
+  await Promise.all([one, other, one, other].map((s) => s.apply(undefined, layer, 'base')));
+  await using next = await other.prepare('base');
+  assert.deepEqual(store.content(), ['1', '2'], 'no number was given to another try');
+  assert.deepEqual(readdirSync(join(store.folder, 's/turns')), []);
+  await one.commit(await one.prepare('base'), 'top');
+  assert.equal(await other.has('top'), true);
+  assert.equal(next.parent, 'base');
 });
 
 test('what a killed process left is found and given up; what a live one has is not', { skip: needsRoot }, async () => {

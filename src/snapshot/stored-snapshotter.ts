@@ -19,6 +19,7 @@ import { buryDeadOwners, Owner } from './owner.ts';
 import { SnapshotRecords, type SnapshotRow } from './records.ts';
 import type { ActiveSnapshot, LayerTar, SnapshotId, SnapshotInfo, Snapshotter, View } from './snapshotter.ts';
 import { Trash } from './trash.ts';
+import { takeTurn } from './turn.ts';
 
 export interface StoredOptions {
   /** Of this snapshotter alone. */
@@ -108,6 +109,9 @@ export class StoredSnapshotter implements Snapshotter, AsyncDisposable {
   }
 
   async apply(parent: SnapshotId | undefined, layer: LayerTar, id: SnapshotId, w?: Wait): Promise<void> {
+    if (await this.has(id, w)) return;
+    // Several builds that begin at once want the same base: one unpacks it, the others wait.
+    using _turn = await takeTurn(`${this.#folder}/turns`, id, w);
     if (await this.has(id, w)) return;
     try {
       await using active = await this.#begin(parent, { for: 'unpack', ...w });
