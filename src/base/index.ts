@@ -21,6 +21,7 @@ export {
   type SourcePlace,
 } from './error.ts';
 export { Flight } from './flight.ts';
+export { goExpand, goRegExp, goReplaceAll, type GoMatch } from './go-regexp.ts';
 export {
   HttpClient,
   httpError,

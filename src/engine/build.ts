@@ -35,6 +35,7 @@ import { EngineFrontendHost } from './frontend-host.ts';
 import { oneStep } from './planned-image.ts';
 import { RegistryNotices } from './registry-notices.ts';
 import { cacheCodecOf, insecureOf } from './request-targets.ts';
+import { vetOf } from './vet-sources.ts';
 
 export interface BuildParts {
   readonly worker: Worker;
@@ -105,6 +106,7 @@ class Build {
       host,
       allow: new Set(request.allow),
       insecure: insecureOf(request),
+      vet: vetOf(request),
       notice: (text) => this.#notices.tell(text),
       // Compressing while a layer is written is free only where it will be needed as it is: an epoch may rewrite it first.
       codecFor: (vertex) =>

@@ -1,6 +1,7 @@
 import type { SourcePlace, Wait } from '../base/index.ts';
 import type { Descriptor, Digest, Platform } from '../blob/index.ts';
 import type { Warning } from '../frontend/index.ts';
+import type { SourcePolicy } from '../graph/index.ts';
 import type { CacheVerdict, Cause, Project, StepProgress } from '../solve/index.ts';
 import type { BuildHost } from '../worker/index.ts';
 import type { CacheExport, CacheImport } from './cache/types.ts';
@@ -32,6 +33,8 @@ export interface BuildRequest {
   readonly cacheTo?: readonly CacheExport[] | undefined;
   /** What `input:NAME` means among the options. Its steps are this build's; one that another build runs at the same time is waited for, not run again. */
   readonly inputs?: Readonly<Record<string, BuildInput>> | undefined;
+  /** What its sources may be, and what becomes of them. */
+  readonly sourcePolicies?: readonly SourcePolicy[] | undefined;
   /** What this is a build of: it is put on record and compared with the one before of the same. Absent: neither. No secrets. */
   readonly project?: Project | undefined;
 }

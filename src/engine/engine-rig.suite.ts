@@ -57,6 +57,7 @@ export interface BuildOptions {
   readonly squash?: boolean | undefined;
   readonly leaveOut?: readonly string[] | undefined;
   readonly project?: BuildRequest['project'];
+  readonly sourcePolicies?: BuildRequest['sourcePolicies'];
   readonly onEvent?: ((event: BuildEvent) => void) | undefined;
 }
 
@@ -236,6 +237,7 @@ function requestOf(o: BuildOptions): BuildRequest & ImageMetadata {
     squash: o.squash,
     leaveOut: o.leaveOut,
     project: o.project,
+    sourcePolicies: o.sourcePolicies,
   };
 }
 

@@ -1,8 +1,8 @@
 import { CodedError, hasCode } from '../base/index.ts';
 import { canonicalReference, hostPlatform, parseReference } from '../image/index.ts';
-import type { SourceOp } from '../graph/index.ts';
+import type { Source, SourceOp } from '../graph/index.ts';
 import { goMatch } from '../tree/index.ts';
-import { decodeSource, encodeSource, fromWirePlatform } from '../wire/buildkit/index.ts';
+import { decodeSource, encodeSource, fromWirePlatform, fromWirePolicy, policedSource } from '../wire/buildkit/index.ts';
 import { toStat } from './stat.ts';
 import {
   create,
@@ -26,6 +26,7 @@ import {
   WarnResponseSchema,
   InputsResponseSchema,
 } from '../wire/gen/buildkit/gateway_pb.ts';
+import type { Policy } from '../wire/gen/buildkit/source-policy_pb.ts';
 import type { WorkerRecord } from '../wire/gen/buildkit/worker_pb.ts';
 import { gatewayError } from './errors.ts';
 import { toFailure } from './failure.ts';
@@ -78,8 +79,6 @@ export function bridgeOf(
       ),
     solve: (request, context) =>
       on(context, async (build) => {
-        if (request.SourcePolicies.length > 0)
-          throw gatewayError('SOLVE_UNSUPPORTED', 'solve with a source policy: not supported yet');
         const result = await solveHere(
           build,
           {
@@ -87,6 +86,7 @@ export function bridgeOf(
             frontend: request.Frontend,
             options: request.FrontendOpt,
             inputs: request.FrontendInputs,
+            policies: request.SourcePolicies.map(fromWirePolicy),
             arrays: request.allowResultArrayRef,
           },
           { signal: context.signal },
@@ -154,7 +154,7 @@ export function bridgeOf(
         const { host } = await build.steering.engaged({ signal: context.signal });
         const platform = request.Platform ? fromWirePlatform(request.Platform) : native();
         const { source, digest, config } = await host.resolve(
-          { kind: 'source', source: imageSource(request.Ref, { platform, mode: request.ResolveMode }) },
+          asked(imageSource(request.Ref, { platform, mode: request.ResolveMode }), request.SourcePolicies),
           { signal: context.signal },
         );
         const { source: found } = source;
@@ -170,11 +170,8 @@ export function bridgeOf(
         const { host } = await build.steering.engaged({ signal: context.signal });
         const platform = request.Platform ? fromWirePlatform(request.Platform) : native();
         const wanted = decodeSource(request.Source, { platform });
-        const asked: SourceOp = {
-          kind: 'source',
-          source: wanted.type === 'image' ? { ...wanted, pull: pullOf(request.ResolveMode) } : wanted,
-        };
-        const found = await host.resolve(asked, { signal: context.signal });
+        const pulled = wanted.type === 'image' ? { ...wanted, pull: pullOf(request.ResolveMode) } : wanted;
+        const found = await host.resolve(asked(pulled, request.SourcePolicies), { signal: context.signal });
         const { source } = found.source;
         const checksum = source.type === 'git' ? (source.commit ?? '') : (found.digest ?? '');
         const encoded = encodeSource(source);
@@ -223,6 +220,11 @@ function idsOf(result: Awaited<ReturnType<typeof solveHere>>): readonly string[]
     default:
       return [];
   }
+}
+
+/** A source under the policies of one call. */
+function asked(source: Source, policies: readonly Policy[]): SourceOp {
+  return { kind: 'source', source: policedSource(source, policies.map(fromWirePolicy)) };
 }
 
 /** What is not in a tree is told as a file system would. */

@@ -1,6 +1,6 @@
 import { hasCode, type Wait } from '../base/index.ts';
 import { hostPlatform, parsePlatform } from '../image/index.ts';
-import { sourceState, type State } from '../graph/index.ts';
+import { sourceState, type SourcePolicy, type State } from '../graph/index.ts';
 import type { FrontendHost, FrontendRequest, PlannedImage } from '../frontend/index.ts';
 import { decodeDefinition, encodeState, type DecodeOptions } from '../wire/buildkit/index.ts';
 import { create } from '../wire/grpc/index.ts';
@@ -16,6 +16,8 @@ export interface SolveCall {
   readonly frontend: string;
   readonly options: Readonly<Record<string, string>>;
   readonly inputs: Readonly<Record<string, Definition>>;
+  /** What its sources may be besides what those of the build may be. */
+  readonly policies?: readonly SourcePolicy[] | undefined;
   /** Refs come with their definitions. */
   readonly arrays: boolean;
 }
@@ -28,7 +30,10 @@ export async function solveHere(build: Steered, call: SolveCall, w: Wait = {}): 
   const hold = (held: Held): Ref =>
     create(RefSchema, { id: steering.hold(held), ...(call.arrays && { def: definitionOf(held.state) }) });
   if (call.definition && call.definition.def.length > 0) {
-    const decoded = await decodeDefinition(call.definition, decoding(host, both));
+    const decoded = await decodeDefinition(call.definition, {
+      ...decoding(host, both),
+      policies: [...(build.policies ?? []), ...(call.policies ?? [])],
+    });
     steering.know(decoded);
     const ref = hold({ state: decoded.root });
     return create(ResultSchema, {
@@ -40,7 +45,7 @@ export async function solveHere(build: Steered, call: SolveCall, w: Wait = {}): 
   build.options = call.options;
   const inputs = new Map<string, State | PlannedImage>();
   for (const [name, definition] of Object.entries(call.inputs)) {
-    const decoded = await decodeDefinition(definition, decoding(host, both));
+    const decoded = await decodeDefinition(definition, { ...decoding(host, both), policies: build.policies });
     steering.know(decoded);
     inputs.set(name, decoded.root);
   }

@@ -29,5 +29,13 @@ export type {
   SourceOp,
   SymlinkAction,
 } from './op.ts';
+export {
+  applyPolicies,
+  type NamedSource,
+  type SourceConstraint,
+  type SourcePolicy,
+  type SourceRule,
+} from './source-policy.ts';
+export { readSourcePolicy } from './read-source-policy.ts';
 export { scratch, sourceState, State } from './state.ts';
 export { vertex, type Edge, type StepVariable, type Vertex, type VertexLabel } from './vertex.ts';

@@ -15,7 +15,6 @@ export const serveError = errorTable({
   CACHE_INVALID: 'invalid',
   CACHE_UNSUPPORTED: 'unsupported',
   ENTITLEMENT_DENIED: 'denied',
-  SOURCE_DENIED: 'denied',
   SERVER_DRAINING: 'unavailable',
   HISTORY_UNKNOWN: 'not_found',
 });

@@ -1,4 +1,6 @@
+import type { Wait } from '../base/index.ts';
 import type { Digest, Lease } from '../blob/index.ts';
+import type { SourceOp } from '../graph/index.ts';
 import type { Codec } from '../tree/index.ts';
 import type { BuildHost } from './build-host.ts';
 import type { RefLayer } from './ref.ts';
@@ -12,6 +14,8 @@ export interface SessionInit {
   readonly allow: ReadonlySet<string>;
   /** Hosts that may be spoken to without TLS or with a certificate nobody vouches for. */
   readonly insecure: readonly string[];
+  /** What a policy makes of a source before anything is asked about it. Throws where it may not be used. */
+  readonly vet?: ((source: SourceOp) => Promise<SourceOp>) | undefined;
   /** Told when a registry is asked again, has a warning, or is left for another. */
   readonly notice?: ((text: string) => void) | undefined;
   /** Makes sure of layers that caches elsewhere said to have; false where one is not to be had. */

@@ -60,7 +60,8 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
   }
 
   /** Pins a source: asks what it is now, and for an image its configuration. */
-  async resolve(op: SourceOp, o: ResolveOptions): Promise<ResolvedSource> {
+  async resolve(asked: SourceOp, o: ResolveOptions): Promise<ResolvedSource> {
+    const op = await vetted(asked, o.session);
     const { source } = op;
     if (source.type === 'image') {
       const found = await this.#o.finder.find(source, {
@@ -117,8 +118,8 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
     return { source: op };
   }
 
-  async cacheKey(op: SourceOp, context: StepContext<Session>): Promise<CacheKey> {
-    const { source } = op;
+  async cacheKey(asked: SourceOp, context: StepContext<Session>): Promise<CacheKey> {
+    const { source } = await vetted(asked, context.host);
     switch (source.type) {
       case 'local':
         return localRunner.cacheKey(source, context);
@@ -155,8 +156,8 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
     }
   }
 
-  async run(op: SourceOp, _inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
-    const { source } = op;
+  async run(asked: SourceOp, _inputs: readonly Ref[], context: StepContext<Session>): Promise<readonly Ref[]> {
+    const { source } = await vetted(asked, context.host);
     switch (source.type) {
       case 'local':
         return localRunner.run(source, context);
@@ -239,6 +240,11 @@ export class SourceRunner implements OpRunner<SourceOp, Ref, Session>, AsyncDisp
   async [Symbol.asyncDispose](): Promise<void> {
     await (await this.#http)?.[Symbol.asyncDispose]();
   }
+}
+
+/** A source as the session's build may use it. */
+function vetted(op: SourceOp, { vet }: Session): SourceOp | Promise<SourceOp> {
+  return vet ? vet(op) : op;
 }
 
 function sourceKey(source: ImageSource | LayoutSource): string {

@@ -25,12 +25,15 @@ export async function capture(
     readonly options: Readonly<Record<string, string>>;
     readonly platform: string;
     readonly pin: Pin;
+    /** What the build's policy makes of a source. */
+    readonly vet?: ((source: SourceOp) => Promise<SourceOp>) | undefined;
   } & Wait,
 ): Promise<Capture> {
+  const vet = o.vet ?? (async (source: SourceOp) => source);
   const capturing = new Capturing(o.options);
-  await capturing.images(o.asked, o.platform);
+  await capturing.images(o.asked, { platform: o.platform, vet });
   for (const vertex of verticesOf([...roots, ...o.asked.solved])) {
-    if (vertex.op.kind === 'source') await capturing.source(vertex.op, o.pin, o);
+    if (vertex.op.kind === 'source') await capturing.source(await vet(vertex.op), o.pin, o);
     else if (vertex.op.kind === 'exec') capturing.exec(vertex.op);
   }
   return capturing.capture();
@@ -70,14 +73,18 @@ class Capturing {
   }
 
   /** Images that the frontend asked about for this platform: also those of which no file is used. */
-  async images({ resolved }: Asked, platform: string): Promise<void> {
+  async images(
+    { resolved }: Asked,
+    o: { readonly platform: string; readonly vet: (source: SourceOp) => Promise<SourceOp> },
+  ): Promise<void> {
     for (const [key, resolving] of resolved) {
-      const { source } = JSON.parse(key) as SourceOp;
       const found = await resolving.catch(() => undefined);
+      if (!found) continue;
+      const { source } = await o.vet(JSON.parse(key) as SourceOp);
       const pinned = found?.source.source;
       if ((source.type !== 'image' && source.type !== 'packages') || pinned?.type !== source.type) continue;
       if (pinned.type === 'image') this.#asked.set(pinned.reference, source.reference);
-      if (formatPlatform(source.platform) === platform)
+      if (formatPlatform(source.platform) === o.platform)
         this.#image({ name: source.reference, platform: source.platform, digest: found?.digest });
     }
   }

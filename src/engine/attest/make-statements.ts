@@ -61,6 +61,7 @@ export async function makeStatements(
         const { session, worker } = o;
         return (await worker.resolve(source, { session, ...w, onNote: nothing, onProgress: nothing })).source;
       },
+      vet: o.session.vet,
       signal: o.signal,
     });
     const isDockerfile = frontend === 'dockerfile';

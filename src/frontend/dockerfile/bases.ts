@@ -186,6 +186,13 @@ async function fromSource(
 ): Promise<Base> {
   const resolved = await r.host.resolve({ kind: 'source', source }, r);
   const pinned = resolved.source.source;
+  // A policy about sources may name files in place of an image.
+  if (!isImage(pinned))
+    return {
+      ...emptyBase(r.wanted),
+      state: sourceState(pinned, { name: labelOf(o.node, o.label, o.name) }),
+      bare: true,
+    };
   const name = withDigest('reference' in pinned ? pinned.reference : o.name, resolved.digest);
   const draft =
     resolved.config === undefined ? emptyDraft(r.wanted) : draftOf(resolved.config, `config of "${o.name}"`);
@@ -209,6 +216,10 @@ async function fromSource(
     bare: false,
     numbered: o.label === undefined,
   };
+}
+
+function isImage({ type }: Source): boolean {
+  return type === 'image' || type === 'oci-layout' || type === 'packages';
 }
 
 /** `[build 1/5] FROM …`; the base is the first of its stage's steps. */

@@ -2,6 +2,7 @@ import { kindOf, messageOf, type Clock, type Wait } from '../../base/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, Engine, ImageMetadata } from '../../engine/index.ts';
 import type { Frontend } from '../../frontend/index.ts';
 import { Steering, toFailure, type Steered } from '../../gateway/index.ts';
+import type { SourcePolicy } from '../../graph/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
 import type { FileSource } from '../../tree/index.ts';
 import { create } from '../../wire/grpc/index.ts';
@@ -25,6 +26,8 @@ export class Build implements Steered {
   readonly #stop = new AbortController();
   /** Text of the files that errors of this build point into. */
   readonly texts = new Map<string, string>();
+  /** What its sources may be. */
+  policies: readonly SourcePolicy[] = [];
   /** Options of the last frontend that was called. */
   options: Readonly<Record<string, string>> = {};
   /** What the client uploaded, until the build ends. */

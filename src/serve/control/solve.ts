@@ -4,6 +4,7 @@ import type { Frontend, PlannedImage } from '../../frontend/index.ts';
 import { solveHere, toFailure, toPlan } from '../../gateway/index.ts';
 import { formatPlatform, hostPlatform } from '../../image/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
+import { fromWirePolicy } from '../../wire/buildkit/index.ts';
 import { Code, type HandlerContext } from '../../wire/grpc/index.ts';
 import type { SolveRequest } from '../../wire/gen/buildkit/control_pb.ts';
 import { serveError } from '../errors.ts';
@@ -28,6 +29,7 @@ export async function solve(
   const { gone } = context.peer;
   try {
     const asked = requestOf(request, served);
+    build.policies = asked.request.sourcePolicies ?? [];
     const planned = new Map<string, PlannedImage>();
     if (!request.Internal) records.begin(request, begun);
     const session =
@@ -143,9 +145,9 @@ function requestOf(
   readonly warnings: readonly string[];
 } {
   // A rule about sources that was dropped would let in what it keeps out.
-  if ((request.SourcePolicy?.rules.length ?? 0) > 0 || request.SourcePolicySession !== '')
-    throw serveError('SOLVE_UNSUPPORTED', 'solve with a source policy: not supported yet', {
-      remedy: 'Build without it.',
+  if (request.SourcePolicySession !== '')
+    throw serveError('SOLVE_UNSUPPORTED', 'solve with a source policy that the client decides on: not supported', {
+      remedy: 'Give the policy as a file (EXPERIMENTAL_BUILDKIT_SOURCE_POLICY).',
     });
   if (request.ProxyNetwork)
     throw serveError('SOLVE_UNSUPPORTED', 'solve with a proxy for the network of steps: not supported yet');
@@ -178,6 +180,7 @@ function requestOf(
       rewriteTimestamp: plan.rewriteTimestamp === true,
       epoch: plan.epoch,
       allow: request.Entitlements,
+      sourcePolicies: request.SourcePolicy ? [fromWirePolicy(request.SourcePolicy)] : undefined,
       cacheFrom: cacheImports(
         [...(cache?.Imports ?? []), ...legacy, ...namedImports(request.FrontendAttrs['cache-imports'])],
         clouds,

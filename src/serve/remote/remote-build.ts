@@ -12,10 +12,11 @@ import {
 import { parseDigest, type BlobReader, type Digest } from '../../blob/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, ImageMetadata } from '../../engine/index.ts';
 import type { Companion, Frontend, Plan, PlannedImage } from '../../frontend/index.ts';
-import type { ImageSource, State, Vertex } from '../../graph/index.ts';
+import type { ImageSource, SourcePolicy, State, Vertex } from '../../graph/index.ts';
 import { encodeConfig, formatPlatform, hostPlatform, parseConfig } from '../../image/index.ts';
-import { encodeState, type EncodedDefinition } from '../../wire/buildkit/index.ts';
+import { encodeState, toWirePolicy, type EncodedDefinition } from '../../wire/buildkit/index.ts';
 import { Control } from '../../wire/gen/buildkit/control_pb.ts';
+import type { Policy } from '../../wire/gen/buildkit/source-policy_pb.ts';
 import type { Definition } from '../../wire/gen/buildkit/ops_pb.ts';
 import { fromStatus, toStatus } from '../../wire/grpc/index.ts';
 import type { BuildHost } from '../../worker/index.ts';
@@ -242,6 +243,7 @@ export class RemoteBuild {
     const bridge = new Bridge(this.#connection, { id, signal });
     const sources = new SourceResolver({
       configs: this.#configs,
+      policies: this.#request.sourcePolicies ?? [],
       bridge,
       makeBase: this.#o.makeBase,
       made: this.#made,
@@ -258,6 +260,7 @@ export class RemoteBuild {
       layersOf: (state, w) => this.#layersOf(state, { signal: w?.signal ?? signal }),
       explain: (error) => remoteFailure(error, (wire) => this.#stepOf(wire)),
     });
+    const policy = wirePolicyOf(this.#request.sourcePolicies);
     const story = o.silent ? undefined : this.#follow(id, AbortSignal.any([o.signal, session.gone]));
     const solving = control.solve(
       {
@@ -269,6 +272,7 @@ export class RemoteBuild {
         ExporterAttrsDeprecated: solve.exporters[0]?.Attrs ?? {},
         Cache: { Exports: (solve.cacheExports ?? []).map((entry) => ({ ...entry })) },
         Entitlements: [...this.#request.allow],
+        ...(policy && { SourcePolicy: policy }),
         Internal: solve.internal === true,
       },
       { signal },
@@ -380,6 +384,14 @@ export class RemoteBuild {
       clearTimeout(timer);
     };
   }
+}
+
+/** A solve takes one policy. */
+function wirePolicyOf(policies: readonly SourcePolicy[] = []): Policy | undefined {
+  const [policy, ...more] = policies.filter(({ rules }) => rules.length > 0);
+  if (more.length > 0)
+    throw remoteError('REMOTE_UNSUPPORTED', 'build with several source policies: BuildKit takes one');
+  return policy && toWirePolicy(policy);
 }
 
 function configOf({ config }: PlannedImage): Uint8Array {

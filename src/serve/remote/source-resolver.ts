@@ -1,9 +1,10 @@
 import type { Wait } from '../../base/index.ts';
 import { parseDigest, type BlobReader, type Digest, type Platform } from '../../blob/index.ts';
 import type { Resolved } from '../../frontend/index.ts';
-import type { PackagesSource, Source, SourceOp } from '../../graph/index.ts';
-import { parseReference } from '../../image/index.ts';
-import { encodeSource, toWirePlatform } from '../../wire/buildkit/index.ts';
+import type { PackagesSource, Source, SourceOp, SourcePolicy } from '../../graph/index.ts';
+import { hostPlatform, parseReference } from '../../image/index.ts';
+import { decodeSource, encodeSource, policedSource, toWirePlatform } from '../../wire/buildkit/index.ts';
+import type { SourceOp as WireSource } from '../../wire/gen/buildkit/ops_pb.ts';
 import { timestampMs } from '../../wire/grpc/index.ts';
 import type { Bridge } from './bridge.ts';
 import { remoteError } from './errors.ts';
@@ -32,6 +33,7 @@ export class SourceResolver {
   readonly #configs: Map<string, Uint8Array>;
   readonly #made: Map<string, BlobReader>;
   readonly #session: RemoteSession;
+  readonly #policies: readonly SourcePolicy[];
 
   /** `made`: takes the images made here, by the name of the store that they are offered as. */
   constructor(o: {
@@ -41,7 +43,9 @@ export class SourceResolver {
     readonly session: RemoteSession;
     /** Takes the configs of images, by their source. */
     readonly configs: Map<string, Uint8Array>;
+    readonly policies: readonly SourcePolicy[];
   }) {
+    this.#policies = o.policies;
     this.#configs = o.configs;
     this.#bridge = o.bridge;
     this.#makeBase = o.makeBase;
@@ -54,7 +58,9 @@ export class SourceResolver {
     return this.#configs.get(JSON.stringify(op.source));
   }
 
-  async resolve({ source }: SourceOp, o: { readonly task: Task } & Wait): Promise<Resolved> {
+  async resolve(op: SourceOp, o: { readonly task: Task } & Wait): Promise<Resolved> {
+    // What the daemon is not asked about it cannot look at.
+    const source = op.source.type === 'packages' ? policedSource(op.source, this.#policies) : op.source;
     switch (source.type) {
       case 'packages':
         return this.#ofPackages(source, o);
@@ -89,15 +95,22 @@ export class SourceResolver {
   async #ofImage(source: Extract<Source, { type: 'image' | 'oci-layout' }>, w: Wait): Promise<Resolved> {
     if (source.type === 'oci-layout') this.#session.offerStore(source.store);
     const name = source.type === 'image' ? source.reference : `${source.store}@${source.digest}`;
-    const { Image: image } = await this.#ask(source, { name, platform: source.platform, ...w });
+    const found = await this.#ask(source, { name, platform: source.platform, ...w });
+    const other = convertedTo(source, found.Source);
+    if (other && other.type !== 'image' && other.type !== 'oci-layout')
+      return { source: { kind: 'source', source: other } };
+    const { Image: image } = found;
     if (!image) throw remoteError('REMOTE_INVALID', `resolve "${name}": the daemon says nothing of an image`);
     const digest = parseDigest(image.Digest);
-    const pinned = source.type === 'image' ? { ...source, reference: pinnedTo(source.reference, digest) } : source;
+    const named = other ?? source;
+    const pinned = named.type === 'image' ? { ...named, reference: pinnedTo(named.reference, digest) } : named;
     return this.#known(pinned, { digest, config: image.Config });
   }
 
-  async #ofWeb(source: Extract<Source, { type: 'git' | 'http' }>, w: Wait): Promise<Resolved> {
-    const found = await this.#ask(source, { name: source.url, ...w });
+  async #ofWeb(asked: Extract<Source, { type: 'git' | 'http' }>, w: Wait): Promise<Resolved> {
+    const found = await this.#ask(asked, { name: asked.url, ...w });
+    const source = convertedTo(asked, found.Source) ?? asked;
+    if (source.type !== 'git' && source.type !== 'http') return { source: { kind: 'source', source } };
     if (source.type === 'git') {
       const commit = found.Git?.CommitChecksum || found.Git?.Checksum;
       if (!commit) throw remoteError('REMOTE_INVALID', `resolve "${source.url}": the daemon names no commit`);
@@ -135,6 +148,22 @@ export class SourceResolver {
       { signal: o.signal },
     );
   }
+}
+
+/** What a policy of the daemon's made of a source; undefined where it is still the one that was asked about. */
+function convertedTo(asked: Source, found: WireSource | undefined): Source | undefined {
+  if (!found || found.identifier === '') return undefined;
+  const before = encodeSource(asked);
+  const place = (identifier: string, attrs: Readonly<Record<string, string>>): string =>
+    identifier.startsWith('git://')
+      ? `${attrs['git.fullurl'] ?? ''}#${identifier.split('#')[1] ?? ''}`
+      : identifier.replace(/@sha256:[0-9a-f]{64}$/, '');
+  if (place(found.identifier, found.attrs) === place(before.identifier, before.attrs)) return undefined;
+  const source = decodeSource(found, { platform: 'platform' in asked ? asked.platform : hostPlatform(process) });
+  if (source.type !== asked.type) return source;
+  // What is said of it only here stays.
+  if (source.type === 'image' && asked.type === 'image') return { ...asked, reference: source.reference };
+  return source.type === 'git' || source.type === 'http' ? source : undefined;
 }
 
 /** BuildKit's words (solver/pb/attr.go). */

@@ -3,6 +3,7 @@ export { decodeSource } from './llb/decode-source.ts';
 export { encodeState } from './llb/encode.ts';
 export { encodeSource, type EncodedSource } from './llb/encode-source.ts';
 export { llbError } from './llb/errors.ts';
+export { fromWirePolicy, policedSource, policedWire, toWirePolicy } from './llb/policy.ts';
 export { fromWirePlatform, toWirePlatform } from './llb/wire-platform.ts';
 export type { DecodedDefinition, DecodeOptions, EncodedDefinition, EncodeOptions } from './llb/types.ts';
 export {

@@ -10,6 +10,7 @@ import { extraHost, networkMode } from '../parse/network.ts';
 import { imageName, planOutputs, type OutputPlan } from '../parse/output.ts';
 import { booleanOf, bytesOf, keyValues } from '../parse/values.ts';
 import type { BuildpackFlags } from './app-folder.ts';
+import { sourcePoliciesOf } from './source-policies.ts';
 
 /** The flags of `strake build`, as commander gives them. */
 export interface BuildFlags extends BuildpackFlags, AttestFlags {
@@ -39,6 +40,7 @@ export interface BuildFlags extends BuildpackFlags, AttestFlags {
   readonly otlp?: string | undefined;
   readonly traceDir?: string | undefined;
   readonly allow: readonly string[];
+  readonly sourcePolicy?: string | undefined;
   readonly shmSize?: string | undefined;
   readonly ulimit: readonly string[];
   readonly memory?: string | undefined;
@@ -77,6 +79,7 @@ export function planBuild(flags: BuildFlags, o: Surroundings): Planned {
   const buildArgs = keyValues(flags.buildArg, { what: '--build-arg', alone: (name) => o.env[name] });
   const epoch = epochOf(buildArgs, flags, o.env);
   const { mode, allow } = networkMode(flags.network);
+  const sourcePolicies = sourcePoliciesOf(flags.sourcePolicy, o);
   const outputs = planOutputs({
     specs: flags.output,
     tags: flags.tag.map(imageName),
@@ -112,6 +115,7 @@ export function planBuild(flags: BuildFlags, o: Surroundings): Planned {
       platforms,
       exports: outputs.exports,
       allow: [...new Set([...allow, ...entitlementsOf(flags.allow)])],
+      ...(sourcePolicies && { sourcePolicies }),
       annotations: [
         ...flags.annotation.flatMap((text) => annotationsOf(text, { platforms: wanted(platforms, host) })),
         ...outputs.annotations,

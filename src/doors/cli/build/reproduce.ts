@@ -54,6 +54,7 @@ export function reproduceLine(o: ReproduceOptions): string | undefined {
   add('--secret', ...flags.secret);
   add('--ssh', ...flags.ssh);
   add('--allow', ...flags.allow);
+  add('--source-policy', flags.sourcePolicy);
   add('--insecure-registry', ...settings.insecure);
   add('--mirror', settings.mirror);
   add('--keyring', settings.keyring);

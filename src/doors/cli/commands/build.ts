@@ -82,7 +82,8 @@ export const command: CliCommand = {
       .optionsGroup(GROUPS.offer)
       .option('--secret <id=name,src=file>', 'a secret for RUN --mount=type=secret; or env=VARIABLE', list, [])
       .option('--ssh <id[=socket|keys]>', 'an ssh agent, or one made of key files, for RUN --mount=type=ssh', list, [])
-      .option('--allow <entitlement>', 'grant network.host or security.insecure', list, []);
+      .option('--allow <entitlement>', 'grant network.host or security.insecure', list, [])
+      .option('--source-policy <file>', "what sources may be: a policy of BuildKit's in JSON");
     registryOptions(command)
       .optionsGroup(GROUPS.base)
       .option('--mirror <url>', 'where packages come from, instead of where apt takes them from')

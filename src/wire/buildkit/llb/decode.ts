@@ -17,6 +17,7 @@ import { decodeFile } from './decode-file.ts';
 import { decodeSource } from './decode-source.ts';
 import { llbError } from './errors.ts';
 import { oddField } from './known-fields.ts';
+import { policedWire } from './policy.ts';
 import { labelOf, Places } from './label.ts';
 import type { DecodedDefinition, DecodeOptions } from './types.ts';
 import { edgeTo, indexOf, isScratch, OpFailure, opName, type DecodedOp, type OpContext, type Tree } from './wire-op.ts';
@@ -180,7 +181,12 @@ async function decodeOp(wire: WireOp, { definition, ops, places, d }: Around): P
   const { op: content } = op;
   switch (content.case) {
     case 'source': {
-      const made = vertex({ kind: 'source', source: decodeSource(content.value, c) }, [], label);
+      // The policy looks at what the client said.
+      const made = vertex(
+        { kind: 'source', source: decodeSource(policedWire(content.value, d.policies ?? []), c) },
+        [],
+        label,
+      );
       return { outputs: [{ vertex: made, output: 0 }], vertices: [made] };
     }
     case 'exec':

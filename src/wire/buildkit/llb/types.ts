@@ -1,6 +1,6 @@
 import type { Wait } from '../../../base/index.ts';
 import type { Digest, Platform } from '../../../blob/index.ts';
-import type { Source, State, Vertex } from '../../../graph/index.ts';
+import type { Source, SourcePolicy, State, Vertex } from '../../../graph/index.ts';
 import type { Definition } from '../../gen/buildkit/ops_pb.ts';
 
 /** A definition (pb.Definition) as states, and who is who. */
@@ -18,6 +18,8 @@ export interface DecodeOptions extends Wait {
   readonly platform: Platform;
   /** Solves the state that an op `build` is given and reads the file of it that holds the definition. Absent: such ops are refused. */
   readonly readDefinition?: ((state: State, path: string, w?: Wait) => Promise<Uint8Array>) | undefined;
+  /** What its sources may be. */
+  readonly policies?: readonly SourcePolicy[] | undefined;
 }
 
 export interface EncodeOptions {
