@@ -1,4 +1,3 @@
-import type { Wait } from '../base/index.ts';
 import type { Digest, Lease } from '../blob/index.ts';
 import type { SourceOp } from '../graph/index.ts';
 import type { Codec } from '../tree/index.ts';
