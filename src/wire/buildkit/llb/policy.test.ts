@@ -105,9 +105,6 @@ test('a policy is the same after the wire; one with a hole in it is refused', ()
   );
   const wire = toWirePolicy(policy);
   assert.deepEqual(fromWirePolicy(wire), policy);
-  assert.throws(
-    () => fromWirePolicy({ ...wire, rules: [{ ...wire.rules[0]!, selector: undefined }] }),
-    /no selector/,
-  );
+  assert.throws(() => fromWirePolicy({ ...wire, rules: [{ ...wire.rules[0]!, selector: undefined }] }), /no selector/);
   assert.throws(() => fromWirePolicy({ ...wire, rules: [{ ...wire.rules[0]!, action: 7 as never }] }), /action 7/);
 });
