@@ -5,9 +5,12 @@ import type { Peer } from './peer.ts';
 import { Code, StatusError, statusOf, toStatus, trailersOf } from './status.ts';
 
 const HEADER = 5;
+/** Messages up to this size that come in several chunks are put together in memory that serves again and again. */
+const SCRATCH = 256 * 1024;
 
 /**
- * A streaming call whose messages are bytes, in both directions, without a promise or a copy for each: what build contexts travel by. Messages are views of what came from the network: one that is kept must be copied.
+ * A streaming call whose messages are bytes, in both directions, without a promise or a copy for each: what build contexts travel by. Messages are views that hold until their receiver returns:
+ * one that is kept must be copied, or `kept` called.
  */
 export class RawCall {
   /** Settles when the other side has said all it will, with the call's status where that is not OK. */
@@ -17,10 +20,12 @@ export class RawCall {
   readonly #serves: boolean;
   readonly #settle: (status: StatusError | undefined) => void;
   #onMessage: ((message: Buffer) => void) | undefined;
-  /** What came of a message that is not whole. */
+  /** What came of a message that is not whole; a large one is put together when all of it has come. */
   #rest: Buffer[] = [];
   #restSize = 0;
   #wanted = HEADER;
+  /** Where it is put together. For each message anew it would make V8 collect all garbage for every few messages: it counts what lies outside its heap. */
+  #scratch: Buffer | undefined;
   #writable: Promise<void> | undefined;
   #failed: StatusError | undefined;
 
@@ -102,6 +107,11 @@ export class RawCall {
     this.#stream.resume();
   }
 
+  /** To be called by a receiver that goes on reading the message it was given after it has returned. */
+  kept(): void {
+    this.#scratch = undefined;
+  }
+
   /** Nothing more will be sent: a caller then waits for the status; who serves says it by returning, and has `ended` settle now. */
   finish(): void {
     if (this.#serves) this.#end(undefined);
@@ -128,7 +138,7 @@ export class RawCall {
       this.#rest.push(chunk);
       this.#restSize += chunk.length;
       if (this.#restSize < this.#wanted) return;
-      data = Buffer.concat(this.#rest, this.#restSize);
+      data = this.#joined();
       this.#rest = [];
       this.#restSize = 0;
     }
@@ -150,6 +160,18 @@ export class RawCall {
     if (at === data.length) return;
     this.#rest = [data.subarray(at)];
     this.#restSize = data.length - at;
+  }
+
+  #joined(): Buffer {
+    const size = this.#restSize;
+    if (size > SCRATCH) return Buffer.concat(this.#rest, size);
+    const whole = (this.#scratch ??= Buffer.allocUnsafeSlow(SCRATCH));
+    let at = 0;
+    for (const part of this.#rest) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    return whole.subarray(0, size);
   }
 
   #fail(status: StatusError): void {

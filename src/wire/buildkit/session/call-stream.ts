@@ -59,7 +59,11 @@ export function callStream(call: RawCall): Duplex {
   }
   call.receive((message) => {
     const data = readBytesMessage(message);
-    if (data.length === 0 || stream.push(data)) return;
+    if (data.length === 0) return;
+    const free = stream.push(data);
+    // Who listens has copied it; otherwise it waits here to be read.
+    if (stream.readableLength > 0) call.kept();
+    if (free) return;
     paused = true;
     call.pause();
   });
