@@ -1,13 +1,13 @@
 import { chownSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { mountAll, sys, type MountSpec } from '../base/index.ts';
-import { STEP_CAPABILITIES } from './capabilities.ts';
+import { capabilitiesFor } from './capabilities.ts';
 import { environment } from './environment.ts';
 import { execError } from './errors.ts';
 import { fstab, type FstabEntry } from './fstab.ts';
 import { makeFolders, resolveInRoot } from './in-root.ts';
 import { enclosed, type Command } from './launch.ts';
-import { hardLimits } from './machine.ts';
+import { effectiveCapabilities, hardLimits } from './machine.ts';
 import { mountFlags } from './step-mounts.ts';
 import { checkNames, nameOf, secretsFor } from './secret-env.ts';
 import { MASKED_PATHS, READONLY_PATHS, specRlimits } from './spec.ts';
@@ -48,6 +48,7 @@ export class BuiltinDriver implements Driver {
   readonly #tools: BuiltinTools;
   readonly #rootless: 'range' | 'single' | undefined;
   readonly #limits = hardLimits();
+  readonly #capabilities = effectiveCapabilities();
 
   constructor(tools: BuiltinTools, rootless: 'range' | 'single' | undefined) {
     this.#tools = tools;
@@ -180,7 +181,7 @@ export class BuiltinDriver implements Driver {
     ];
     if (this.#rootless === undefined && !own.has('/sys'))
       entries.push(at('sysfs', join(root, 'sys'), [...quiet, insecure ? 'rw' : 'ro']));
-    if (insecure) return entries;
+    if (insecure || step.process.privileges?.openSystemPaths === true) return entries;
     const seen = (path: string): boolean =>
       existsSync(path) && (this.#rootless === undefined || path.startsWith('/proc'));
     for (const path of MASKED_PATHS.filter(seen))
@@ -201,12 +202,21 @@ export class BuiltinDriver implements Driver {
 
   /** From the tool root on: capabilities, groups, the exact environment, root, folder, user. */
   #inside(step: Step): string[] {
-    const { user, args, cwd, security } = step.process;
+    const { user, args, cwd, security, privileges: wanted } = step.process;
     const privileges: string[] = ['--inh-caps=-all'];
-    if (security !== 'insecure')
-      privileges.push(
-        `--bounding-set=-all,${STEP_CAPABILITIES.map((name) => `+${name.slice(4).toLowerCase()}`).join(',')}`,
-      );
+    if (security !== 'insecure' || wanted !== undefined) {
+      const all = capabilitiesFor(step.process, this.#capabilities);
+      const needed = ['CAP_SYS_CHROOT', ...(user.uid === 0 ? [] : ['CAP_SETUID'])].find((name) => !all.includes(name));
+      if (needed !== undefined)
+        throw execError(
+          'STEP_UNSUPPORTED',
+          `run "${args[0] ?? ''}" without ${needed}: the built-in executor starts processes by it`,
+          { remedy: 'Install crun or runc, or leave it to the process.' },
+        );
+      const given = all.map((name) => `,+${name.slice(4).toLowerCase()}`);
+      privileges.push(`--bounding-set=-all${given.join('')}`);
+    }
+    if (wanted?.noNewPrivileges === true) privileges.push('--no-new-privs');
     if (this.#rootless !== 'single')
       privileges.push(
         `--regid=${user.gid}`,

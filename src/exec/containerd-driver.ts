@@ -80,7 +80,7 @@ export class ContainerdDriver implements Performer {
     const started = Promise.withResolvers<number | undefined>();
     using _ = running.add(process.id, {
       container: id,
-      terminal: process.terminal !== undefined,
+      process,
       pid: started.promise,
     });
     try {

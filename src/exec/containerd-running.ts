@@ -8,14 +8,14 @@ import { execError } from './errors.ts';
 import { commandFailure } from './oci-executor.ts';
 import { hasHandler, listeningIn } from './running.ts';
 import type { JoiningProcess, ListeningPort, RunningProcesses } from './running-processes.ts';
-import { specJson, specProcess, type SpecOptions } from './spec.ts';
+import { specJson, specProcess, withPrivileges, type SpecOptions } from './spec.ts';
 import { StarterPrograms } from './starter-programs.ts';
-import type { ProcessIo, TerminalSize } from './process.ts';
+import type { Process, ProcessIo, TerminalSize } from './process.ts';
 
 /** A container whose task is being started, or runs. */
 interface Entry {
   readonly container: string;
-  readonly terminal: boolean;
+  readonly process: Process;
   /** Of the process itself, once it runs; undefined when it never did. */
   readonly pid: Promise<number | undefined>;
 }
@@ -55,7 +55,7 @@ export class ContainerdRunning implements RunningProcesses {
     const beside = this.#terminals.get(id);
     if (beside !== undefined) return this.#tasks.resize(beside, size, { exec: id, ...w });
     const found = await this.#started(id, w);
-    if (found && this.#entries.get(id)?.terminal === true) await this.#tasks.resize(found.container, size, w);
+    if (found && this.#entries.get(id)?.process.terminal) await this.#tasks.resize(found.container, size, w);
   }
 
   async listening(id: string, w: Wait = {}): Promise<readonly ListeningPort[]> {
@@ -72,7 +72,10 @@ export class ContainerdRunning implements RunningProcesses {
     mkdirSync(folder, { mode: 0o700 });
     const streams = fifoStreams(folder, process, o.io);
     try {
-      return await this.#joined(found.container, process, { ...o, streams });
+      return await this.#joined(found.container, withPrivileges(process, this.#entries.get(id)?.process), {
+        ...o,
+        streams,
+      });
     } finally {
       streams.close();
       rmSync(folder, { recursive: true, force: true });

@@ -133,14 +133,15 @@ export function executorSuite(setup: ExecutorSetup): void {
     );
 
     test('limits are kept, or refused before the start', async () => {
-      const limits = { memory: 64 << 20, cpuShares: 512 };
+      const limits = { memory: 64 << 20, cpuShares: 512, pids: 40 };
       if (!h.executor().report.devicesCgroup) {
         await assert.rejects(run('true', { limits }), (error) => hasCode(error, 'STEP_UNSUPPORTED'));
         return;
       }
-      const files = '/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max';
+      const files =
+        '/sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max';
       const got = await text(`cat ${files} 2>/dev/null; true`, { limits });
-      assert.equal(got.trim(), String(64 << 20));
+      assert.equal(got.trim(), `${64 << 20}\n40`);
     });
 
     test('host name and hosts', async () => {
@@ -318,6 +319,16 @@ export function executorSuite(setup: ExecutorSetup): void {
     test('an insecure step has all capabilities', async () => {
       const all = /^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
       assert.equal(capsOf(await text('grep ^CapEff /proc/self/status', { security: 'insecure' }))['CapEff'], all);
+    });
+
+    test('privileges of its own, also of a process beside it', async () => {
+      const own = await run('grep -E "^(CapEff|CapBnd|NoNewPrivs)" /proc/self/status', {
+        privileges: { drop: ['CAP_CHOWN', 'CAP_KILL'], noNewPrivileges: true },
+      });
+      assert.match(own.stdout, /^CapEff:\s00000000a80425da\nCapBnd:\s00000000a80425da\nNoNewPrivs:\s1\n$/);
+      const none = run('grep ^CapEff /proc/self/status', { privileges: { drop: ['ALL'] } });
+      if (h.executor().report.name !== 'builtin') assert.match((await none).stdout, /^CapEff:\s0+\n$/);
+      else await assert.rejects(none, (error) => hasCode(error, 'STEP_UNSUPPORTED'));
     });
 
     test('what cannot be is refused before the start', async () => {

@@ -164,7 +164,9 @@ function checkPossible(process: Process): void {
             ? 'a root that cannot be written to'
             : process.limits !== undefined
               ? 'limits of its own'
-              : undefined;
+              : process.privileges !== undefined
+                ? 'capabilities of its own'
+                : undefined;
   if (wants === undefined) return;
   throw execError('STEP_UNSUPPORTED', `run "${process.args[0] ?? ''}" in place: it asks for ${wants}`, {
     remedy: 'Run strake where it may make namespaces: "strake doctor" says what it lacks.',

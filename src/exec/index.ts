@@ -1,3 +1,4 @@
+export { capabilityNamed } from './capabilities.ts';
 export { createExecutor, probeExecutors, recoverExecutors } from './create-executor.ts';
 export type { ExecutorName, ExecutorOptions, ExecutorProbe, OpenExecutor } from './create-executor.ts';
 export {
@@ -8,6 +9,15 @@ export {
 export { createInPlaceExecutor, inPlaceHindrance, type InPlaceExecutorOptions } from './in-place-executor.ts';
 export { stepMain } from './in-place-step.ts';
 export type { Executor, ExecutorReport, Survive, Survivor, Survivors } from './executor.ts';
-export type { Process, ProcessIo, StepChannel, PublishedPort, StepMount, TerminalSize } from './process.ts';
+export type {
+  Process,
+  ProcessLimits,
+  ProcessPrivileges,
+  ProcessIo,
+  StepChannel,
+  PublishedPort,
+  StepMount,
+  TerminalSize,
+} from './process.ts';
 export { tryArchitecture, type Execution } from './foreign.ts';
 export type { JoiningProcess, ListeningPort, RunningProcesses } from './running-processes.ts';

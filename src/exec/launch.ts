@@ -8,6 +8,7 @@ import { execError } from './errors.ts';
 import { signal } from './descendants.ts';
 import { inputPipe, outputPipe } from './fifo.ts';
 import { childrenOf } from './machine.ts';
+import type { HandedTerminal } from './handed-terminal.ts';
 import type { ProcessIo } from './process.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -20,6 +21,8 @@ export interface Command {
   readonly aside?: string | undefined;
   /** Instead of pipes. */
   readonly terminal?: Terminal | undefined;
+  /** Instead of pipes: the terminal that the command makes and hands over. */
+  readonly handed?: HandedTerminal | undefined;
 }
 
 /**
@@ -53,7 +56,8 @@ export async function launch(
   } & Wait,
 ): Promise<number> {
   throwIfCancelled(o);
-  const stdio = command.terminal ? terminalStdio(command.terminal) : pipeStdio(o.folder, o.io);
+  const { handed } = command;
+  let stdio = command.terminal ? terminalStdio(command.terminal) : handed ? NO_STREAMS : pipeStdio(o.folder, o.io);
   const kill = o.kill ?? killWhole;
   const child = start(command, stdio);
   const exit = exitOf(child, command);
@@ -61,6 +65,7 @@ export async function launch(
   const onAbort = (): void => kill(child);
   o.signal?.addEventListener('abort', onAbort, { once: true });
   if (o.signal?.aborted) onAbort();
+  if (handed) stdio = handedStdio(await handed.stream(exit));
   let fault: unknown;
   const fail = (error: unknown): void => {
     fault ??= error;
@@ -76,7 +81,7 @@ export async function launch(
     ),
   );
   if (stdio.input && o.io.stdin)
-    void feed(stdio.input, o.io.stdin, { end: command.terminal === undefined }).catch(fail);
+    void feed(stdio.input, o.io.stdin, { end: command.terminal === undefined && !handed }).catch(fail);
   try {
     const code = await exit;
     await o.onEnd?.();
@@ -98,8 +103,8 @@ type See = (chunk: Uint8Array) => void | Promise<void>;
 /** A child's three streams, and our ends of them. */
 interface Stdio {
   readonly stdin: number | 'ignore';
-  readonly stdout: number;
-  readonly stderr: number;
+  readonly stdout: number | 'ignore';
+  readonly stderr: number | 'ignore';
   readonly outputs: readonly { readonly socket: Socket; readonly name: 'stdout' | 'stderr' }[];
   readonly input: Socket | undefined;
   started(): void;
@@ -134,6 +139,20 @@ function terminalStdio(terminal: Terminal): Stdio {
     input: stream,
     started: () => terminal.started(),
   };
+}
+
+/** Of a command whose process has a terminal that is still to come. */
+const NO_STREAMS: Stdio = {
+  stdin: 'ignore',
+  stdout: 'ignore',
+  stderr: 'ignore',
+  outputs: [],
+  input: undefined,
+  started: () => undefined,
+};
+
+function handedStdio(stream: Socket | undefined): Stdio {
+  return stream ? { ...NO_STREAMS, outputs: [{ socket: stream, name: 'stdout' }], input: stream } : NO_STREAMS;
 }
 
 function start(command: Command, o: Stdio): ChildProcess {

@@ -4,10 +4,11 @@ import { removeCgroup } from './cgroups.ts';
 import { execError } from './errors.ts';
 import { enclosed, type Command } from './launch.ts';
 import { effectiveCapabilities, hardLimits } from './machine.ts';
-import { runtimeSpec, specJson, specProcess, type SpecOptions } from './spec.ts';
+import { runtimeSpec, specJson, specProcess, withPrivileges, type SpecOptions } from './spec.ts';
 import { StarterPrograms } from './starter-programs.ts';
 import { openTerminal } from './terminal.ts';
-import type { ProcessIo } from './process.ts';
+import { HandedTerminal } from './handed-terminal.ts';
+import type { Process, ProcessIo } from './process.ts';
 import type { Driver, Step } from './run-step.ts';
 import type { Place } from './running.ts';
 import type { JoiningProcess } from './running-processes.ts';
@@ -74,18 +75,19 @@ export class OciDriver implements Driver {
       loopDevices: process.security === 'insecure' ? loopDevices() : 0,
     };
     const spec = runtimeSpec(process, options);
-    const filter = spec.linux.seccomp ? runtime.filter : undefined;
+    // What was compiled is what the sandbox's own capabilities come to.
+    const filter = spec.linux.seccomp && process.privileges === undefined ? runtime.filter : undefined;
     const annotated = filter === undefined ? spec : { ...spec, annotations: { [FILTER]: filter } };
     writeFileSync(join(step.folder, 'config.json'), specJson(annotated), { mode: 0o600 });
     const start = enclosed(runtime.tools, ['--mount-proc']);
     if (runtime.shadowCgroups) start.push(runtime.tools.sh, '-c', SHADOW, 'sh');
     const args = ['--root', this.#state, '--log', join(step.folder, LOG), '--log-format', 'json'];
     if (runtime.name === 'crun') args.push(`--cgroup-manager=${runtime.cgroups ? 'cgroupfs' : 'disabled'}`);
-    args.push('run', '--bundle', step.folder, process.id);
-    // The runtime makes the process's own terminal, and carries between the two what is said.
-    const terminal = process.terminal && openTerminal(process.terminal, { raw: true });
-    if (terminal) undo.push(() => terminal.close());
-    return { file: start[0]!, args: [...start.slice(1), runtime.path, ...args], env: { PATH }, terminal };
+    args.push('run', '--bundle', step.folder);
+    const terminal = this.#terminal(process, step.folder);
+    undo.push(() => terminal.close());
+    args.push(...terminal.flags, process.id);
+    return { file: start[0]!, args: [...start.slice(1), runtime.path, ...args], env: { PATH }, ...terminal.command };
   }
 
   isStarting(pid: number): boolean {
@@ -95,15 +97,32 @@ export class OciDriver implements Driver {
   /** The runtime's own `exec`, started where the runtime itself is: it knows the process by its number there. */
   join(step: Step, process: JoiningProcess, o: { readonly place: Place; readonly folder: string }): Command {
     const { name, path, tools } = this.#runtime;
-    const spec = specProcess(process, { hardLimits: this.#limits, allCapabilities: this.#capabilities });
+    const spec = specProcess(withPrivileges(process, step.process), {
+      hardLimits: this.#limits,
+      allCapabilities: this.#capabilities,
+    });
     const file = join(o.folder, 'process.json');
     writeFileSync(file, specJson(spec), { mode: 0o600 });
-    const terminal = process.terminal && openTerminal(process.terminal, { raw: true });
+    const terminal = this.#terminal(process, o.folder);
     const args = ['--root', this.#state, '--log', join(o.folder, LOG), '--log-format', 'json'];
     if (name === 'crun') args.push(`--cgroup-manager=${this.#runtime.cgroups ? 'cgroupfs' : 'disabled'}`);
-    args.push('exec', '--process', file, step.process.id);
+    args.push('exec', '--process', file, ...terminal.flags, step.process.id);
     const enter = ['--pdeathsig', 'KILL', tools.nsenter, `--target=${o.place.first}`, '--mount', '--pid'];
-    return { file: tools.setpriv, args: [...enter, path, ...args], env: { PATH }, terminal };
+    return { file: tools.setpriv, args: [...enter, path, ...args], env: { PATH }, ...terminal.command };
+  }
+
+  /** The process's terminal: crun hands its own over; runc, which does that only for a process that it leaves alone, carries between that and ours what is said. */
+  #terminal(
+    process: Pick<Process, 'terminal'>,
+    folder: string,
+  ): { readonly flags: readonly string[]; readonly command: Pick<Command, 'terminal' | 'handed'>; close(): void } {
+    if (!process.terminal) return { flags: [], command: {}, close: () => undefined };
+    if (this.#runtime.name === 'crun') {
+      const handed = new HandedTerminal(folder);
+      return { flags: ['--console-socket', handed.path], command: { handed }, close: () => handed.close() };
+    }
+    const terminal = openTerminal(process.terminal, { raw: true });
+    return { flags: [], command: { terminal }, close: () => terminal.close() };
   }
 
   exit(step: Step, o: { code: number; io: ProcessIo }): number {
@@ -111,21 +130,22 @@ export class OciDriver implements Driver {
     const said = this.#complaint(step.folder);
     if (said === undefined) return o.code;
     this.killed(step);
-    return this.#failed(said, { command: step.process.args[0] ?? '', io: o.io });
+    return this.#failed(said, { process: step.process, io: o.io });
   }
 
   joinExit(process: JoiningProcess, o: { code: number; folder: string; io: ProcessIo }): number {
     const said = o.code === 0 ? undefined : this.#complaint(o.folder);
-    return said === undefined ? o.code : this.#failed(said, { command: process.args[0] ?? '', io: o.io });
+    return said === undefined ? o.code : this.#failed(said, { process, io: o.io });
   }
 
   /** The exit code of a command that could not be run, as shells give it. */
-  #failed(said: string, o: { command: string; io: ProcessIo }): number {
-    const { command } = o;
+  #failed(said: string, o: { process: Pick<Process, 'args' | 'terminal'>; io: ProcessIo }): number {
+    const [command = ''] = o.process.args;
     const code = commandFailure(said);
     if (code !== undefined) {
-      // The runtime has said so on the process's stderr, mostly with the command's name.
-      if (!said.includes(command)) void o.io.stderr(Buffer.from(`exec "${command}": ${said}\n`));
+      // The runtime has said so on the process's stderr, if that is a pipe, mostly with the command's name.
+      const unheard = o.process.terminal !== undefined && this.#runtime.name === 'crun';
+      if (unheard || !said.includes(command)) void o.io.stderr(Buffer.from(`exec "${command}": ${said}\n`));
       return code;
     }
     throw execError('RUNTIME_FAILED', `start "${command}" by ${this.#runtime.name}: ${said}`);

@@ -25,10 +25,25 @@ export interface Process {
   readonly terminal?: TerminalSize | undefined;
   /** Nothing but its mounts can be written to. */
   readonly readonlyRoot?: boolean | undefined;
+  /** What differs from the sandbox's own (see `STEP_CAPABILITIES`). */
+  readonly privileges?: ProcessPrivileges | undefined;
   /** Kept by a control group; an executor without them refuses a process that has limits (`STEP_UNSUPPORTED`). */
   readonly limits?: ProcessLimits | undefined;
   /** Ports of this machine that lead to it, which has a network of its own then; for network `default`. */
   readonly ports?: readonly PublishedPort[] | undefined;
+}
+
+/** How a sandbox is made wider or narrower for one process. */
+export interface ProcessPrivileges {
+  /** As `CAP_SYS_PTRACE`, or `ALL`: what is dropped goes first, then what is added comes; with all added, all but what is dropped by name (moby, oci/caps). */
+  readonly add?: readonly string[] | undefined;
+  readonly drop?: readonly string[] | undefined;
+  /** No program can give it more than it has (set-user-id bits, file capabilities). */
+  readonly noNewPrivileges?: boolean | undefined;
+  /** Without the filter of system calls. */
+  readonly noSeccomp?: boolean | undefined;
+  /** What of /proc and /sys is hidden or read-only is not. */
+  readonly openSystemPaths?: boolean | undefined;
 }
 
 /** What a process and all it starts may take of the machine; absent members are without a limit of their own. */
@@ -44,6 +59,8 @@ export interface ProcessLimits {
   /** As "0-2,7". */
   readonly cpusetCpus?: string | undefined;
   readonly cpusetMems?: string | undefined;
+  /** Processes and threads. */
+  readonly pids?: number | undefined;
 }
 
 /** In characters. */

@@ -123,7 +123,8 @@ export async function runStep(
     const command = driver.start(step, undo);
     using found = new DisposableStack();
     const onStart = (pid: number): void => {
-      if (runner.running) found.use(runner.running.add(process.id, { pid, step, terminal: command.terminal }));
+      if (runner.running)
+        found.use(runner.running.add(process.id, { pid, step, terminal: command.terminal ?? command.handed }));
     };
     let ended = false;
     try {
@@ -157,11 +158,11 @@ export async function runJoining(
   try {
     const command = driver.join(o.step, process, { place: o.place, folder });
     using found = new DisposableStack();
-    if (command.terminal) found.adopt(command.terminal, (terminal) => terminal.close());
+    const terminal = command.terminal ?? command.handed;
+    if (terminal) found.adopt(terminal, () => terminal.close());
     const kill = ({ pid }: { readonly pid?: number | undefined }): void => {
       if (pid !== undefined) killTree(pid);
     };
-    const { terminal } = command;
     const onStart = (pid: number): void => {
       if (terminal) found.use(o.running.addTerminal(process.id, { pid, terminal }));
     };

@@ -13,7 +13,7 @@ import type { Terminal } from './terminal.ts';
 export interface Started {
   readonly pid: number;
   readonly step: Step;
-  readonly terminal?: Terminal | undefined;
+  readonly terminal?: Pick<Terminal, 'resize'> | undefined;
 }
 
 /** Where a process is in the tree of processes. */
@@ -33,7 +33,7 @@ export class RunningTable implements RunningProcesses {
     o: { place: Place; io: ProcessIo } & Wait,
   ) => Promise<number>;
   readonly #started = new Map<string, Started>();
-  readonly #terminals = new Map<string, { readonly pid: number; readonly terminal: Terminal }>();
+  readonly #terminals = new Map<string, { readonly pid: number; readonly terminal: Pick<Terminal, 'resize'> }>();
 
   constructor(o: {
     driver: Driver;
@@ -49,7 +49,7 @@ export class RunningTable implements RunningProcesses {
   }
 
   /** The terminal of a process that has joined another one, by what was spawned for it. */
-  addTerminal(id: string, joined: { readonly pid: number; readonly terminal: Terminal }): Disposable {
+  addTerminal(id: string, joined: { readonly pid: number; readonly terminal: Pick<Terminal, 'resize'> }): Disposable {
     this.#terminals.set(id, joined);
     return { [Symbol.dispose]: () => void this.#terminals.delete(id) };
   }

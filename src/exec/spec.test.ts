@@ -135,3 +135,21 @@ test('an insecure step has everything', () => {
   assert.ok(spec.mounts.find((mount) => mount.destination === '/sys')?.options.includes('rw'));
   assert.ok(spec.linux.devices?.some((device) => device.path === '/dev/loop1'));
 });
+
+test('privileges of its own: capabilities, the filter that goes with them, what is open', () => {
+  const privileges = { add: ['CAP_SYS_ADMIN'], drop: ['CAP_CHOWN'], noNewPrivileges: true };
+  const spec = runtimeSpec({ ...step, privileges }, options);
+  const bounding = spec.process.capabilities['bounding'] ?? [];
+  assert.deepEqual([bounding.includes('CAP_SYS_ADMIN'), bounding.includes('CAP_CHOWN')], [true, false]);
+  assert.equal(spec.process.noNewPrivileges, true);
+  const allowed = (name: string, of: typeof spec): boolean =>
+    of.linux.seccomp?.syscalls.some(
+      ({ names, action, args }) => names.includes(name) && action === 'SCMP_ACT_ALLOW' && !args,
+    ) ?? true;
+  assert.deepEqual([allowed('mount', spec), allowed('mount', runtimeSpec(step, options))], [true, false]);
+  const open = runtimeSpec({ ...step, privileges: { noSeccomp: true, openSystemPaths: true } }, options);
+  assert.deepEqual([open.linux.seccomp, open.linux.maskedPaths, open.linux.readonlyPaths], [undefined, [], []]);
+  assert.deepEqual(open.process.capabilities['bounding'], STEP_CAPABILITIES);
+  const limited = runtimeSpec({ ...step, limits: { pids: 9 } }, options).linux.resources;
+  assert.deepEqual(JSON.parse(JSON.stringify(limited?.pids)), { limit: 9 });
+});

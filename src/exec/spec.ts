@@ -1,4 +1,4 @@
-import { STEP_CAPABILITIES } from './capabilities.ts';
+import { capabilitiesFor } from './capabilities.ts';
 import { plainEnv } from './secret-env.ts';
 import { defaultSeccomp, type Seccomp } from './seccomp.ts';
 import type { Process, ProcessLimits } from './process.ts';
@@ -23,6 +23,7 @@ export interface RuntimeSpec {
 
 interface SpecResources {
   readonly devices: readonly DeviceRule[];
+  readonly pids?: { readonly limit: number } | undefined;
   readonly memory?: { readonly limit?: number | undefined; readonly swap?: number | undefined } | undefined;
   readonly cpu?:
     | {
@@ -111,6 +112,9 @@ export type SpecNetwork =
 export function runtimeSpec(process: Process, o: SpecOptions): RuntimeSpec {
   const insecure = process.security === 'insecure';
   const inUserNamespace = o.rootless !== undefined;
+  const { noSeccomp, openSystemPaths } = process.privileges ?? {};
+  const open = insecure || openSystemPaths === true;
+  const capabilities = capabilitiesFor(process, o.allCapabilities);
   return {
     ociVersion: '1.0.2',
     process: specProcess(process, o),
@@ -126,9 +130,9 @@ export function runtimeSpec(process: Process, o: SpecOptions): RuntimeSpec {
           }),
       namespaces: namespaces(o),
       ...(insecure && !inUserNamespace ? { devices: insecureDevices(o.loopDevices ?? 0) } : {}),
-      ...(insecure || !o.seccomp ? {} : { seccomp: defaultSeccomp({ capabilities: STEP_CAPABILITIES }) }),
-      maskedPaths: insecure ? [] : MASKED_PATHS,
-      readonlyPaths: insecure ? [] : READONLY_PATHS,
+      ...(insecure || noSeccomp === true || !o.seccomp ? {} : { seccomp: defaultSeccomp({ capabilities }) }),
+      maskedPaths: open ? [] : MASKED_PATHS,
+      readonlyPaths: open ? [] : READONLY_PATHS,
     },
   };
 }
@@ -136,9 +140,10 @@ export function runtimeSpec(process: Process, o: SpecOptions): RuntimeSpec {
 /** Memory and CPU as config-linux.md has them. */
 function specLimits(limits: ProcessLimits | undefined): Omit<SpecResources, 'devices'> {
   if (limits === undefined) return {};
-  const { memory, memorySwap, cpuShares, cpuPeriod, cpuQuota, cpusetCpus, cpusetMems } = limits;
+  const { memory, memorySwap, cpuShares, cpuPeriod, cpuQuota, cpusetCpus, cpusetMems, pids } = limits;
   const cpu = { shares: cpuShares, period: cpuPeriod, quota: cpuQuota, cpus: cpusetCpus, mems: cpusetMems };
   return {
+    ...(pids === undefined ? {} : { pids: { limit: pids } }),
     ...(memory === undefined && memorySwap === undefined ? {} : { memory: { limit: memory, swap: memorySwap } }),
     ...(Object.values(cpu).every((value) => value === undefined) ? {} : { cpu }),
   };
@@ -184,11 +189,11 @@ const NO_DEVICES: readonly DeviceRule[] = [{ allow: false, access: 'rwm' }];
 /** What a process is to a runtime; for one that joins another, too. */
 export function specProcess(
   process: Pick<Process, 'args' | 'env' | 'cwd' | 'user' | 'terminal'> &
-    Partial<Pick<Process, 'secretEnv' | 'security' | 'ulimits'>>,
+    Partial<Pick<Process, 'secretEnv' | 'security' | 'privileges' | 'ulimits'>>,
   o: Pick<SpecOptions, 'allCapabilities' | 'hardLimits'>,
 ): SpecProcess {
   const insecure = process.security === 'insecure';
-  const capabilities = insecure ? o.allCapabilities : STEP_CAPABILITIES;
+  const capabilities = capabilitiesFor(process, o.allCapabilities);
   const { uid, gid, additionalGids } = process.user;
   const rlimits = specRlimits(process, o.hardLimits);
   return {
@@ -205,8 +210,18 @@ export function specProcess(
       ...(insecure ? { inheritable: capabilities, ambient: capabilities } : {}),
     },
     ...(rlimits.length === 0 ? {} : { rlimits }),
-    noNewPrivileges: false,
+    noNewPrivileges: process.privileges?.noNewPrivileges === true,
   };
+}
+
+/** One that joins another has what that one has, and no more. */
+export function withPrivileges<T extends object>(
+  process: T,
+  beside: Pick<Process, 'security' | 'privileges' | 'ulimits'> | undefined,
+): T & Partial<Pick<Process, 'security' | 'privileges' | 'ulimits'>> {
+  if (!beside) return process;
+  const { security, privileges, ulimits } = beside;
+  return { ...process, security, privileges, ulimits };
 }
 
 /** A process's limits in the kernel's names, -1 as `Infinity`, none above this process's own hard limit. */

@@ -23,6 +23,10 @@ export interface RunOverrides {
   readonly readonlyRoot?: boolean | undefined;
   readonly shmSize?: number | undefined;
   readonly ulimits?: Process['ulimits'] | undefined;
+  readonly limits?: Process['limits'];
+  readonly privileges?: Process['privileges'];
+  /** All that strake itself may do, and its devices. */
+  readonly privileged?: boolean | undefined;
   readonly terminal?: TerminalSize | undefined;
 }
 
@@ -93,11 +97,13 @@ export function containerProcess(
     user: o.user,
     hostname,
     network: overrides.network ?? 'default',
-    security: 'sandbox',
+    security: overrides.privileged === true ? 'insecure' : 'sandbox',
     extraHosts: overrides.extraHosts ?? [],
     ulimits: overrides.ulimits ?? [],
     shmSize: overrides.shmSize ?? SHM,
     mounts,
+    ...(overrides.limits === undefined ? {} : { limits: overrides.limits }),
+    ...(overrides.privileges === undefined ? {} : { privileges: overrides.privileges }),
     ...(overrides.readonlyRoot === true ? { readonlyRoot: true } : {}),
     ...(overrides.terminal === undefined ? {} : { terminal: overrides.terminal }),
     ...(o.ports === undefined || o.ports.length === 0 ? {} : { ports: o.ports }),

@@ -37,6 +37,11 @@ const SIGNATURES = {
   waitpid: { symbol: 'waitpid', types: [INT, PTR, INT] },
   fcntl: { symbol: 'fcntl', types: [INT, INT, LONG] },
   dup2: { symbol: 'dup2', types: [INT, INT] },
+  socket: { symbol: 'socket', types: [INT, INT, INT] },
+  bind: { symbol: 'bind', types: [INT, PTR, INT] },
+  listen: { symbol: 'listen', types: [INT, INT] },
+  accept4: { symbol: 'accept4', types: [INT, PTR, PTR, INT] },
+  recvmsg: { symbol: 'recvmsg', types: [INT, PTR, INT], returns: LONG },
   prctl: { symbol: 'prctl', types: [INT, LONG, LONG, LONG, LONG] },
   syscall: { symbol: 'syscall', types: [LONG, LONG, LONG, LONG, LONG, LONG, LONG], returns: LONG },
 } as const;

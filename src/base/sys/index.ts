@@ -17,6 +17,7 @@ import {
   type WindowSize,
 } from './pty.ts';
 
+import { FdReceiver } from './fd-receiver.ts';
 import * as own from './process.ts';
 
 export type { Pty, WindowSize } from './pty.ts';
@@ -184,6 +185,18 @@ export function setRaw(fd: number): void {
   const termios = Buffer.alloc(TERMIOS_SIZE);
   check(call('ioctl', fd, TCGETS, termios), 'ioctl TCGETS');
   check(call('ioctl', fd, TCSETS, rawTermios(termios)), 'ioctl TCSETS');
+}
+
+/** Where somebody hands over one file descriptor (SCM_RIGHTS of unix(7)). */
+export interface HandedOver extends Disposable {
+  /** It, once it has come, not inherited: the caller's to close. Does not wait. */
+  take(): number | undefined;
+}
+
+/** Listens at a path, which is made and stays, for who hands over a file descriptor. */
+export function receiveFd(path: string): HandedOver {
+  const receiver = new FdReceiver(path, check, () => lastErrno() === os.errno.EAGAIN);
+  return { take: () => receiver.take(check), [Symbol.dispose]: () => receiver[Symbol.dispose]() };
 }
 
 /** syncfs(2) of the file system that `fd` is on. */

@@ -61,6 +61,23 @@ export const command: CliCommand = {
       .addOption(new Option('--network <mode>', 'its network').choices(['default', 'host', 'none']).default('default'))
       .option('-i, --interactive', 'give it standard input')
       .option('-t, --tty', 'give it a terminal')
+      .option('-m, --memory <size>', 'the most memory that it may have, as 512m')
+      .option('--memory-swap <size>', 'the most memory and swap together; -1 is without end')
+      .option('--cpus <count>', 'the most processors that it may use, as 1.5')
+      .option('-c, --cpu-shares <count>', 'its weight beside others when processors are short (default: 1024)')
+      .option('--cpuset-cpus <list>', 'the processors that it may use, as 0-2,7')
+      .option('--pids-limit <count>', 'the most processes and threads; -1 is without end')
+      .option('--ulimit <name=soft[:hard]>', 'a limit of each of its processes, as nofile=1024', collectValues, [])
+      .option('--shm-size <size>', 'of its /dev/shm (default: 64m)')
+      .option('--cap-add <capability>', 'one more than containers have, or ALL', collectValues, [])
+      .option('--cap-drop <capability>', 'one less, or ALL', collectValues, [])
+      .option(
+        '--security-opt <option>',
+        'no-new-privileges, seccomp=unconfined or systempaths=unconfined',
+        collectValues,
+        [],
+      )
+      .option('--privileged', 'all that strake itself may do: no boundary')
       .option('--read-only', 'let it write to its volumes only')
       .addOption(
         new Option('--pull <when>', 'when its registry is asked')

@@ -18,6 +18,7 @@ import { usage } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { extraHost } from '../parse/network.ts';
 import { oneOf } from '../parse/values.ts';
+import { resourcesOf } from './resource-flags.ts';
 import { mountFlag } from './mount-flag.ts';
 
 export interface RunFlags {
@@ -39,6 +40,18 @@ export interface RunFlags {
   readonly pull: string;
   readonly platform?: string | undefined;
   readonly healthcheck: boolean;
+  readonly memory?: string | undefined;
+  readonly memorySwap?: string | undefined;
+  readonly cpus?: string | undefined;
+  readonly cpuShares?: string | undefined;
+  readonly cpusetCpus?: string | undefined;
+  readonly pidsLimit?: string | undefined;
+  readonly ulimit?: readonly string[] | undefined;
+  readonly shmSize?: string | undefined;
+  readonly capAdd?: readonly string[] | undefined;
+  readonly capDrop?: readonly string[] | undefined;
+  readonly securityOpt?: readonly string[] | undefined;
+  readonly privileged?: boolean | undefined;
   readonly stopTimeout?: string | undefined;
   readonly verbose?: boolean | undefined;
   readonly quiet?: boolean | undefined;
@@ -96,6 +109,7 @@ export function overridesOf(
     mounts: wanted.flatMap((mount) => mountOf(mount, o.volumes)),
     volumes: wanted.flatMap((mount) => (mount.kind === 'own' ? [mount.target] : [])),
     readonlyRoot: flags.readOnly,
+    ...resourcesOf(flags),
     terminal: flags.tty === true ? io.stdout.size() : undefined,
   };
   return {
