@@ -32,6 +32,7 @@ executorSuite({
       report: ground.executor.report,
       running: ground.executor.running,
       run: (process, o) => ground.executor.run(process, o),
+      look: (at, question, w) => ground.executor.look(at, question, w),
       [Symbol.asyncDispose]: () => ground[Symbol.asyncDispose](),
     };
   },

@@ -1,13 +1,13 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { cancelled, collect, systemRandom, unlessCancelled, type Clock } from '../base/index.ts';
+import { cancelled, CodedError, collect, systemRandom, unlessCancelled, type Clock } from '../base/index.ts';
 import { MemoryBlobStore } from '../blob/index.ts';
-import type { Executor, Process } from '../exec/index.ts';
+import type { Executor, Looked, Process, ProcessIo, Question } from '../exec/index.ts';
 import type { Frontend } from '../frontend/index.ts';
 import { canonicalReference, openLayout, parseReference } from '../image/index.ts';
 import { MemorySnapshotter, type MemoryTree } from '../snapshot/index.ts';
-import { folderSource } from '../tree/index.ts';
+import { folderSource, type Entry } from '../tree/index.ts';
 import { CacheFolders } from '../worker/mounts/cache-folders.ts';
 import type { BuildHost, Credential, Ground, Sink } from '../worker/index.ts';
 import { openEngine } from './create.ts';
@@ -78,7 +78,7 @@ export interface Built {
 
 /**
  * An engine on a folder of its own whose steps run in memory: no root, no mounts. Steps are lines of a small language: `write FILE TEXT…`, `append`, `rm FILE`, `mkdir FOLDER`, `cat FILE`, `echo TEXT…`, `fill BYTES`, `random FILE`,
- * `id`, `wait GATE`, `full`, `exit N`.
+ * `id`, `env`, `input`, `wait GATE`, `full`, `exit N`.
  */
 export class EngineRig implements AsyncDisposable {
   readonly engine: Engine;
@@ -257,6 +257,16 @@ function summary(events: readonly BuildEvent[], error: unknown): Built {
   return { events, result, error, id: result?.images[0]?.imageId, ran, log, warnings };
 }
 
+type FakeProcess = Pick<Process, 'id' | 'args' | 'env' | 'secretEnv' | 'user'>;
+
+interface FakeRun {
+  readonly io: ProcessIo;
+  readonly signal?: AbortSignal | undefined;
+  readonly tree: MemoryTree;
+  /** Of the process that this one has joined. */
+  readonly within?: AbortSignal | undefined;
+}
+
 /** A ground in memory, and what happened on it. */
 export class FakeGround {
   readonly snapshotter: MemorySnapshotter;
@@ -266,6 +276,9 @@ export class FakeGround {
   readonly running = new Set<string>();
   opened = 0;
   readonly #clock: Clock;
+  /** What terminals were told. */
+  readonly sizes: string[] = [];
+  readonly #live = new Map<string, { readonly tree: MemoryTree; readonly ending: AbortController }>();
   readonly #gates = new Map<string, PromiseWithResolvers<void>>();
   readonly #reached = new Map<string, PromiseWithResolvers<void>>();
 
@@ -300,19 +313,22 @@ export class FakeGround {
         lacks,
       },
       running: {
-        signal: async () => 'absent',
-        resize: async () => undefined,
+        signal: async (id, signal) => {
+          const live = this.#live.get(id);
+          if (!live) return 'absent';
+          if (signal !== 0) live.ending.abort(signal);
+          return 'sent';
+        },
+        resize: async (id, { columns, rows }) => void this.sizes.push(`${columns}x${rows}`),
         listening: async () => [],
-        join: () => Promise.reject(new Error('no joining here')),
+        join: (id, process, o) => {
+          const first = this.#live.get(id);
+          if (!first) throw new CodedError({ code: 'PROCESS_ABSENT', kind: 'not_found', message: 'it does not run' });
+          return this.#process(process, { ...o, tree: first.tree, within: first.ending.signal });
+        },
       },
-      run: async (process, o) => {
-        this.running.add(process.id);
-        try {
-          return await this.#run(process, this.snapshotter.treeOf(o.root), o);
-        } finally {
-          this.running.delete(process.id);
-        }
-      },
+      run: (process, o) => this.#process(process, { ...o, tree: this.snapshotter.treeOf(o.root) }),
+      look: async ({ root }, { kind, path }) => lookInMemory(this.snapshotter.treeOf(root), { kind, path }),
     };
     return {
       name: 'memory',
@@ -330,7 +346,27 @@ export class FakeGround {
     };
   }
 
-  async #run(process: Process, tree: MemoryTree, o: Parameters<Executor['run']>[1]): Promise<number> {
+  /** A process that signals reach; one that joined another ends with it. */
+  async #process(process: FakeProcess, o: FakeRun): Promise<number> {
+    const ending = new AbortController();
+    const { tree, within } = o;
+    this.running.add(process.id);
+    this.#live.set(process.id, { tree, ending });
+    try {
+      const signal = AbortSignal.any([ending.signal, ...(o.signal ? [o.signal] : []), ...(within ? [within] : [])]);
+      return await this.#run(process, tree, { ...o, signal });
+    } catch (error) {
+      if (o.signal?.aborted !== true && ending.signal.aborted) return 128 + Number(ending.signal.reason);
+      if (o.signal?.aborted !== true && within?.aborted === true) return 137;
+      throw error;
+    } finally {
+      ending.abort(9);
+      this.running.delete(process.id);
+      this.#live.delete(process.id);
+    }
+  }
+
+  async #run(process: FakeProcess, tree: MemoryTree, o: FakeRun): Promise<number> {
     const say = async (text: string): Promise<void> => o.io.stdout(Buffer.from(text));
     const script = process.args.at(-1) ?? '';
     for (const line of script.split(/&&|;|\n/).map((part) => part.trim())) {
@@ -378,6 +414,12 @@ export class FakeGround {
         case 'id':
           await say(`${process.user.uid}:${process.user.gid}:${process.user.additionalGids.join(',')}\n`);
           break;
+        case 'input':
+          for await (const chunk of o.io.stdin ?? []) await o.io.stdout(chunk);
+          break;
+        case 'env':
+          await say(`${[...process.env, ...(process.secretEnv ?? [])].join(' ')}\n`);
+          break;
         case 'wait':
           this.#gate(this.#reached, first).resolve();
           await unlessCancelled(this.#gate(this.#gates, first).promise, o);
@@ -399,6 +441,20 @@ export class FakeGround {
     gates.set(name, gate);
     return gate;
   }
+}
+
+function lookInMemory(tree: MemoryTree, { kind, path }: Pick<Question, 'kind' | 'path'>): Looked | undefined {
+  const name = path.split('/').filter(Boolean).join('/');
+  const entry = (at: string): Entry => {
+    const { type, mode, uid, gid, content, link } = tree.get(at)!;
+    const size = content.length;
+    return { path: at.split('/').at(-1)!, type, mode, uid, gid, size, mtime: 0, mtimeNs: 0, ...(link ? { link } : {}) };
+  };
+  const found = tree.get(name);
+  if (!found) return undefined;
+  if (kind === 'read') return { entries: [], content: found.content };
+  if (kind === 'stat') return { entries: [entry(name)] };
+  return { entries: tree.names(name).map((child) => entry(name === '' ? child : `${name}/${child}`)) };
 }
 
 function touch(tree: MemoryTree, path: string): void {

@@ -12,6 +12,7 @@ export const engineError = errorTable(
     DAEMON_REFUSED: 'failed',
     LOCATION_INVALID: 'invalid',
     REF_UNKNOWN: 'internal',
+    PATH_NOT_FOUND: 'not_found',
     STORE_UNUSABLE: 'denied',
     HOST_ABSENT: 'internal',
     BUILD_LEFT: 'cancelled',

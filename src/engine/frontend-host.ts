@@ -1,6 +1,8 @@
 import { kindOf, unlessCancelled, type Clock, type Wait } from '../base/index.ts';
 import {
   toldWork,
+  type Container,
+  type ContainerRequest,
   type Frontend,
   type FrontendHost,
   type FrontendRequest,
@@ -17,6 +19,7 @@ import type { Entry, TreeView } from '../tree/index.ts';
 import type { Ref, Session, Solving, Worker } from '../worker/index.ts';
 import type { BuildEvent } from './builder.ts';
 import { engineError } from './errors.ts';
+import { frontendContainer } from './frontend-container.ts';
 
 const READ_LIMIT = 16 << 20;
 const TEXT_LIMIT = 256 << 10;
@@ -31,6 +34,8 @@ export interface Asked {
   /** Trees that were solved so that they could be looked into. */
   readonly solved: State[];
   readonly ending: AbortController;
+  /** Those that stand. */
+  readonly containers: Set<AsyncDisposable>;
   tasks: number;
 }
 
@@ -61,6 +66,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
       texts: new Map(),
       solved: [],
       ending: new AbortController(),
+      containers: new Set(),
       tasks: 0,
     },
   ) {
@@ -90,6 +96,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ending.abort(engineError('BUILD_LEFT', 'the plan is made'));
+    await Promise.allSettled([...this.#asked.containers].map((container) => container[Symbol.asyncDispose]()));
     await Promise.allSettled(this.#resolved.values());
   }
 
@@ -115,6 +122,20 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
         return undefined;
       }
     });
+  }
+
+  async container(request: ContainerRequest, w: Wait = {}): Promise<Container> {
+    const { worker, session, solving, clock, emit } = this.#o;
+    const both = [solving.signal, this.#ending.signal, ...(w.signal ? [w.signal] : [])];
+    const open = await worker.containers.open(
+      { ...request, refs: request.refs.map((ref) => this.#refOf(ref)) },
+      {
+        session,
+        signal: AbortSignal.any(both),
+        note: (text) => emit({ kind: 'warning', at: clock.now(), warning: { code: 'CONTAINER', message: text } }),
+      },
+    );
+    return frontendContainer(open, { signal: solving.signal, all: this.#asked.containers });
   }
 
   async task<T>(name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T> {

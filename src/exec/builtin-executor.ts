@@ -131,7 +131,9 @@ export class BuiltinDriver implements Driver {
     const { setpriv, nsenter } = this.#tools;
     const spaces = ['--mount', '--uts', '--ipc', '--net', '--pid'];
     const enter = ['--pdeathsig', 'KILL', nsenter, `--target=${o.place.process}`, ...spaces];
-    const joined: Step = { ...step, process: { ...step.process, ...process } };
+    checkNames(process);
+    const { secretEnv, security = 'sandbox' } = process;
+    const joined: Step = { ...step, process: { ...step.process, ...process, security, secretEnv } };
     // The namespaces' root has no terminal of the machine's: one of the process's own devpts would have to be opened there.
     if (process.terminal)
       throw execError(
@@ -141,7 +143,11 @@ export class BuiltinDriver implements Driver {
           remedy: 'Install crun or runc.',
         },
       );
-    return { file: setpriv, args: [...enter, ...this.#inside(joined)], env: {} };
+    // By a shell out here: the tool root has none.
+    const unpacked = secretEnv && secretEnv.length > 0 ? [this.#tools.sh, '-c', UNPACK, 'sh'] : [];
+    const [pdeathsig = '', kill = '', ...into] = enter;
+    const args = [pdeathsig, kill, ...unpacked, ...into, ...this.#inside(joined)];
+    return { file: setpriv, args, env: secretsFor(process) };
   }
 
   joinExit(_: JoiningProcess, o: { code: number; folder: string; io: ProcessIo }): number {
@@ -239,6 +245,14 @@ export class BuiltinDriver implements Driver {
 }
 
 const FAILURE = 'failure';
+/** Sets the secret variables that came under other names (`secretsFor`); the rest is run. */
+const UNPACK = `i=0
+while eval "[ -n \\"\\\${STRAKE_SECRET_$i+x}\\" ]"; do
+  eval "export \\"\\$STRAKE_SECRET_$i\\"; unset STRAKE_SECRET_$i"
+  i=$((i + 1))
+done
+exec "$@"
+`;
 /** $1 host name, $2 fstab, $3 tool root, $4 `ip` or nothing; the rest is run. Descriptor 9 is for what goes wrong. */
 const SCRIPT = `exec 9>&2 2>&3 3>&-
 fail() { echo "$1" >&9; exit 125; }
@@ -249,13 +263,8 @@ if [ -n "$4" ]; then "$4" link set lo up 2>&9 || fail 'bring loopback up'; fi
 cd "$3" && pivot_root . old 2>&9 || fail 'change the root'
 umount -l /old /proc 2>&9 || fail 'leave the old root'
 shift 4
-i=0
-while eval "[ -n \\"\\\${STRAKE_SECRET_$i+x}\\" ]"; do
-  eval "export \\"\\$STRAKE_SECRET_$i\\"; unset STRAKE_SECRET_$i"
-  i=$((i + 1))
-done
-exec "$@" 9>&-
-`;
+exec 9>&-
+${UNPACK}`;
 
 /** How `env` drops what the script's own environment was. */
 function cleared({ secretEnv = [] }: Process): string[] {

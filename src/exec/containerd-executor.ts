@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { join } from 'node:path';
 import type { Clock, Random, Wait } from '../base/index.ts';
 import { Containerd, ContainerdContainers, ContainerdTasks } from '../wire/containerd/index.ts';
 import { ContainerdDriver } from './containerd-driver.ts';
@@ -6,6 +7,7 @@ import { ContainerdRunning } from './containerd-running.ts';
 import { ContainerdSurvivors } from './containerd-survivors.ts';
 import { networkThatWorks, type OpenExecutor } from './create-executor.ts';
 import { execError } from './errors.ts';
+import { lookInto } from './look.ts';
 import { cgroupMode, effectiveCapabilities, hardLimits, seccompSupported } from './machine.ts';
 import { openNetwork } from './open-network.ts';
 import { publisherHere } from './published-network.ts';
@@ -103,6 +105,8 @@ export async function createContainerdExecutor(o: ContainerdExecutorOptions & Wa
         !process.mounts.some(({ type }) => type === 'socket');
       return runStep(runner, process, { ...options, survive: survives ? options.survive : undefined });
     },
+    look: async (at, question, w = {}) =>
+      lookInto(at, question, { ...w, folder: join(workspace.run, `look-${o.random.hex(8)}`), rootless: false }),
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   };
 }

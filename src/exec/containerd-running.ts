@@ -25,8 +25,8 @@ export class ContainerdRunning implements RunningProcesses {
   readonly #tasks: ContainerdTasks;
   readonly #o: Pick<SpecOptions, 'hardLimits' | 'allCapabilities'> & { readonly run: string };
   readonly #entries = new Map<string, Entry>();
-  /** Of processes that have joined one and have a terminal: its container. */
-  readonly #terminals = new Map<string, string>();
+  /** Of processes that have joined one: its container. */
+  readonly #beside = new Map<string, string>();
   readonly #starters = new StarterPrograms([]);
 
   constructor(
@@ -43,6 +43,11 @@ export class ContainerdRunning implements RunningProcesses {
   }
 
   async signal(id: string, signal: number, w: Wait = {}): Promise<'sent' | 'ignored' | 'absent'> {
+    const beside = this.#beside.get(id);
+    if (beside !== undefined) {
+      if (signal === 0) return 'sent';
+      return (await this.#tasks.kill(beside, signal, { exec: id, ...w })) ? 'sent' : 'absent';
+    }
     const found = await this.#started(id, w);
     if (!found) return 'absent';
     if (signal === 0) return 'sent';
@@ -52,7 +57,7 @@ export class ContainerdRunning implements RunningProcesses {
   }
 
   async resize(id: string, size: TerminalSize, w: Wait = {}): Promise<void> {
-    const beside = this.#terminals.get(id);
+    const beside = this.#beside.get(id);
     if (beside !== undefined) return this.#tasks.resize(beside, size, { exec: id, ...w });
     const found = await this.#started(id, w);
     if (found && this.#entries.get(id)?.process.terminal) await this.#tasks.resize(found.container, size, w);
@@ -111,7 +116,7 @@ export class ContainerdRunning implements RunningProcesses {
         return failedStart(error, { command, io });
       }
       streams.opened();
-      if (process.terminal) this.#terminals.set(process.id, container);
+      this.#beside.set(process.id, container);
       const onInputEnd = (): void => void tasks.closeInput(container, exec).catch(() => undefined);
       streams.carry(io, { fail, onInputEnd, signal: o.signal });
       o.signal?.addEventListener('abort', kill, { once: true });
@@ -127,7 +132,7 @@ export class ContainerdRunning implements RunningProcesses {
         o.signal?.removeEventListener('abort', kill);
       }
     } finally {
-      this.#terminals.delete(process.id);
+      this.#beside.delete(process.id);
       await tasks.delete(container, exec).catch(() => undefined);
     }
   }

@@ -7,6 +7,7 @@ import { bootId } from './machine.ts';
 import { hostNetwork, networkKinds, openNetwork } from './open-network.ts';
 import { recoverCni } from './cni.ts';
 import { runJoining, runStep, type StepRunner } from './run-step.ts';
+import { lookInto } from './look.ts';
 import { RunningTable } from './running.ts';
 import { openWorkspace, recoverWorkspaces, type Workspace } from './workspace.ts';
 import type { Executor, ExecutorReport } from './executor.ts';
@@ -114,11 +115,16 @@ async function open(candidate: Candidate, c: Context & { readonly found: Found }
     report: candidate.report(c.found, { rootless: c.rootless, network }),
     running,
     run: (process, options) => runStep(runner, process, options),
+    look: async (at, question, w = {}) => lookInto(at, question, { ...w, ...lookPlace(c) }),
     [Symbol.asyncDispose]: async () => {
       await network[Symbol.asyncDispose]();
       c.workspace[Symbol.dispose]();
     },
   };
+}
+
+function lookPlace({ workspace, random, rootless }: Context): { folder: string; rootless: boolean } {
+  return { folder: join(workspace.run, `look-${random.hex(8)}`), rootless: rootless !== undefined };
 }
 
 async function probe(candidate: Candidate, c: Context): Promise<Outcome> {

@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { constants } from 'node:os';
 import { test } from 'node:test';
 import { Channel, hasCode, kindOf } from '../base/index.ts';
-import type { ProcessIo } from './process.ts';
+import type { Looked } from './executor.ts';
+import type { ProcessIo, StepMount } from './process.ts';
 import type { RunningProcesses } from './running-processes.ts';
-import type { ExecutorSetup, Harness, Options, Outcome } from './suite-tools.ts';
+import { mountPoints, type ExecutorSetup, type Harness, type Options, type Outcome } from './suite-tools.ts';
 
 const { SIGTERM, SIGUSR1 } = constants.signals;
 let ids = 0;
@@ -134,6 +135,68 @@ export function runningTests(h: Harness, setup: ExecutorSetup): void {
     );
     stop.abort();
     await assert.rejects(it.ended, (error) => kindOf(error) === 'cancelled');
+  });
+
+  test('a process beside it is signalled by its id, and has secrets that no command line tells', async () => {
+    const stop = new AbortController();
+    const it = await started('echo up; exec sleep 600', { until: 'up', signal: stop.signal, network: 'none' });
+    const one = heard();
+    const joining = {
+      ...beside([
+        '/bin/sh',
+        '-c',
+        'trap "echo term; exit 9" TERM; echo "<$HUSH>"; while :; do sleep 1 & wait $!; done',
+      ]),
+      secretEnv: ['HUSH=a secret word'],
+    };
+    let told = '';
+    const stdout = (chunk: Uint8Array): void => {
+      told += Buffer.from(chunk).toString();
+      if (told === '<a secret word>\n') void running().signal(joining.id, SIGTERM);
+    };
+    assert.equal(await running().join(it.id, joining, { io: { ...one.io, stdout } }), 9);
+    assert.equal(told, '<a secret word>\nterm\n');
+    assert.equal(await running().signal(joining.id, SIGTERM), 'absent');
+    const two = { ...beside(['sleep', '600']) };
+    const killed = running().join(it.id, two, heard());
+    while ((await running().signal(two.id, SIGTERM)) === 'absent')
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(await killed, 143);
+    stop.abort();
+    await assert.rejects(it.ended, (error) => kindOf(error) === 'cancelled');
+  });
+
+  test('a root and its mounts are looked into, also while a process runs there; no link leads out', async () => {
+    const root = h.newRoot();
+    const stop = new AbortController();
+    const script = `mkdir /made; echo text >/made/file; ln -s /made/file /abs; ln -s ../../../..${h.lower} /leads-out; ln -s nowhere /dangling; rm /etc/passwd; echo up; exec sleep 600`;
+    const mounts: StepMount[] = [
+      { type: 'file', target: '/run/given', content: Buffer.from('given'), mode: 0o640, uid: 0, gid: 0 },
+      { type: 'tree', mounts: h.newRoot().mounts, source: '/etc', target: '/deep/er', readonly: false },
+    ];
+    const look = (kind: 'stat' | 'list' | 'read', path: string, limit?: number): Promise<Looked | undefined> =>
+      h.executor().look({ root: root.mounts, mounts }, { kind, path, limit });
+    const it = await started(script, { until: 'up', root, mounts, signal: stop.signal });
+    for (const running of [true, false]) {
+      const text = (looked: Looked | undefined): string => Buffer.from(looked?.content ?? []).toString();
+      assert.equal(text(await look('read', '/abs')), 'text\n');
+      assert.equal(text(await look('read', '/run/given')), 'given');
+      assert.match(text(await look('read', '/deep/er/passwd')), /^root:/);
+      assert.equal(await look('read', '/etc/passwd'), undefined);
+      assert.equal((await look('stat', '/leads-out'))?.entries[0]?.type, 'symlink');
+      const [made] = (await look('stat', '/made/file'))?.entries ?? [];
+      assert.deepEqual([made?.path, made?.type, made?.size], ['file', 'file', 5]);
+      const [dangling] = (await look('stat', '/dangling'))?.entries ?? [];
+      assert.deepEqual([dangling?.type, dangling?.link], ['symlink', 'nowhere']);
+      const all = (await look('list', '/'))?.entries.map(({ path }) => path) ?? [];
+      assert.ok(all.includes('made') && all.includes('abs') && all.includes('bin'), all.join());
+      await assert.rejects(look('read', '/made/file', 4), (error) => hasCode(error, 'STEP_INVALID'));
+      await assert.rejects(look('read', '/made'), (error) => hasCode(error, 'STEP_INVALID'));
+      if (!running) continue;
+      stop.abort();
+      await assert.rejects(it.ended, (error) => kindOf(error) === 'cancelled');
+    }
+    assert.deepEqual(mountPoints(setup.folder), []);
   });
 
   test('a terminal of a process beside it follows its size', async (t) => {

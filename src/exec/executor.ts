@@ -1,6 +1,6 @@
 import type { Wait } from '../base/index.ts';
-import type { Mount } from '../tree/index.ts';
-import type { Process, ProcessIo } from './process.ts';
+import type { Entry, Mount } from '../tree/index.ts';
+import type { Process, ProcessIo, StepMount } from './process.ts';
 import type { RunningProcesses } from './running-processes.ts';
 
 /** What an executor gives and does not give; reported with every build. */
@@ -22,6 +22,27 @@ export interface ExecutorReport {
   readonly lacks: readonly string[];
 }
 
+/** A root and what processes have mounted in it. */
+export interface LookedAt {
+  readonly root: readonly Mount[];
+  readonly mounts: readonly StepMount[];
+}
+
+/** `stat`: what a path leads to; `list`: what a folder holds; `read`: a file's bytes, refused (`STEP_INVALID`) above `limit` of them. */
+export interface Question {
+  readonly kind: 'stat' | 'list' | 'read';
+  /** Absolute. Links are followed inside the root; one that leads nowhere is told as itself. */
+  readonly path: string;
+  readonly limit?: number | undefined;
+}
+
+export interface Looked {
+  /** With the last part of their path. Of `list` in the order of their names. */
+  readonly entries: readonly Entry[];
+  /** Of `read`. */
+  readonly content?: Uint8Array | undefined;
+}
+
 /** Runs processes in roots. One suite, `executor.suite.ts`, says what all of them do. */
 export interface Executor {
   readonly report: ExecutorReport;
@@ -35,6 +56,10 @@ export interface Executor {
     process: Process,
     options: { root: readonly Mount[]; io: ProcessIo; survive?: Survive | undefined } & Wait,
   ): Promise<number>;
+  /**
+   * What a process would find there now, also while others run in that root; undefined: nothing. What a tmpfs holds is its process's own: it looks empty. Throws `STEP_UNSUPPORTED` where roots are not mounted.
+   */
+  look(at: LookedAt, question: Question, w?: Wait): Promise<Looked | undefined>;
   /** Processes that outlived the one that ran them; absent where they end with it. */
   readonly survivors?: Survivors | undefined;
 }

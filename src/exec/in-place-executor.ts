@@ -67,6 +67,8 @@ export function createInPlaceExecutor(o: InPlaceExecutorOptions): OpenExecutor {
       using _ = await turns.take(options);
       return await runInPlace(process, { ...options, ...o, names, terminals });
     },
+    look: (_, { path }) =>
+      Promise.reject(execError('STEP_UNSUPPORTED', `look at "${path}": roots are not mounted on this ground`)),
     [Symbol.asyncDispose]: async () => rmSync(o.folder, { recursive: true, force: true }),
   };
 }

@@ -8,7 +8,7 @@ export {
 } from './open-containerd.ts';
 export { createInPlaceExecutor, inPlaceHindrance, type InPlaceExecutorOptions } from './in-place-executor.ts';
 export { stepMain } from './in-place-step.ts';
-export type { Executor, ExecutorReport, Survive, Survivor, Survivors } from './executor.ts';
+export type { Executor, ExecutorReport, Looked, LookedAt, Question, Survive, Survivor, Survivors } from './executor.ts';
 export type {
   Process,
   ProcessLimits,

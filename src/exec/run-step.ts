@@ -148,7 +148,7 @@ export async function runJoining(
     readonly place: Place;
     readonly run: string;
     readonly io: ProcessIo;
-    /** Where its terminal can be found while it runs. */
+    /** Where it can be found while it runs. */
     readonly running: RunningTable;
   } & Wait,
 ): Promise<number> {
@@ -163,9 +163,7 @@ export async function runJoining(
     const kill = ({ pid }: { readonly pid?: number | undefined }): void => {
       if (pid !== undefined) killTree(pid);
     };
-    const onStart = (pid: number): void => {
-      if (terminal) found.use(o.running.addTerminal(process.id, { pid, terminal }));
-    };
+    const onStart = (pid: number): void => void found.use(o.running.addJoined(process.id, { pid, terminal }));
     const code = await launch(command, { folder, io: o.io, kill, onStart, signal: o.signal });
     return driver.joinExit(process, { code, folder, io: o.io });
   } finally {

@@ -2,9 +2,11 @@ import type { Wait } from '../base/index.ts';
 import type { Process, ProcessIo, TerminalSize } from './process.ts';
 
 /** A process to run beside a running one, in all that one sees. */
-export type JoiningProcess = Pick<Process, 'args' | 'env' | 'cwd' | 'user' | 'terminal'> & {
+export type JoiningProcess = Pick<Process, 'args' | 'env' | 'cwd' | 'user' | 'terminal' | 'secretEnv'> & {
   /** Unique among all processes: [a-z0-9-]. */
   readonly id: string;
+  /** `sandbox` when absent. */
+  readonly security?: Process['security'];
 };
 
 /** A port that something listens on, in the network that the process is in. */
@@ -17,7 +19,7 @@ export interface ListeningPort {
 /** What can be asked of processes while `Executor.run` runs them, by their ids. */
 export interface RunningProcesses {
   /**
-   * Sends a signal to the process. `ignored`: the kernel drops it, because number 1 of a PID namespace has no default action for it and this one has no handler. `absent`: no such process runs (any more); one that is about to start
+   * Sends a signal to the process, or to one that has joined it. `ignored`: the kernel drops it, because number 1 of a PID namespace has no default action for it and this one has no handler. `absent`: no such process runs (any more); one that is about to start
    * is waited for. Signal 0 asks for no more than whether it runs.
    */
   signal(id: string, signal: number, w?: Wait): Promise<'sent' | 'ignored' | 'absent'>;

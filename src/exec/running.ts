@@ -16,6 +16,12 @@ export interface Started {
   readonly terminal?: Pick<Terminal, 'resize'> | undefined;
 }
 
+/** What was spawned for a process that joins another one, and the terminal that it has. */
+export interface Joined {
+  readonly pid: number;
+  readonly terminal?: Pick<Terminal, 'resize'> | undefined;
+}
+
 /** Where a process is in the tree of processes. */
 export interface Place {
   /** Number 1 of the PID namespace that encloses all of it. */
@@ -33,7 +39,7 @@ export class RunningTable implements RunningProcesses {
     o: { place: Place; io: ProcessIo } & Wait,
   ) => Promise<number>;
   readonly #started = new Map<string, Started>();
-  readonly #terminals = new Map<string, { readonly pid: number; readonly terminal: Pick<Terminal, 'resize'> }>();
+  readonly #joined = new Map<string, Joined>();
 
   constructor(o: {
     driver: Driver;
@@ -48,13 +54,17 @@ export class RunningTable implements RunningProcesses {
     return { [Symbol.dispose]: () => void this.#started.delete(id) };
   }
 
-  /** The terminal of a process that has joined another one, by what was spawned for it. */
-  addTerminal(id: string, joined: { readonly pid: number; readonly terminal: Pick<Terminal, 'resize'> }): Disposable {
-    this.#terminals.set(id, joined);
-    return { [Symbol.dispose]: () => void this.#terminals.delete(id) };
+  /** A process that has joined another one. */
+  addJoined(id: string, joined: Joined): Disposable {
+    this.#joined.set(id, joined);
+    return { [Symbol.dispose]: () => void this.#joined.delete(id) };
   }
 
   async signal(id: string, signal: number, w: Wait = {}): Promise<'sent' | 'ignored' | 'absent'> {
+    if (this.#joined.has(id)) {
+      const pid = await this.#placeOfJoined(id, w);
+      return pid === undefined ? 'absent' : send(pid, signal);
+    }
     const place = await this.#place(id, w);
     if (!place) return 'absent';
     if (
@@ -64,19 +74,13 @@ export class RunningTable implements RunningProcesses {
       !hasHandler(place.process, signal)
     )
       return 'ignored';
-    try {
-      process.kill(place.process, signal);
-      return 'sent';
-    } catch (error) {
-      if (hasErrno(error, 'ESRCH')) return 'absent';
-      throw error;
-    }
+    return send(place.process, signal);
   }
 
   async resize(id: string, size: TerminalSize, w: Wait = {}): Promise<void> {
-    const joined = this.#terminals.get(id);
+    const joined = this.#joined.get(id);
     if (joined) {
-      joined.terminal.resize(size);
+      joined.terminal?.resize(size);
       for (const pid of descendantsOf(joined.pid)) resizeInput(pid, size);
       return;
     }
@@ -112,6 +116,20 @@ export class RunningTable implements RunningProcesses {
     }
   }
 
+  /** The same, for one that has joined. */
+  async #placeOfJoined(id: string, w: Wait): Promise<number | undefined> {
+    const depth = namespacedPids('self').length + this.#driver.depth;
+    for (;;) {
+      const joined = this.#joined.get(id);
+      if (!joined || w.signal?.aborted === true) return undefined;
+      const found = [joined.pid, ...descendantsOf(joined.pid)].find(
+        (pid) => namespacedPids(pid).length === depth && !this.#driver.isStarting(pid),
+      );
+      if (found !== undefined) return found;
+      await new Promise((resolve) => setTimeout(resolve, STARTING_MS));
+    }
+  }
+
   #find({ pid }: Started): Place | undefined {
     const depth = namespacedPids('self').length;
     const isFirst = (other: number, below: number): boolean => {
@@ -127,6 +145,16 @@ export class RunningTable implements RunningProcesses {
 }
 
 const STARTING_MS = 5;
+
+function send(pid: number, signal: number): 'sent' | 'absent' {
+  try {
+    process.kill(pid, signal);
+    return 'sent';
+  } catch (error) {
+    if (hasErrno(error, 'ESRCH')) return 'absent';
+    throw error;
+  }
+}
 
 /** False when a signal would be dropped: neither caught, nor blocked to be fetched later, nor ignored on purpose. */
 export function hasHandler(pid: number, signal: number): boolean {

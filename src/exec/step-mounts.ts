@@ -35,7 +35,7 @@ export interface PreparedMounts extends Disposable {
  * Throws `STEP_MOUNT_MISSING` for a source that is not there.
  */
 export function prepareMounts(
-  process: Process,
+  process: Pick<Process, 'mounts'>,
   o: { readonly folder: string; readonly rootless: boolean; readonly io: Pick<ProcessIo, 'connect' | 'stderr'> },
 ): PreparedMounts {
   const undo: (() => void)[] = [];

@@ -30,6 +30,7 @@ function executorOf(o: {
       signal?.addEventListener('abort', () => ending.reject(cancelled(signal.reason)));
       return ending.promise;
     },
+    look: async () => undefined,
     running: {
       signal: async (_, number) => {
         seen.signals.push(number);

@@ -46,6 +46,7 @@ function executorOf(runs: Run[]): Executor {
         running = false;
       }
     },
+    look: async () => undefined,
     running: {
       signal: async (_, number) => (running ? (number === 0 ? 'sent' : 'ignored') : 'absent'),
       resize: async () => undefined,

@@ -45,23 +45,32 @@ export interface FailedStep {
   readonly failure: Error;
   /** The first shell that runs there: the step's own, sh, bash. */
   shell(w?: Wait): Promise<readonly string[] | undefined>;
-  /** Runs a process there to its end and gives its exit code (128 + n for signal n); killed when the signal fires, which throws `CANCELLED`. Throws what executors do. */
+  /** Runs a process there to its end and gives its exit code (128 + n for signal n); killed when the signal fires, which throws `CANCELLED`. One that comes while another runs is beside it, and ends with it. Throws what executors do. */
   run(process: FailedStepProcess, w?: Wait): Promise<number>;
 }
 
-export interface FailedStepProcess {
+export interface FailedStepProcess extends StepIo {
   readonly args: readonly string[];
   /** `NAME=value`, for what the step's own environment has not. */
   readonly env?: readonly string[] | undefined;
   readonly terminal?: { readonly columns: number; readonly rows: number } | undefined;
+}
+
+/** What a process that was asked for reads and says. */
+export interface StepIo {
   readonly stdin?: AsyncIterable<Uint8Array> | undefined;
-  /** With a terminal, all that it shows. */
+  /** With a terminal, all that it shows. It is read on when what this gives has settled. */
   stdout(chunk: Uint8Array): void | Promise<void>;
   stderr(chunk: Uint8Array): void | Promise<void>;
-  /** Given a function that tells of a new size of the terminal, when it has begun. */
-  readonly onStart?:
-    | ((resize: (size: { readonly columns: number; readonly rows: number }) => void) => void)
-    | undefined;
+  /** Called when it has begun. */
+  onStart?(control: ProcessControl): void;
+}
+
+/** Steers a process for as long as it runs. */
+export interface ProcessControl {
+  resize(size: { readonly columns: number; readonly rows: number }): void;
+  /** By name: `SIGTERM`. Throws `STEP_SIGNAL_UNKNOWN`. */
+  signal(name: string): void;
 }
 
 /** Where an exporter's output goes on the asking side. */

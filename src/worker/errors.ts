@@ -9,6 +9,8 @@ export const workerError = errorTable({
   STEP_PLATFORM: 'unsupported',
   MOUNT_SOURCE_MISSING: 'not_found',
   STEP_MOUNT_INVALID: 'invalid',
+  STEP_SIGNAL_UNKNOWN: 'invalid',
+  CONTAINER_CLOSED: 'cancelled',
   SECRET_NOT_GIVEN: 'not_found',
   SSH_NOT_GIVEN: 'not_found',
   IMAGE_NOT_FOUND: 'not_found',

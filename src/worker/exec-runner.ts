@@ -8,22 +8,21 @@ import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.t
 import { writeLayer, type Mount } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
 import { Captured } from './captured.ts';
+import { checkAllowed } from './entitlements.ts';
 import { workerError } from './errors.ts';
 import { execParts } from './key-parts.ts';
 import { failedStep } from './failed-step.ts';
 import type { LayerService } from './layer-service.ts';
 import type { LooseTrees } from './mounts/loose-trees.ts';
 import { openMounts, rootOf } from './mounts/open-mounts.ts';
-import { PlatformCheck } from './platform-check.ts';
+import type { PlatformCheck } from './platform-check.ts';
 import type { Ref, RefLayer } from './ref.ts';
 import type { Session } from './session.ts';
 import type { Stage } from './stage.ts';
+import { DEFAULT_HOSTNAME, DEFAULT_SHM } from './step-defaults.ts';
 import { memoryKills, stepFailure } from './step-failure.ts';
 import { survivalKey } from './survival-key.ts';
 import { findUser } from './users.ts';
-
-const DEFAULT_HOSTNAME = 'buildkitsandbox';
-const DEFAULT_SHM = 64 << 20;
 
 /** Processes in roots: what RUN comes to. */
 export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
@@ -41,7 +40,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     stage: Stage;
     clock: Clock;
     random: Random;
-    scratch: string;
+    platforms: PlatformCheck;
     loose: LooseTrees;
   }) {
     this.#layers = o.layers;
@@ -49,7 +48,7 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     this.#stage = o.stage;
     this.#clock = o.clock;
     this.#random = o.random;
-    this.#platforms = new PlatformCheck(o);
+    this.#platforms = o.platforms;
     this.#loose = o.loose;
   }
 
@@ -242,13 +241,5 @@ function checkEntitled(op: ExecOp, allow: ReadonlySet<string>): void {
         remedy: 'Leave the option out, or start strake itself in that group.',
       },
     );
-  const needs = [
-    ...(op.network === 'host' ? ['network.host'] : []),
-    ...(op.security === 'insecure' ? ['security.insecure'] : []),
-  ];
-  for (const entitlement of needs)
-    if (!allow.has(entitlement))
-      throw workerError('STEP_NOT_ENTITLED', `run "${op.args.join(' ')}": ${entitlement} is not allowed`, {
-        remedy: `Allow it with --allow ${entitlement}.`,
-      });
+  checkAllowed(`run "${op.args.join(' ')}"`, op, allow);
 }

@@ -3,6 +3,7 @@ import type { Executor, Process, ProcessIo } from '../exec/index.ts';
 import type { Vertex } from '../graph/index.ts';
 import type { Mount } from '../tree/index.ts';
 import type { FailedStep } from './build-host.ts';
+import { StepContainer } from './step-container.ts';
 
 /** Shells that are tried where the step has none of its own, or that is gone. */
 const SHELLS: readonly string[] = ['/bin/sh', '/bin/bash', '/usr/bin/sh', '/usr/bin/bash', '/busybox/sh', 'sh', 'bash'];
@@ -19,16 +20,11 @@ export function failedStep(
     readonly random: Random;
   },
 ): FailedStep {
-  const { executor, root, connect } = o;
-  const inside = (args: readonly string[], more: Partial<Process> = {}): Process => ({
-    ...process,
-    ...more,
-    id: `look-${o.random.hex(8)}`,
-    args,
-  });
+  const { executor, root, connect, random } = o;
+  const container = new StepContainer({ executor, root, base: { ...process, id: 'look' }, connect, random });
   const works = async (shell: readonly string[], w: Wait): Promise<boolean> => {
-    const io = { stdout: () => undefined, stderr: () => undefined, connect };
-    return (await executor.run(inside([...shell, '-c', '']), { root, io, signal: w.signal })) === 0;
+    const silent = { stdout: () => undefined, stderr: () => undefined };
+    return (await container.run({ ...process, terminal: undefined, args: [...shell, '-c', ''] }, silent, w)) === 0;
   };
   return {
     id: o.vertex.digest,
@@ -47,15 +43,7 @@ export function failedStep(
     run: async (wanted, w = {}) => {
       const known = new Set([...process.env, ...(process.secretEnv ?? [])].map(nameOf));
       const env = [...process.env, ...(wanted.env ?? []).filter((entry) => !known.has(nameOf(entry)))];
-      const started = inside(wanted.args, { env, terminal: wanted.terminal });
-      wanted.onStart?.((size) => void executor.running.resize(started.id, size, w).catch(() => undefined));
-      const io: ProcessIo = {
-        stdout: (chunk) => wanted.stdout(chunk),
-        stderr: (chunk) => wanted.stderr(chunk),
-        stdin: wanted.stdin,
-        connect,
-      };
-      return executor.run(started, { root, io, signal: w.signal });
+      return container.run({ ...process, args: wanted.args, env, terminal: wanted.terminal }, wanted, w);
     },
   };
 }

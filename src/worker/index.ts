@@ -1,3 +1,4 @@
+export type { ContainerMounts, OpenContainer, WantedProcess } from './containers.ts';
 export type { BaseSettings } from './base-maker.ts';
 export type {
   BuildHost,
@@ -6,7 +7,9 @@ export type {
   Credential,
   FailedStep,
   FailedStepProcess,
+  ProcessControl,
   Sink,
+  StepIo,
   TreeSinkOptions,
 } from './build-host.ts';
 export { workerError } from './errors.ts';

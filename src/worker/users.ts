@@ -1,10 +1,16 @@
-import type { TreeView } from '../tree/index.ts';
+import type { Entry } from '../tree/index.ts';
 import { workerError } from './errors.ts';
 
 export interface StepUser {
   readonly uid: number;
   readonly gid: number;
   readonly additionalGids: readonly number[];
+}
+
+/** The files of a root that name its users. */
+export interface UserFiles {
+  stat(path: string): { readonly entry: Pick<Entry, 'type'> } | undefined;
+  readFile(path: string, o: { readonly limit: number }): Promise<Uint8Array>;
 }
 
 interface PasswdEntry {
@@ -30,7 +36,7 @@ const MAX_ID = 2 ** 32 - 2;
  * is somebody's name. A user alone takes its group from passwd and supplementary ones from the group file, where it is listed; else gid 0. An explicit group drops the supplementary ones.
  * Throws `STEP_USER_UNKNOWN` for a name that is not listed and an id out of range.
  */
-export async function findUser(user: string, root: () => Promise<TreeView>): Promise<StepUser> {
+export async function findUser(user: string, root: () => Promise<UserFiles>): Promise<StepUser> {
   if (user === '') return ROOT;
   const [name, group = ''] = splitOnce(user);
   const uidArg = idOf(name, user);
@@ -60,7 +66,7 @@ export async function findUser(user: string, root: () => Promise<TreeView>): Pro
   return { uid, gid, additionalGids: [...new Set(additionalGids)].sort((a, b) => a - b) };
 }
 
-async function groupsOf(view: TreeView): Promise<GroupEntry[]> {
+async function groupsOf(view: UserFiles): Promise<GroupEntry[]> {
   return entriesOf(view, '/etc/group', ([name = '', , gid, members = '']) => ({
     name,
     gid: Number(gid),
@@ -69,7 +75,7 @@ async function groupsOf(view: TreeView): Promise<GroupEntry[]> {
 }
 
 async function entriesOf<T extends PasswdEntry | GroupEntry>(
-  view: TreeView,
+  view: UserFiles,
   path: string,
   read: (fields: string[]) => T,
 ): Promise<T[]> {

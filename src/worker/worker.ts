@@ -6,6 +6,7 @@ import type { RegistryClient } from '../registry/index.ts';
 import { KeyStore, Solver, type OpRunner, type Solve, type SolveEvent } from '../solve/index.ts';
 import { changesBetween, withoutPaths, writeLayer, type TreeView } from '../tree/index.ts';
 import { BaseMaker, type BaseLog, type BaseSettings } from './base-maker.ts';
+import { Containers } from './containers.ts';
 import { workerError } from './errors.ts';
 import { ExecRunner } from './exec-runner.ts';
 import { FileRunner } from './file-runner.ts';
@@ -17,6 +18,7 @@ import { CacheService } from './mounts/cache-service.ts';
 import { LooseTrees } from './mounts/loose-trees.ts';
 import { LayerService, type FetchLayer, type FetchProgress, type LayerAccess } from './layer-service.ts';
 import { DiffRunner, MergeRunner } from './merge-runner.ts';
+import { PlatformCheck } from './platform-check.ts';
 import { blobsOf, layersOf, type Ref, type RefLayer } from './ref.ts';
 import { RefResults } from './results.ts';
 import { openSession, type Session, type SessionInit } from './session.ts';
@@ -62,6 +64,7 @@ export class Worker implements AsyncDisposable {
   readonly stage: Stage;
   readonly caches: CacheService;
   readonly bases: BaseMaker;
+  readonly containers: Containers;
   readonly finder: ImageFinder;
   readonly solver: Solver<Ref, Session>;
   readonly keys: KeyStore;
@@ -104,9 +107,11 @@ export class Worker implements AsyncDisposable {
       imagesFor: (session) => this.imagesFor(session),
       registry: (session) => this.registry(session),
     });
+    const platforms = new PlatformCheck(o);
+    this.containers = new Containers({ ...shared, platforms, loose: this.#loose });
     const runners = {
       source: this.#sources,
-      exec: new ExecRunner({ ...shared, loose: this.#loose }),
+      exec: new ExecRunner({ ...shared, platforms, loose: this.#loose }),
       file: new FileRunner(shared),
       merge: new MergeRunner(shared),
       diff: new DiffRunner(shared),

@@ -22,6 +22,7 @@ function askedFor(solved: readonly State[], images: readonly (readonly [asked: s
     resolved: new Map(resolved),
     texts: new Map(),
     solved: [...solved],
+    containers: new Set(),
     ending: new AbortController(),
     tasks: 0,
   };

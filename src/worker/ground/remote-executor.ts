@@ -1,9 +1,9 @@
 import { messageOf, type Wait } from '../../base/index.ts';
-import type { Executor, ExecutorReport, Process, ProcessIo } from '../../exec/index.ts';
+import type { Executor, ExecutorReport, Looked, LookedAt, Process, ProcessIo, Question } from '../../exec/index.ts';
 import type { Mount } from '../../tree/index.ts';
 import type { Asker } from './asker.ts';
 import { parsePayload } from './link.ts';
-import { packProcess } from './wire.ts';
+import { entryOf, packMounts, packProcess, type LookAnswer } from './wire.ts';
 
 export const STDOUT = 1;
 export const STDERR = 2;
@@ -41,6 +41,19 @@ export class RemoteExecutor implements Executor {
 
   async run(process: Process, o: { root: readonly Mount[]; io: ProcessIo } & Wait): Promise<number> {
     return this.#stream('run', { process: packProcess(process), root: o.root }, o);
+  }
+
+  async look(at: LookedAt, question: Question, w?: Wait): Promise<Looked | undefined> {
+    const chunks: Uint8Array[] = [];
+    const onData = (_: number, chunk: Uint8Array): void => void chunks.push(chunk);
+    const { rows } = (await this.#asker.ask(
+      'lookInto',
+      { at: packMounts(at), question },
+      { ...w, onData },
+    )) as LookAnswer;
+    return (
+      rows && { entries: rows.map(entryOf), content: question.kind === 'read' ? Buffer.concat(chunks) : undefined }
+    );
   }
 
   async #stream(method: string, params: unknown, o: { io: ProcessIo } & Wait): Promise<number> {

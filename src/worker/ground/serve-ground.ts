@@ -1,18 +1,29 @@
 import { unlessCancelled, type Wait } from '../../base/index.ts';
 import type { Entry, FileTree, Mount } from '../../tree/index.ts';
-import type { ProcessIo, StepChannel } from '../../exec/index.ts';
+import type { LookedAt, ProcessIo, Question, StepChannel } from '../../exec/index.ts';
 import type { ActiveSnapshot, SnapshotId, View } from '../../snapshot/index.ts';
 import { groundError } from './errors.ts';
 import type { CacheSpec } from '../mounts/cache-mounts.ts';
 import type { Ground } from './ground.ts';
 import { KNOCK, STDERR, STDOUT, type Joining, type Knock } from './remote-executor.ts';
 import type { Call, Handler } from './server.ts';
-import { pick, rowOf, unpackProcess, type Runs, type WireProcess } from './wire.ts';
+import {
+  pick,
+  rowOf,
+  unpackMounts,
+  unpackProcess,
+  type LookAnswer,
+  type Runs,
+  type WireMount,
+  type WireProcess,
+} from './wire.ts';
 
 /** Rows of entries in one piece of data. */
 const BATCH = 2000;
 /** Trees of changes that are kept, because their contents are asked for next. */
 const TREES = 16;
+
+type WireLook = Omit<LookedAt, 'mounts'> & { readonly mounts: readonly WireMount[] };
 
 interface IdParams {
   readonly id: SnapshotId;
@@ -97,6 +108,11 @@ export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>
     resize: (p: { id: string; size: { columns: number; rows: number } }, { signal }) =>
       running.resize(p.id, p.size, { signal }),
     listening: (p: { id: string }, { signal }) => running.listening(p.id, { signal }),
+    lookInto: async (p: { at: WireLook; question: Question }, { signal, send }): Promise<LookAnswer> => {
+      const looked = await executor.look(unpackMounts(p.at), p.question, { signal });
+      if (looked?.content && looked.content.length > 0) await send(looked.content);
+      return looked ? { rows: looked.entries.map(rowOf) } : {};
+    },
     join: (p: { id: string; process: Joining }, call) =>
       running.join(p.id, p.process, { io: ioOf(call), signal: call.signal }),
   };

@@ -61,7 +61,7 @@ export function pick<T>(items: readonly T[], runs: Runs): T[] {
   return runs.flatMap(([first, last]) => items.slice(first, last + 1));
 }
 
-type WireMount =
+export type WireMount =
   | Exclude<StepMount, { type: 'file' }>
   | (Omit<Extract<StepMount, { type: 'file' }>, 'content'> & { readonly content: string });
 
@@ -69,15 +69,33 @@ type WireMount =
 export type WireProcess = Omit<Process, 'mounts'> & { readonly mounts: readonly WireMount[] };
 
 export function packProcess(process: Process): WireProcess {
-  const mounts = process.mounts.map((mount) =>
-    mount.type === 'file' ? { ...mount, content: Buffer.from(mount.content).toString('base64') } : mount,
-  );
-  return { ...process, mounts };
+  return packMounts(process);
 }
 
 export function unpackProcess(process: WireProcess): Process {
-  const mounts = process.mounts.map((mount) =>
+  return unpackMounts(process);
+}
+
+/** The same with the contents of files as base64. */
+export function packMounts<T extends { readonly mounts: readonly StepMount[] }>(
+  it: T,
+): Omit<T, 'mounts'> & { readonly mounts: readonly WireMount[] } {
+  const mounts = it.mounts.map((mount) =>
+    mount.type === 'file' ? { ...mount, content: Buffer.from(mount.content).toString('base64') } : mount,
+  );
+  return { ...it, mounts };
+}
+
+export function unpackMounts<T extends { readonly mounts: readonly WireMount[] }>(
+  it: T,
+): Omit<T, 'mounts'> & { readonly mounts: readonly StepMount[] } {
+  const mounts = it.mounts.map((mount) =>
     mount.type === 'file' ? { ...mount, content: new Uint8Array(Buffer.from(mount.content, 'base64')) } : mount,
   );
-  return { ...process, mounts };
+  return { ...it, mounts };
+}
+
+/** What a keeper says of a look; a file's bytes come before it. */
+export interface LookAnswer {
+  readonly rows?: readonly EntryRow[] | undefined;
 }

@@ -37,11 +37,33 @@ export async function openSecrets(op: ExecOp, host: Pick<BuildHost, 'secret'>, w
   return { mounts, env };
 }
 
+/** A variable whose value is a secret. */
+export interface SecretVariable {
+  readonly id: string;
+  readonly name: string;
+  readonly required: boolean;
+}
+
+/** As `NAME=value`; one that nobody has given and that is not required is left out. Throws `SECRET_NOT_GIVEN`. */
+export async function secretVariables(
+  wanted: readonly SecretVariable[],
+  host: Pick<BuildHost, 'secret'>,
+  w: Wait,
+): Promise<readonly string[]> {
+  const env: string[] = [];
+  for (const { id, name, required } of wanted) {
+    const content = await host.secret(id, w);
+    if (content !== undefined) env.push(variable({ id, env: name }, content));
+    else if (required) throw missing(id);
+  }
+  return env;
+}
+
 function targetOf({ id, target }: SecretMount): string {
   return target ?? `/run/secrets/${id.split('/').at(-1) ?? id}`;
 }
 
-function variable({ id, env }: SecretMount, content: Uint8Array): string {
+function variable({ id, env }: Pick<SecretMount, 'id' | 'env'>, content: Uint8Array): string {
   if (content.includes(0))
     throw workerError('STEP_MOUNT_INVALID', `give secret "${id}" as variable "${env}": it has a NUL character`, {
       remedy: 'Mount it as a file: leave "env" out.',

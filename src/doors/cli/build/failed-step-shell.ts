@@ -34,7 +34,7 @@ export function failedStepShell(io: Io, renderer: Renderer): NonNullable<BuildHo
         stdin: untilEnd(input, () => ended.abort()),
         stdout: descriptorWriter(onError ? 2 : 1),
         stderr: () => undefined,
-        onStart: (resize) => void resizing.use(screen.onResize(() => resize(screen.size()))),
+        onStart: (control) => void resizing.use(screen.onResize(() => control.resize(screen.size()))),
       },
       { signal: w?.signal ? AbortSignal.any([w.signal, ended.signal]) : ended.signal },
     );
