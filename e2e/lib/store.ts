@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { chownSync, closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { sys } from '../../src/base/index.ts';
-import { CHECKOUT, ok } from './strake.ts';
+import { CHECKOUT, ok, strake } from './strake.ts';
 import type { TestUser } from './user.ts';
 
 /** The base that tests build on. */
@@ -40,15 +41,16 @@ export const BUILDPACKS: string = join(CHECKOUT, 'buildpacks');
 export async function storeWithBuilder(user?: TestUser): Promise<TestStore> {
   const seed = await seeded('builder', async (root) => {
     // What they are made of is fetched by then.
-    copyStore(await seedStore(), root);
+    copyStore(await seedStore(), root, { unpacked: true });
     for (const name of ['cnb-build', 'cnb-run']) await ok(['base', 'create', name], { root, cwd: BUILDPACKS });
+    for (const name of ['cnb-build', 'cnb-run']) await unpacked(root, `packages.local/${name}`);
   });
   return storeLike(seed, user);
 }
 
 function storeLike(seed: string, user?: TestUser): TestStore {
   const store = emptyStore(user);
-  copyStore(seed, store.root);
+  copyStore(seed, store.root, { unpacked: user === undefined });
   if (user) {
     // A link to root's file would be changed with it.
     rmSync(join(store.root, 'blobs'), { recursive: true });
@@ -58,16 +60,36 @@ function storeLike(seed: string, user?: TestUser): TestStore {
   return store;
 }
 
-/** Blobs never change, so links will do; everything else is copied. */
-function copyStore(from: string, to: string): void {
+/** Blobs never change, nor do unpacked bases, so links will do; everything else is copied. */
+function copyStore(from: string, to: string, o: { unpacked: boolean }): void {
   mkdirSync(to);
   copy(['-al', join(from, 'blobs'), to]);
   for (const name of ['strake.db', 'strake.db-wal', 'strake.db-shm', 'packages'])
     if (existsSync(join(from, name))) copy(['-a', join(from, name), to]);
+  const snapshots = join(from, SNAPSHOTS);
+  const bases = o.unpacked && existsSync(snapshots) ? readdirSync(snapshots).filter((name) => /^\d+$/.test(name)) : [];
+  if (bases.length === 0) return;
+  mkdirSync(join(to, SNAPSHOTS), { recursive: true, mode: 0o700 });
+  copy(['-al', ...bases.map((name) => join(snapshots, name)), join(to, SNAPSHOTS)]);
 }
 
+const SNAPSHOTS = 'ground/snapshots';
+
 function seedStore(): Promise<string> {
-  return seeded('seed', async (root) => void (await ok(['base', 'create', BASE], { root })));
+  return seeded('seed', async (root) => {
+    await ok(['base', 'create', BASE], { root });
+    await unpacked(root, BASE);
+  });
+}
+
+/** Unpacks an image into a store of root's, so that no copy of it has to. */
+async function unpacked(root: string, image: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const ran = await strake(['run', '--rm', '--entrypoint', 'true', image], { root });
+  if (ran.code !== 0) return;
+  // So that no copy asks for it to be brought to the disk.
+  using database = new DatabaseSync(join(root, 'strake.db'));
+  database.exec('UPDATE snapshots SET settled = 1');
 }
 
 /** A store that the first who asks makes, for all of this run. */
