@@ -50,11 +50,20 @@ export interface BuildInput {
 
 export type ExportRequest =
   /** The local store, under these names. */
-  | { readonly type: 'store'; readonly names: readonly string[] }
+  | {
+      readonly type: 'store';
+      readonly names: readonly string[];
+      /** Also say what its manifest is, as it will be where it is pushed to. Without it nothing is compressed. */
+      readonly describe?:
+        | { readonly compression?: Compression | undefined; readonly docker?: boolean | undefined }
+        | undefined;
+    }
   | {
       readonly type: 'registry';
       readonly names: readonly string[];
       readonly insecure?: boolean | undefined;
+      /** Only by its digest: the names are of repositories, and get no tag. */
+      readonly byDigest?: boolean | undefined;
       readonly compression?: Compression | undefined;
       readonly docker?: boolean | undefined;
       /** A registry's word that a tag is there and may not change is no failure. */
@@ -69,6 +78,8 @@ export type ExportRequest =
       readonly tar: boolean;
       readonly names: readonly string[];
       readonly compression?: Compression | undefined;
+      /** Docker's media types, or not; absent: as the archive's format has them. */
+      readonly docker?: boolean | undefined;
       readonly artifact?: boolean | undefined;
       /** Statements that are for images only (`inline-only`) are reason enough for an index, too. */
       readonly inline?: boolean | undefined;
@@ -90,7 +101,13 @@ export type ExportRequest =
       readonly docker?: boolean | undefined;
     }
   /** The root file system as a folder or a tar; what is said about it in files beside it, their names after `attestationPrefix`. */
-  | { readonly type: 'local' | 'tar'; readonly sink: string; readonly attestationPrefix?: string | undefined };
+  | {
+      readonly type: 'local' | 'tar';
+      readonly sink: string;
+      readonly attestationPrefix?: string | undefined;
+      /** Each platform in a folder of its own; absent: where there are several. */
+      readonly split?: boolean | undefined;
+    };
 
 /** Common to all image exports. */
 export interface ImageMetadata {

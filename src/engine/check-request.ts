@@ -59,10 +59,22 @@ function checkExport(e: ExportRequest): void {
         },
       );
   if ('compression' in e) checkCompression(e.compression);
+  const { name } = ('compression' in e && e.compression) || {};
+  if (name === 'zstd' && 'docker' in e && e.docker)
+    throw engineError('EXPORT_INVALID', 'exporter option "compression=zstd" conflicts with "oci-mediatypes=false"', {
+      remedy: 'Leave one of them out: Docker has no media type for zstd.',
+    });
+  if (e.type === 'registry' && e.byDigest) {
+    const tagged = e.names.find((text) => parseReference(text, { bare: true }).tag !== undefined);
+    if (tagged !== undefined)
+      throw engineError('EXPORT_INVALID', `can't push tagged ref ${tagged} by digest`, {
+        remedy: 'Name the repository alone: name=HOST/NAME.',
+      });
+  }
 }
 
 function checkCompression(compression: Compression | undefined): void {
-  const levels = { gzip: [0, 9], zstd: [1, 22], none: [0, 0] }[compression?.name ?? 'none'];
+  const levels = { gzip: [0, 9], zstd: [0, 22], none: [0, 9] }[compression?.name ?? 'none'];
   const level = compression?.level;
   if (level !== undefined && !(Number.isInteger(level) && level >= (levels[0] ?? 0) && level <= (levels[1] ?? 0)))
     throw engineError(

@@ -14,7 +14,8 @@ import {
   type Layer,
 } from '../../image/index.ts';
 import type { Codec } from '../../tree/index.ts';
-import { toLayerRecord, type LayerAccess, type RefLayer, type Worker } from '../../worker/index.ts';
+import type { LayerAccess, RefLayer, Worker } from '../../worker/index.ts';
+import { layerIn } from '../layer-in.ts';
 import { CACHE_CONFIG_TYPE, CACHE_MOUNT_TYPE, encodeCacheConfig } from './document.ts';
 import { layersOfRecords } from './records-of.ts';
 import type { CacheContent, CachedLayer, CachedMount, CacheRecord } from './types.ts';
@@ -94,11 +95,7 @@ function asMount(descriptor: Descriptor): Descriptor {
 }
 
 async function layerOf(ref: RefLayer, o: ArtifactOptions): Promise<Layer> {
-  const { compressed, diffId } = ref;
-  const other = compressed && compressionOf(compressed.mediaType) !== o.codec.name;
-  if (!o.content.forceCompression || !other) return o.images.layer(toLayerRecord(ref), o.codec);
-  await o.worker.layers.tarOf(ref, o.access);
-  return o.images.layer({ diffId }, o.codec);
+  return layerIn(o.codec, ref, { ...o, force: o.content.forceCompression === true });
 }
 
 async function* once(content: Uint8Array): AsyncIterable<Uint8Array> {

@@ -3,7 +3,7 @@ import type { BuiltImage } from '../built-image.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
 import { saidOf, writeBlobs } from './blobs.ts';
-import { codecFor, told, valueOf, type Exported, type ExportContext } from './context.ts';
+import { formOf, told, valueOf, type Exported, type ExportContext } from './context.ts';
 
 type ArchiveExport = Extract<ExportRequest, { type: 'oci' | 'docker' }>;
 
@@ -14,11 +14,9 @@ export async function exportArchive(
   c: ExportContext,
 ): Promise<Exported> {
   return told(`exporting to ${e.type} image format`, c, async (note) => {
-    const family = e.type === 'docker' ? ('docker' as const) : ('oci' as const);
+    const family = (e.docker ?? e.type === 'docker') ? ('docker' as const) : ('oci' as const);
     const image = await valueOf(built, {
-      codec: codecFor(e.compression),
-      family,
-      context: c,
+      ...formOf(e.compression, { family, context: c }),
       names: e.names,
       artifact: e.artifact,
       inline: e.inline === true,

@@ -22,7 +22,7 @@ import {
 import type { BuiltImage } from '../built-image.ts';
 import type { ExportRequest } from '../builder.ts';
 import { engineError } from '../errors.ts';
-import { codecFor, idOf, imageOf, told, valueOf, type Exported, type ExportContext } from './context.ts';
+import { formOf, idOf, imageOf, told, valueOf, type Exported, type ExportContext } from './context.ts';
 
 type ContainerdExport = Extract<ExportRequest, { type: 'containerd' }>;
 
@@ -48,11 +48,7 @@ export async function exportToContainerd(
   const address = e.address ?? (process.env['CONTAINERD_ADDRESS'] || DEFAULT_ADDRESS);
   const { namespace = NAMESPACE, names } = e;
   return told(`exporting to containerd at ${address}, namespace ${namespace}`, c, async (note) => {
-    const how = {
-      codec: codecFor(e.compression),
-      family: e.docker ? ('docker' as const) : ('oci' as const),
-      context: c,
-    };
+    const how = formOf(e.compression, { family: e.docker ? 'docker' : 'oci', context: c });
     const value = await valueOf(built, { ...how, names });
     const w = { signal: c.signal };
     await using containerd = new Containerd({ address, namespace });
@@ -65,7 +61,7 @@ export async function exportToContainerd(
       for (const one of built)
         layers.push(
           await Promise.all(
-            (await imageOf(one, how).layers(w)).map(async (layer) => ({
+            (await (await imageOf(one, how)).layers(w)).map(async (layer) => ({
               descriptor: await layer.descriptor(w),
               diffId: await layer.diffId(w),
             })),
@@ -215,7 +211,7 @@ async function imageConfig(
   o: { readonly e: ContainerdExport; readonly c: ExportContext },
 ): Promise<Descriptor> {
   const { e, c } = o;
-  const value = imageOf(image, { codec: codecFor(e.compression), family: e.docker ? 'docker' : 'oci', context: c });
+  const value = await imageOf(image, formOf(e.compression, { family: e.docker ? 'docker' : 'oci', context: c }));
   const contents = await contentsOf(value, { signal: c.signal });
   return (contents.find(({ role }) => role === 'config') as Content).descriptor;
 }

@@ -8,13 +8,15 @@ import {
   type Image,
   type Index,
   type IndexMember,
+  type Layer,
   type MediaFamily,
 } from '../../image/index.ts';
 import { GZIP, NONE, ZSTD, type Codec } from '../../tree/index.ts';
-import { toLayerRecord, type LayerAccess, type Session, type Worker } from '../../worker/index.ts';
+import type { LayerAccess, Session, Worker } from '../../worker/index.ts';
 import type { BuiltImage } from '../built-image.ts';
 import type { BuildEvent, BuildRequest, ImageMetadata } from '../builder.ts';
 import type { Compression } from '../compression.ts';
+import { layerIn } from '../layer-in.ts';
 
 /** What exporters work with. */
 export interface ExportContext extends Wait {
@@ -59,8 +61,10 @@ export async function told<T>(
 
 /** The pinned codec that a compression asked for by name comes to; gzip where nothing was asked. */
 export function codecFor(compression: Compression | undefined): Codec {
-  const codec = { gzip: GZIP, zstd: ZSTD, none: NONE }[compression?.name ?? 'gzip'];
-  return compression?.level === undefined ? codec : { ...codec, level: compression.level };
+  const { name = 'gzip', level } = compression ?? {};
+  const codec = { gzip: GZIP, zstd: ZSTD, none: NONE }[name];
+  // Of zstd 0 is the default, as its own library has it.
+  return level === undefined || (name === 'zstd' && level === 0) ? codec : { ...codec, level };
 }
 
 export function accessFor(c: ExportContext): LayerAccess {
@@ -77,23 +81,39 @@ export function accessFor(c: ExportContext): LayerAccess {
   });
 }
 
+export interface FormOptions {
+  readonly codec: Codec;
+  /** Layers that came in another compression are compressed anew. */
+  readonly force?: boolean | undefined;
+  readonly family: MediaFamily;
+  readonly context: ExportContext;
+}
+
+/** How an export asks for its layers. */
+export function formOf(
+  compression: Compression | undefined,
+  o: { readonly family: MediaFamily; readonly context: ExportContext },
+): FormOptions {
+  return { codec: codecFor(compression), force: compression?.force, ...o };
+}
+
 /** One platform as an image value. */
-export function imageOf(built: BuiltImage, o: { codec: Codec; family: MediaFamily; context: ExportContext }): Image {
-  const { codec, family, context } = o;
+export async function imageOf(built: BuiltImage, o: FormOptions): Promise<Image> {
+  const { codec, force = false, family, context } = o;
+  const { worker } = context;
   const annotations = annotationsAt('manifest', context, built.plan.platform);
-  const store = context.worker.imagesFor(context.session);
+  const how = { force, worker, images: worker.imagesFor(context.session), access: accessFor(context) };
+  const layers: Layer[] = [];
+  for (const layer of built.layers) layers.push(await layerIn(codec, layer, how));
   return makeImage({
     config: built.config,
-    layers: built.layers.map((layer) => store.layer(toLayerRecord(layer), codec)),
+    layers,
     mediaTypes: family,
     annotations: Object.keys(annotations).length > 0 ? annotations : undefined,
   });
 }
 
-export interface ValueOptions {
-  readonly codec: Codec;
-  readonly family: MediaFamily;
-  readonly context: ExportContext;
+export interface ValueOptions extends FormOptions {
   /** What the images are called where they go. */
   readonly names: readonly string[];
   readonly artifact?: boolean | undefined;
@@ -103,7 +123,8 @@ export interface ValueOptions {
 
 /** All platforms as one value: an image, or an index of several, or of one and what is said about it. */
 export async function valueOf(built: readonly BuiltImage[], o: ValueOptions): Promise<Image | Index> {
-  const images = built.map((one) => imageOf(one, o));
+  const images: Image[] = [];
+  for (const one of built) images.push(await imageOf(one, o));
   const [only] = images;
   const annotations = annotationsAt('index', o.context);
   const isIndex = o.context.index || Object.keys(annotations).length > 0 || saysMore(built, o);

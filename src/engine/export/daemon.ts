@@ -37,7 +37,7 @@ export async function exportToDaemon(
     });
   return told(`importing to docker at ${socketPath}`, c, async (note) => {
     await using http = new HttpClient({ socketPath });
-    const value = imageOf(image, { codec: NONE, family: 'docker', context: c });
+    const value = await imageOf(image, { codec: NONE, family: 'docker', context: c });
     const diffIds = image.layers.map((layer) => layer.diffId);
     const held = await loadIntoDaemon(http, { names: e.names, diffIds, image: () => value, signal: c.signal });
     if (held > 0) note(`${held} of ${image.layers.length} layers were there already`);

@@ -13,11 +13,12 @@ type FilesExport = Extract<ExportRequest, { type: 'local' | 'tar' }>;
 /** The root file system as a folder of the asking side's, or as a tar; of several platforms each in a folder of its own, `linux_arm64`. */
 export async function exportFiles(built: readonly BuiltImage[], e: FilesExport, c: ExportContext): Promise<Exported> {
   return told(e.type === 'local' ? 'copying files' : 'sending tarball', c, async () => {
-    const tree = c.index ? await sideBySide(built, e, c) : await treeOf(built[0], e, c);
+    const split = e.split ?? c.index;
+    const tree = split ? await sideBySide(built, e, c) : await together(built, e, c);
     const sink = c.session.host.sink(e.sink);
     if (e.type === 'local') {
       if (sink.kind === 'tree') {
-        await sink.write(tree, { split: c.index, signal: c.signal });
+        await sink.write(tree, { split, signal: c.signal });
         return { names: [] };
       }
       if (sink.kind !== 'folder') throw engineError('EXPORT_INVALID', `export to "${e.sink}": files need a folder`);
@@ -77,6 +78,28 @@ async function withStatements(
     ...kept.map((entry) => (entry.type === 'file' ? { entry, from: { tree, entry } } : { entry })),
     ...texts,
   ]);
+}
+
+/** The files of all platforms in one tree. A path that two of them have with other content is an error. */
+async function together(built: readonly BuiltImage[], e: FilesExport, c: ExportContext): Promise<FileTree> {
+  if (built.length <= 1) return treeOf(built[0], e, c);
+  const items = new Map<string, { readonly item: Parameters<typeof composeTree>[0][number]; readonly from: string }>();
+  for (const image of built) {
+    const tree = await treeOf(image, e, c);
+    const from = formatPlatform(image.plan.platform);
+    for (const entry of await tree.entries(c)) {
+      const before = items.get(entry.path);
+      if (before && before.item.entry.type === 'directory' && entry.type === 'directory') continue;
+      if (before)
+        throw engineError(
+          'EXPORT_INVALID',
+          `export to "${e.sink}": cannot overwrite ${entry.path} from ${before.from} with ${from} when split option is disabled`,
+          { remedy: 'Leave platform-split=false out, or build files of other names for each platform.' },
+        );
+      items.set(entry.path, { item: entry.type === 'file' ? { entry, from: { tree, entry } } : { entry }, from });
+    }
+  }
+  return composeTree([...items.values()].map(({ item }) => item));
 }
 
 async function sideBySide(built: readonly BuiltImage[], e: FilesExport, c: ExportContext): Promise<FileTree> {

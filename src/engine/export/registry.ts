@@ -3,7 +3,7 @@ import { digestOf } from '../../blob/index.ts';
 import { parseManifest, parseReference } from '../../image/index.ts';
 import type { BuiltImage } from '../built-image.ts';
 import type { ExportRequest } from '../builder.ts';
-import { codecFor, idOf, told, valueOf, type Exported, type ExportContext } from './context.ts';
+import { formOf, idOf, told, valueOf, type Exported, type ExportContext } from './context.ts';
 
 type RegistryExport = Extract<ExportRequest, { type: 'registry' }>;
 
@@ -17,11 +17,11 @@ export async function exportToRegistry(
   return told('exporting to registry', c, async (note) => {
     const family = e.docker ? ('docker' as const) : ('oci' as const);
     const { names, artifact } = e;
-    const image = await valueOf(built, { codec: codecFor(e.compression), family, context: c, names, artifact });
+    const image = await valueOf(built, { ...formOf(e.compression, { family, context: c }), names, artifact });
     const client = c.worker.registry(c.session);
     let descriptor: Exported['descriptor'];
     for (const name of e.names) {
-      const pushed = client.push(image, parseReference(name), {
+      const pushed = client.push(image, parseReference(name, { bare: e.byDigest === true }), {
         signal: c.signal,
         progress: ({ descriptor: { digest, size }, bytes, state }) => {
           const progress = {

@@ -1,7 +1,7 @@
-import { canonicalReference, parseReference, type ImageRecord } from '../../image/index.ts';
+import { canonicalReference, descriptorOf, parseReference, type ImageRecord } from '../../image/index.ts';
 import type { BuiltImage } from '../built-image.ts';
 import type { ExportRequest } from '../builder.ts';
-import { annotationsAt, told, type Exported, type ExportContext } from './context.ts';
+import { annotationsAt, formOf, told, valueOf, type Exported, type ExportContext } from './context.ts';
 
 type StoreExport = Extract<ExportRequest, { type: 'store' }>;
 
@@ -26,6 +26,10 @@ export async function exportToStore(built: readonly BuiltImage[], e: StoreExport
     }
     if (built.length > 1) images.put(names, records);
     for (const name of names) note(`naming to ${name}`);
-    return { names: e.names };
+    if (!e.describe) return { names: e.names };
+    const { compression, docker } = e.describe;
+    const form = formOf(compression, { family: docker ? 'docker' : 'oci', context: c });
+    const value = await valueOf(built, { ...form, names: e.names });
+    return { names: e.names, descriptor: await descriptorOf(value, c) };
   });
 }

@@ -1,4 +1,4 @@
-import { formatPlatform, parsePlatform } from '../../image/index.ts';
+import { canonicalReference, formatPlatform, parsePlatform, parseReference } from '../../image/index.ts';
 import type { Compression, ExportRequest, ImageMetadata } from '../../engine/index.ts';
 import { sinkName } from '../../wire/buildkit/index.ts';
 import { serveError } from '../errors.ts';
@@ -14,7 +14,7 @@ export interface ExportPlan extends ImageMetadata {
   readonly unknown: readonly string[];
 }
 
-/** Accepted, and of no effect here. */
+/** Accepted, and of no effect here: layers lie unpacked in the store, which finds images by their digests too. */
 const IDLE = [
   'buildinfo',
   'buildinfo-attrs',
@@ -24,7 +24,6 @@ const IDLE = [
   'name-canonical',
   'prefer-nondist-layers',
   'prefer-image-digest',
-  'platform-split',
   'dest',
 ];
 
@@ -62,12 +61,12 @@ function exportOf(type: string, attrs: Attrs, exporter: number): ExportRequest[]
     case 'oci':
     case 'docker': {
       const compression = compressionOf(attrs);
-      attrs.boolean('oci-mediatypes');
-      const names = namesOf(attrs);
+      const oci = attrs.boolean('oci-mediatypes');
+      const names = namesOf(attrs).map((name) => canonicalReference(parseReference(name)));
       const tar = attrs.boolean('tar') ?? true;
       const said = { inline: attrs.boolean('attestation-inline'), artifact: attrs.boolean('oci-artifact') };
       const sink = sinkName(tar ? { kind: 'stream', exporter } : { kind: 'blobs', store: 'export' });
-      return [{ type, sink, tar, names, compression, ...said }];
+      return [{ type, sink, tar, names, compression, docker: oci === undefined ? undefined : !oci, ...said }];
     }
     case 'local':
       return [
@@ -75,12 +74,18 @@ function exportOf(type: string, attrs: Attrs, exporter: number): ExportRequest[]
           type,
           sink: sinkName({ kind: 'tree', exporter, mirror: attrs.text('mode') === 'delete' }),
           attestationPrefix: attrs.text('attestation-prefix'),
+          split: attrs.boolean('platform-split'),
         },
       ];
     case 'tar':
       attrs.text('mode');
       return [
-        { type, sink: sinkName({ kind: 'stream', exporter }), attestationPrefix: attrs.text('attestation-prefix') },
+        {
+          type,
+          sink: sinkName({ kind: 'stream', exporter }),
+          attestationPrefix: attrs.text('attestation-prefix'),
+          split: attrs.boolean('platform-split'),
+        },
       ];
     default:
       throw serveError('EXPORTER_UNSUPPORTED', `exporter "${type}" could not be found`, {
@@ -98,16 +103,26 @@ function imageExports(attrs: Attrs): ExportRequest[] {
   const insecure = attrs.boolean('registry.insecure');
   const oci = attrs.boolean('oci-mediatypes') ?? true;
   const exports: ExportRequest[] = [];
-  if (byDigest)
-    throw serveError('EXPORTER_UNSUPPORTED', 'exporter "image": push-by-digest is not supported yet', {
-      remedy: 'Push under a name.',
+  // What is pushed by its digest alone has no name here either.
+  if (store && (names.length > 0 || !push))
+    exports.push({
+      type: 'store',
+      names: byDigest ? [] : names,
+      ...(!push && { describe: { compression, docker: !oci } }),
     });
-  if (store && names.length > 0) exports.push({ type: 'store', names });
   if (push) {
     if (names.length === 0) throw serveError('EXPORTER_INVALID', 'tag is needed when pushing to registry');
     const artifact = attrs.boolean('oci-artifact');
     attrs.boolean('attestation-inline');
-    exports.push({ type: 'registry', names, insecure, compression, artifact, docker: oci ? undefined : true });
+    exports.push({
+      type: 'registry',
+      names,
+      insecure,
+      byDigest: byDigest || undefined,
+      compression,
+      artifact,
+      docker: oci ? undefined : true,
+    });
   }
   return exports;
 }
@@ -124,17 +139,17 @@ function namesOf(attrs: Attrs): readonly string[] {
 function compressionOf(attrs: Attrs): Compression | undefined {
   const name = attrs.text('compression');
   const level = attrs.integer('compression-level');
-  if (attrs.boolean('force-compression') === true)
-    throw serveError('EXPORTER_UNSUPPORTED', 'force-compression is not supported yet', {
-      remedy: 'Leave it out: layers of a base stay as they are.',
-    });
+  const force = attrs.boolean('force-compression') === true || undefined;
   const known: Readonly<Record<string, Compression['name']>> = { gzip: 'gzip', zstd: 'zstd', uncompressed: 'none' };
   if (name !== undefined && known[name] === undefined)
     throw serveError('EXPORTER_UNSUPPORTED', `unsupported layer compression type ${name}`, {
-      remedy: 'Use gzip, zstd or uncompressed.',
+      remedy:
+        name === 'estargz'
+          ? 'Use gzip: every snapshotter takes it, one for lazy pulling too.'
+          : 'Use gzip, zstd or uncompressed.',
     });
-  if (name === undefined) return level === undefined ? undefined : { name: 'gzip', level };
-  return { name: known[name] ?? 'gzip', level };
+  if (name === undefined && level === undefined && !force) return undefined;
+  return { name: known[name ?? 'gzip'] ?? 'gzip', level, force };
 }
 
 /** `annotation.key`, `annotation-LEVEL.key`, `annotation-LEVEL[platform].key` (exporter/containerimage/exptypes/annotations.go). */

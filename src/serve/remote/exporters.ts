@@ -50,7 +50,7 @@ function exporterOf(e: ExportRequest, { docker }: { readonly docker: boolean }):
       return {
         Type: image,
         Attrs: {
-          ...(isByDigest(e)
+          ...(e.byDigest
             ? { name: repositoriesOf(e.names), 'push-by-digest': 'true', 'name-canonical': 'true' }
             : nameOf(e.names)),
           ...compressionOf(e.compression),
@@ -67,7 +67,12 @@ function exporterOf(e: ExportRequest, { docker }: { readonly docker: boolean }):
         throw unsupported("write Docker's format as a folder", 'Write an OCI layout: type=oci,tar=false.');
       return {
         Type: e.type,
-        Attrs: { ...nameOf(e.names), ...compressionOf(e.compression), ...(e.tar ? {} : { tar: 'false' }) },
+        Attrs: {
+          ...nameOf(e.names),
+          ...compressionOf(e.compression),
+          ...(e.docker === undefined ? {} : { 'oci-mediatypes': String(!e.docker) }),
+          ...(e.tar ? {} : { tar: 'false' }),
+        },
         sink: e.sink,
         layout: !e.tar,
       };
@@ -84,13 +89,15 @@ function exporterOf(e: ExportRequest, { docker }: { readonly docker: boolean }):
         'Push it to a registry, or write an archive (-o type=oci,dest=FILE) and import that.',
       );
     default:
-      return { Type: e.type, Attrs: {}, sink: e.sink };
+      return {
+        Type: e.type,
+        Attrs: {
+          ...(e.attestationPrefix === undefined ? {} : { 'attestation-prefix': e.attestationPrefix }),
+          ...(e.split === undefined ? {} : { 'platform-split': String(e.split) }),
+        },
+        sink: e.sink,
+      };
   }
-}
-
-/** Asked for by `severalBuilders`: what is pushed gets no tag. */
-function isByDigest(e: ExportRequest): boolean {
-  return (e as { readonly byDigest?: boolean }).byDigest === true;
 }
 
 function repositoriesOf(names: readonly string[]): string {
@@ -107,10 +114,10 @@ function nameOf(names: readonly string[]): Record<string, string> {
 
 function compressionOf(compression: Compression | undefined): Record<string, string> {
   if (!compression) return {};
-  const { name, level } = compression;
+  const { name, level, force = false } = compression;
   return {
     compression: name === 'none' ? 'uncompressed' : name,
-    'force-compression': 'false',
+    'force-compression': String(force),
     ...(level === undefined ? {} : { 'compression-level': String(level) }),
   };
 }

@@ -127,6 +127,12 @@ suite('outputs', () => {
       ['local', 'registry'],
     );
     refuses([], /it has no name/, { push: true, tags: [] });
+    const [pushed] = plan([
+      'type=registry,name=r.example/a,push-by-digest=true,name-canonical=true,compression=zstd,force-compression=true',
+    ]).exports;
+    assert.deepEqual(bare([pushed!]), [
+      { type: 'registry', names: ['r.example/a'], byDigest: true, compression: { name: 'zstd', force: true } },
+    ]);
   });
 
   test('annotations and timestamps', () => {
@@ -148,7 +154,7 @@ suite('outputs', () => {
     refuses(['type=oci,dest=x,level=9'], /type=oci has no attribute "level"/);
     refuses(['type=oci,dest=x,compression=lz4'], /there is no compression "lz4"/);
     refuses(['type=oci,dest=x,tar=maybe'], /neither true nor false/);
-    refuses(['type=oci,dest=x,force-compression=true'], /not supported yet/);
+    refuses(['type=oci,dest=x,compression=estargz'], /there is no compression "estargz"/);
     assert.deepEqual(plan(['type=cacheonly']).exports, []);
     assert.throws(() => imageName(`a@sha256:${'0'.repeat(64)}`), /a name cannot have a digest/);
     assert.throws(() => imageName('UPPER'), /read image name "UPPER"/);

@@ -161,9 +161,12 @@ class Plan {
   }
 
   #files(type: 'local' | 'tar', take: Taker): void {
-    take.boolean('platform-split');
+    const split = take.boolean('platform-split');
     const attestationPrefix = take.text('attestation-prefix');
-    const prefix = attestationPrefix === undefined ? {} : { attestationPrefix };
+    const prefix = {
+      ...(attestationPrefix === undefined ? {} : { attestationPrefix }),
+      ...(split === undefined ? {} : { split }),
+    };
     const dest = take.text('dest');
     if (type === 'local') {
       if (dest === undefined || dest === '') throw take.bad('the folder is missing', 'Name it with dest=FOLDER.');
@@ -174,7 +177,7 @@ class Plan {
   #archive(type: 'oci' | 'docker', take: Taker): void {
     const tar = take.boolean('tar') ?? true;
     const dest = take.text('dest');
-    take.boolean('oci-mediatypes');
+    const oci = take.boolean('oci-mediatypes');
     const artifact = take.boolean('oci-artifact');
     const inline = take.boolean('attestation-inline');
     if (!tar && (dest === undefined || dest === ''))
@@ -186,6 +189,7 @@ class Plan {
       tar,
       names: this.#names(take),
       compression: take.compression(),
+      ...(oci === undefined ? {} : { docker: !oci }),
       ...(artifact === undefined ? {} : { artifact }),
       ...(inline === undefined ? {} : { inline }),
     });
@@ -225,8 +229,12 @@ class Plan {
     const artifact = take.boolean('oci-artifact');
     take.boolean('attestation-inline');
     const compression = take.compression();
-    take.boolean('unpack');
-    if (!registryOnly && store) this.#exports.push({ type: 'store', names });
+    const byDigest = take.boolean('push-by-digest') === true;
+    // Layers lie unpacked in the store, and it finds images by their digests.
+    for (const idle of ['unpack', 'name-canonical', 'danging-name-empty-only', 'prefer-nondist-layers'])
+      take.boolean(idle);
+    take.text('dangling-name-prefix');
+    if (!registryOnly && store) this.#exports.push({ type: 'store', names: byDigest ? [] : names });
     if (!push) return;
     if (names.length === 0)
       throw usage('push the image: it has no name', 'Name it with --tag, as -t registry.example/app:1.0.');
@@ -236,6 +244,7 @@ class Plan {
         type: 'registry',
         names: group,
         insecure: plain || undefined,
+        ...(byDigest && { byDigest }),
         compression,
         docker: oci === false || undefined,
         ...(artifact === undefined ? {} : { artifact }),
@@ -320,14 +329,19 @@ class Taker {
   compression(): Compression | undefined {
     const text = this.text('compression');
     const level = this.text('compression-level');
-    if (this.boolean('force-compression'))
-      throw this.bad('force-compression is not supported yet', 'Leave it out: layers of a base stay as they are.');
+    const force = this.boolean('force-compression') === true;
     const names: Readonly<Record<string, Compression['name']>> = { gzip: 'gzip', zstd: 'zstd', uncompressed: 'none' };
     const name = names[text ?? 'gzip'];
-    if (name === undefined) throw this.bad(`there is no compression "${text}"`, 'Use gzip, zstd or uncompressed.');
+    if (name === undefined)
+      throw this.bad(
+        `there is no compression "${text}"`,
+        text === 'estargz'
+          ? 'Use gzip: every snapshotter takes it, one for lazy pulling too.'
+          : 'Use gzip, zstd or uncompressed.',
+      );
     if (level !== undefined && !/^\d{1,2}$/.test(level)) throw this.bad(`compression-level "${level}" is not a number`);
-    if (text === undefined && level === undefined) return undefined;
-    return { name, level: level === undefined ? undefined : Number(level) };
+    if (text === undefined && level === undefined && !force) return undefined;
+    return { name, level: level === undefined ? undefined : Number(level), ...(force && { force }) };
   }
 
   end(): void {
