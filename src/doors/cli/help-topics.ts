@@ -36,8 +36,10 @@ const OUTPUTS = `Where a build goes: -o, --output TYPE (may be given several tim
 
 Further words, after commas:
   name=NAME                            instead of --tag; several in quotes: '"name=a,b"'
-  compression=gzip|zstd|uncompressed   of layers made here, and compression-level=N
-  oci-mediatypes=false                 Docker's media types in a registry
+  compression=gzip|zstd|uncompressed   of layers made here, and compression-level=N; force-compression=true for those of a base, too
+  push-by-digest=true                  a registry gets no tag, only what the digest names (registry; image with push=true)
+  oci-mediatypes=false                 Docker's media types (registry, containerd, oci)
+  platform-split=false                 files of several platforms in one folder (local, tar)
   registry.insecure=true               a registry without TLS
   rewrite-timestamp=false              keep times later than SOURCE_DATE_EPOCH
   attestation-prefix=TEXT              before the names of files that say how others were made (local, tar)
