@@ -90,6 +90,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     'wire/buildkit',
     'worker',
     'frontend',
+    'gateway',
     'engine',
   ],
   lib: ['*'],

@@ -71,7 +71,10 @@ export interface EngineOptions {
 /** Loaded when an application is built: most builds have a Dockerfile. */
 const buildpack: Frontend = async (request, host, w) =>
   (await import('../frontend/buildpack/index.ts')).buildpackFrontend(request, host, w);
-const FRONTENDS = { dockerfile: dockerfileFrontend, buildpack };
+/** Loaded when a Dockerfile or a client names a frontend that is an image. */
+const gateway: Frontend = async (request, host, w) =>
+  (await import('../gateway/index.ts')).gatewayFrontend(request, host, w);
+const FRONTENDS = { dockerfile: dockerfileFrontend, buildpack, gateway };
 
 /** Opens the store and puts every driver together, by hand. Nothing runs and nothing is mounted until a step needs it. */
 export async function openEngine(o: EngineOptions): Promise<Engine> {

@@ -198,6 +198,10 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
     return input && 'root' in input ? input.root : input;
   }
 
+  inputNames(): readonly string[] {
+    return [...this.#inputs.keys()];
+  }
+
   inputImage(name: string): PlannedImage | undefined {
     const input = this.#inputs.get(name);
     return input && 'root' in input ? input : undefined;

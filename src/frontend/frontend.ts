@@ -16,6 +16,8 @@ export interface FrontendRequest {
   readonly buildPlatform: Platform;
   /** SOURCE_DATE_EPOCH in seconds, when the asking side set it. */
   readonly epoch?: number | undefined;
+  /** How many frontends that are images have called each other to get here. */
+  readonly depth?: number | undefined;
 }
 
 /** A source pinned: what it is and, for an image, its configuration. */
@@ -62,6 +64,8 @@ export interface FrontendHost {
     o?: { readonly inputs?: ReadonlyMap<string, State | PlannedImage> | undefined } & Wait,
   ): Promise<Plan>;
   input(name: string): State | undefined;
+  /** What inputs there are. */
+  inputNames?(): readonly string[];
   /** The image that an input is, where it is known: with its layers, config and history. */
   inputImage?(name: string): PlannedImage | undefined;
   warn(warning: Warning): void;

@@ -93,7 +93,10 @@ export function bridgeOf(
         );
         if (request.Evaluate)
           for (const id of idsOf(result)) await build.steering.solved(id, { signal: context.signal });
-        if (request.Final) build.steering.return(toPlan(result, { steering: build.steering, platform: native() }));
+        if (request.Final) {
+          const { steering } = build;
+          steering.return(await toPlan(result, { steering, platform: native(), signal: context.signal }));
+        }
         const { result: one } = result;
         const ref = !request.allowResultReturn && one.case === 'refDeprecated' ? one.value : '';
         return create(SolveResponseSchema, { result, ref });
@@ -109,7 +112,8 @@ export function bridgeOf(
           );
         else {
           await build.steering.engaged({ signal: context.signal });
-          build.steering.return(toPlan(result, { steering: build.steering, platform: native() }));
+          const { steering } = build;
+          steering.return(await toPlan(result, { steering, platform: native(), signal: context.signal }));
         }
         return create(ReturnResponseSchema);
       }),

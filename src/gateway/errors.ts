@@ -7,4 +7,7 @@ export const gatewayError = errorTable({
   SOLVE_INVALID: 'invalid',
   SOLVE_UNSUPPORTED: 'unsupported',
   FRONTEND_UNSUPPORTED: 'unsupported',
+  FRONTEND_FAILED: 'failed',
+  FRONTEND_NO_RESULT: 'failed',
+  FRONTEND_NESTED: 'invalid',
 });

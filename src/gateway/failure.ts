@@ -13,6 +13,9 @@ export function toFailure(thrown: unknown, o: { readonly texts?: SourceTexts | u
   // What was stopped because of a failure elsewhere tells of that.
   const error = hasCode(thrown, 'SOLVE_STOPPED') && thrown.cause !== undefined ? thrown.cause : thrown;
   if (error instanceof StatusError) return error;
+  // What a frontend that is an image said went wrong.
+  if (hasCode(error, 'FRONTEND_FAILED', 'FRONTEND_UNSUPPORTED') && error.cause instanceof StatusError)
+    return new StatusError(error.cause.code, error.message, { details: error.cause.details, cause: error });
   const details: StatusDetail[] = [];
   if (error instanceof CodedError && error.place) {
     const info = sourceInfoOf(error.place);

@@ -1,8 +1,11 @@
 export { bridgeOf, bridgeService, type BridgeParts } from './bridge.ts';
 export { gatewayError } from './errors.ts';
+export { frontendOptions } from './frontend-environment.ts';
 export { toFailure, type SourceTexts } from './failure.ts';
+export { placeOf } from './failure-place.ts';
+export { gatewayFrontend } from './run-frontend.ts';
 export { toPlan } from './results.ts';
 export { solveHere, type SolveCall } from './solve-call.ts';
 export { rangesOf, sourceInfoOf } from './source-info.ts';
 export type { Steered } from './steered.ts';
-export { Steering, type Held } from './steering.ts';
+export { Steering, type Held, type HeldRefs } from './steering.ts';

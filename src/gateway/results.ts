@@ -1,11 +1,12 @@
-import { messageOf } from '../base/index.ts';
+import { messageOf, type Wait } from '../base/index.ts';
 import type { Platform } from '../blob/index.ts';
 import type { Plan, PlannedImage, PlatformKey } from '../frontend/index.ts';
 import { encodeConfig, formatPlatform, normalizePlatform, parseConfig, type ImageConfig } from '../image/index.ts';
 import { create } from '../wire/grpc/index.ts';
-import { ResultSchema, type Ref, type Result } from '../wire/gen/buildkit/gateway_pb.ts';
+import { ResultSchema, type Attestation, type Ref, type Result } from '../wire/gen/buildkit/gateway_pb.ts';
 import { gatewayError } from './errors.ts';
-import type { Held, Steering } from './steering.ts';
+import { readAttestations } from './read-attestations.ts';
+import type { Held, HeldRefs } from './steering.ts';
 
 const CONFIG = 'containerimage.config';
 const PLATFORMS = 'refs.platforms';
@@ -43,7 +44,10 @@ export function toResult(plan: Plan, o: { readonly hold: (held: Held) => Ref; re
 }
 
 /** What a client returns as a plan. Refs that a frontend planned keep their layers and history; others are one tree with the config that came along. Throws `SOLVE_INVALID`, `REF_UNKNOWN`. */
-export function toPlan(result: Result | undefined, o: { steering: Steering; platform: Platform }): Plan {
+export async function toPlan(
+  result: Result | undefined,
+  o: { readonly steering: HeldRefs; readonly platform: Platform } & Wait,
+): Promise<Plan> {
   const metadata = new Map<string, Uint8Array>(Object.entries(result?.metadata ?? {}));
   const refs = refsOf(result);
   const results = new Map<PlatformKey, PlannedImage>();
@@ -54,10 +58,20 @@ export function toPlan(result: Result | undefined, o: { steering: Steering; plat
     const platform = platforms.get(key) ?? (refs.many ? undefined : [...platforms.values()][0]);
     const config = metadata.get(refs.many ? `${CONFIG}/${key}` : CONFIG) ?? metadata.get(CONFIG);
     const image = imageOf(held, { platform: platform ?? held.image?.platform ?? o.platform, config });
-    results.set(refs.many ? key : formatPlatform(image.platform), image);
+    const attestations = await readAttestations(said(result, refs.many ? key : undefined), o.steering, o);
+    results.set(
+      refs.many ? key : formatPlatform(image.platform),
+      attestations.length > 0 ? { ...image, attestations: [...image.attestations, ...attestations] } : image,
+    );
   }
   if (refs.many) metadata.set(MULTI, Buffer.from('true'));
   return { results, metadata };
+}
+
+/** What is said about one of the results; about the only one whatever it is called. */
+function said(result: Result | undefined, key: string | undefined): readonly Attestation[] {
+  const all = Object.entries(result?.attestations ?? {});
+  return all.filter(([name]) => key === undefined || name === key).flatMap(([, { attestation }]) => attestation);
 }
 
 function refsOf(result: Result | undefined): {

@@ -7,6 +7,7 @@ import { create } from '../wire/grpc/index.ts';
 import { RefSchema, ResultSchema, type Ref, type Result } from '../wire/gen/buildkit/gateway_pb.ts';
 import type { Definition } from '../wire/gen/buildkit/ops_pb.ts';
 import { gatewayError } from './errors.ts';
+import { frontendName } from './frontend-name.ts';
 import { toResult } from './results.ts';
 import type { Steered } from './steered.ts';
 import type { Held } from './steering.ts';
@@ -41,7 +42,7 @@ export async function solveHere(build: Steered, call: SolveCall, w: Wait = {}): 
     });
   }
   if (call.frontend === '') return create(ResultSchema);
-  const frontend = frontendName(call);
+  const frontend = frontendName(call.frontend, call.options);
   build.options = call.options;
   const inputs = new Map<string, State | PlannedImage>();
   for (const [name, definition] of Object.entries(call.inputs)) {
@@ -51,7 +52,7 @@ export async function solveHere(build: Steered, call: SolveCall, w: Wait = {}): 
   }
   const uploaded = await uploadedContext(build, call.options, both);
   if (uploaded) inputs.set('context', uploaded.state);
-  const request = requestOf(uploaded ? { ...call, options: uploaded.options } : call);
+  const request = { ...requestOf(uploaded ? { ...call, options: uploaded.options } : call), depth: build.depth ?? 0 };
   try {
     const plan = await host.call(frontend, request, { ...both, ...(inputs.size > 0 && { inputs }) });
     await rememberText(build, { host, options: call.options });
@@ -85,17 +86,6 @@ function decoding(host: FrontendHost, w: Wait): DecodeOptions {
     readDefinition: async (state, path, o) => host.read(await host.solve(state, o), path, o),
     ...w,
   };
-}
-
-/** strake's own name of a frontend. */
-function frontendName({ frontend, options }: SolveCall): string {
-  if (frontend === 'dockerfile.v0') return 'dockerfile';
-  if (frontend !== 'gateway.v0') return frontend.replace(/\.v0$/, '');
-  const source = options['source'] ?? '';
-  if (/^(?:docker\.io\/)?docker\/dockerfile(?:-upstream)?(?:[:@].*)?$/.test(source)) return 'dockerfile';
-  throw gatewayError('FRONTEND_UNSUPPORTED', `run frontend "${source}": frontends that are images are not run yet`, {
-    remedy: 'Leave "# syntax=" out, or name docker/dockerfile, which is built in.',
-  });
 }
 
 function requestOf({ options }: SolveCall): FrontendRequest {

@@ -11,6 +11,13 @@ export interface Held {
   readonly image?: PlannedImage | undefined;
 }
 
+/** What results name by their refs. */
+export interface HeldRefs {
+  /** Throws `REF_UNKNOWN`. */
+  held(id: string): Held;
+  solved(id: string, w?: Wait): Promise<{ readonly ref: Ref; readonly host: Pick<FrontendHost, 'read' | 'list'> }>;
+}
+
 /** Where the engine has called and waits for a plan. */
 export interface Engaged {
   readonly host: FrontendHost;
@@ -18,7 +25,7 @@ export interface Engaged {
 }
 
 /** The steering wheel of one build: for the engine a frontend, whose plan comes from the client's calls. */
-export class Steering {
+export class Steering implements HeldRefs {
   readonly #engaged = Promise.withResolvers<Engaged>();
   readonly #plan = Promise.withResolvers<Plan>();
   readonly #refs = new Map<string, Held>();

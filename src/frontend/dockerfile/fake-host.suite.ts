@@ -21,6 +21,7 @@ export class FakeHost implements FrontendHost {
   readonly warnings: Warning[] = [];
   readonly resolved: SourceOp[] = [];
   readonly solved: LocalSource[] = [];
+  readonly called: { readonly frontend: string; readonly request: FrontendRequest }[] = [];
   readonly #world: FakeWorld;
 
   constructor(world: FakeWorld) {
@@ -88,8 +89,12 @@ export class FakeHost implements FrontendHost {
     return work(() => undefined);
   }
 
-  call(): never {
-    throw fault('internal', 'the fake host calls nobody');
+  /** One other frontend there is, and it plans nothing. */
+  async call(frontend: string, request: FrontendRequest): Promise<Plan> {
+    this.called.push({ frontend, request });
+    if (request.options['source'] !== 'example.org/front')
+      throw new CodedError({ code: 'FAKE_FRONTEND', kind: 'failed', message: 'it is broken' });
+    return { results: new Map(), metadata: new Map() };
   }
 
   input(name: string): State | undefined {

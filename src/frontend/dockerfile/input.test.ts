@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CodedError, type SourcePlace } from '../../base/index.ts';
 import { sourceState } from '../../graph/index.ts';
-import { planText } from './fake-host.suite.ts';
+import { amd64, FakeHost, planText } from './fake-host.suite.ts';
 import { readOptions } from './options.ts';
+import { dockerfileFrontend } from './plan.ts';
 import { detectSyntax } from './syntax.ts';
 import { SourceText } from './text.ts';
-import { amd64 } from './fake-host.suite.ts';
 
 type Given = Parameters<typeof planText>[1];
 
@@ -82,7 +82,7 @@ test('an input may be the context, and holds the Dockerfile then', async () => {
   assert.equal(image.root.edge?.vertex.inputs[1]?.vertex.digest, context.edge?.vertex.digest);
 });
 
-test('docker/dockerfile is the built-in frontend; others are refused by name', async () => {
+test('docker/dockerfile is the built-in frontend; others are called', async () => {
   for (const name of [
     'docker/dockerfile',
     'docker/dockerfile:1.4-labs',
@@ -92,17 +92,35 @@ test('docker/dockerfile is the built-in frontend; others are refused by name', a
     'dockerfile.v0',
   ])
     await planText(`# syntax=${name}\nFROM scratch`);
-  await refused('# syntax = me/front:1 opt\nFROM scratch', {
-    code: 'DOCKERFILE_NOT_SUPPORTED_YET',
-    words: /frontend "me\/front:1": not supported yet/,
-    line: 1,
-    kind: 'unsupported',
+  const calledFor = async (text: string, options: Readonly<Record<string, string>> = {}): Promise<FakeHost> => {
+    const host = new FakeHost({ files: { dockerfile: { Dockerfile: text }, context: {} } });
+    await dockerfileFrontend({ options, platforms: [amd64], buildPlatform: amd64 }, host);
+    return host;
+  };
+  const { called } = await calledFor('# syntax = example.org/front opt\nanything: at all', { target: 'x' });
+  assert.equal(called[0]?.frontend, 'gateway');
+  assert.deepEqual(called[0].request.options, {
+    target: 'x',
+    cmdline: 'example.org/front opt',
+    source: 'example.org/front',
   });
-  const options = { 'build-arg:BUILDKIT_SYNTAX': 'other/front' };
+  const arg = { 'build-arg:BUILDKIT_SYNTAX': 'example.org/front' };
+  assert.equal(
+    (await calledFor('# syntax=docker/dockerfile\nFROM scratch', arg)).called[0]?.request.options['source'],
+    'example.org/front',
+  );
+  const asked = await calledFor('# syntax=example.org/front\nx', { requestid: 'frontend.lint' });
+  assert.equal(asked.called[0]?.request.options['requestid'], 'frontend.lint');
+  // Who was called by the directive does not call again.
+  assert.deepEqual(
+    (await calledFor('# syntax=example.org/front\nFROM scratch', { cmdline: 'example.org/front' })).called,
+    [],
+  );
+  await refused('# syntax=example.org/broken\nFROM scratch', { code: 'FAKE_FRONTEND', words: /it is broken/, line: 1 });
   await refused(
-    '# syntax=docker/dockerfile\nFROM scratch',
-    { code: 'DOCKERFILE_NOT_SUPPORTED_YET', words: /"other\/front"/ },
-    { options },
+    'FROM scratch',
+    { code: 'FAKE_FRONTEND', words: /failed with BUILDKIT_SYNTAX = example\.org\/broken: it is broken/ },
+    { options: { 'build-arg:BUILDKIT_SYNTAX': 'example.org/broken' } },
   );
 });
 

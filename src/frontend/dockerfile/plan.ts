@@ -1,6 +1,6 @@
-import type { Wait } from '../../base/index.ts';
+import { CodedError, type Wait } from '../../base/index.ts';
 import { formatPlatform } from '../../image/index.ts';
-import type { Frontend, FrontendHost, Plan, PlannedImage, Warning } from '../index.ts';
+import type { Frontend, FrontendHost, FrontendRequest, Plan, PlannedImage, Warning } from '../index.ts';
 import type { DockerfileNode } from './ast.ts';
 import { dockerfileError, located } from './errors.ts';
 import { readDockerfile, type DockerfileInput } from './input.ts';
@@ -15,19 +15,22 @@ import { parseDockerfile } from './parser.ts';
 import { Planner, type PlannerInit } from './planner.ts';
 import { asFinding, describeAnswer, lintAnswer, outlineAnswer, targetsAnswer } from './subrequests.ts';
 import { commentFor } from './comment-for.ts';
-import { checkSyntax } from './syntax.ts';
+import { foreignFrontend, type ForeignFrontend } from './syntax.ts';
 import type { SourceText } from './text.ts';
 
 /** Turns a Dockerfile into a plan, as BuildKit's frontend dockerfile.v0 does (facts 1); a subrequest into an answer alone. */
 export const dockerfileFrontend: Frontend = async (request, host, w = {}) => {
   const options = readOptions(request);
   const { subrequest } = options;
-  if (subrequest === 'frontend.subrequests.describe') return answered(describeAnswer());
   const main = await openMainContext(options, host, w);
   const input = await readDockerfile(host, main, w);
-  checkSyntax(input.source, options.syntax);
+  // Whoever was called by a syntax directive reads the file itself.
+  const foreign = request.options['cmdline'] === undefined ? foreignFrontend(input.source, options.syntax) : undefined;
+  if (foreign) return forward(foreign, request, { host, ...w });
   const work: Work = { options, main, input, host, wait: w };
   switch (subrequest) {
+    case 'frontend.subrequests.describe':
+      return answered(describeAnswer());
     case 'frontend.lint':
       return lintOnly(work);
     case 'frontend.targets':
@@ -45,6 +48,29 @@ interface Work {
   readonly input: DockerfileInput;
   readonly host: FrontendHost;
   readonly wait: Wait;
+}
+
+/** The same request to the frontend that the Dockerfile asks for (dockerfile/builder's forwardGateway). */
+async function forward(
+  { reference, cmdline, place }: ForeignFrontend,
+  request: FrontendRequest,
+  { host, ...w }: { readonly host: FrontendHost } & Wait,
+): Promise<Plan> {
+  const options = { ...request.options, cmdline, source: reference };
+  try {
+    return await host.call('gateway', { ...request, options }, w);
+  } catch (error) {
+    if (!(error instanceof CodedError) || error.kind === 'cancelled' || error.place) throw error;
+    if (place) throw located(error, place);
+    const { code, kind, remedy, cause } = error;
+    throw new CodedError({
+      code,
+      kind,
+      message: `failed with BUILDKIT_SYNTAX = ${cmdline}: ${error.message}`,
+      remedy,
+      cause: cause ?? error,
+    });
+  }
 }
 
 async function build(work: Work): Promise<Plan> {

@@ -246,7 +246,7 @@ test('outline: the default target has no name; a required secret says so', async
 });
 
 test('what can be asked is listed, and anything else refused', async () => {
-  const { text } = await ask('frontend.subrequests.describe', '');
+  const { text } = await ask('frontend.subrequests.describe', 'FROM debian');
   assert.match(text, /^NAME {17}VERSION DESCRIPTION\noutline/);
   await assert.rejects(ask('frontend.lnt', 'FROM debian'), {
     code: 'DOCKERFILE_OPTION',

@@ -105,7 +105,7 @@ test('a check answers on any text, and an outline throws nothing but coded error
           assert.ok(error instanceof CodedError && error.kind !== 'internal', String(error));
           // What cannot be read at all, and who is to read it, comes before any check.
           if (requestid === 'frontend.lint')
-            assert.ok(['DOCKERFILE_EMPTY', 'DOCKERFILE_NOT_SUPPORTED_YET'].includes(error.code), error.message);
+            assert.ok(['DOCKERFILE_EMPTY', 'FAKE_FRONTEND'].includes(error.code), error.message);
         }
     }),
     { numRuns: 200 },

@@ -107,7 +107,7 @@ function frontendOf(request: SolveRequest, build: Build): Frontend {
       },
       w,
     );
-    steering.return(toPlan(result, { steering, platform: hostPlatform(process) }));
+    steering.return(await toPlan(result, { steering, platform: hostPlatform(process), signal: w?.signal }));
     return waiting;
   };
 }
@@ -171,7 +171,7 @@ function requestOf(
   return {
     clouds,
     request: {
-      frontend: 'gateway',
+      frontend: 'steered',
       options: attestOptions(request.FrontendAttrs),
       told: { frontend: request.Frontend || 'dockerfile.v0', options: request.FrontendAttrs },
       platforms: [],

@@ -1,5 +1,5 @@
 import { kindOf, unlessCancelled, type Clock, type Wait } from '../../base/index.ts';
-import { parseDigest, type Digest } from '../../blob/index.ts';
+import { parseDigest, type Digest, type Platform } from '../../blob/index.ts';
 import type { BuildEvent } from '../../engine/index.ts';
 import {
   toldWork,
@@ -12,9 +12,12 @@ import {
   type Resolved,
   type Warning,
 } from '../../frontend/index.ts';
-import type { SourceOp, State } from '../../graph/index.ts';
+import { frontendOptions, toPlan, type Held, type HeldRefs } from '../../gateway/index.ts';
+import { sourceState, type SourceOp, type State } from '../../graph/index.ts';
 import { parseConfig } from '../../image/index.ts';
 import { joinPath, treeError, type Entry } from '../../tree/index.ts';
+import { decodeDefinition } from '../../wire/buildkit/index.ts';
+import type { Ref as WireRef, Result } from '../../wire/gen/buildkit/gateway_pb.ts';
 import type { Definition } from '../../wire/gen/buildkit/ops_pb.ts';
 import type { Bridge } from './bridge.ts';
 import { remoteError } from './errors.ts';
@@ -39,6 +42,9 @@ export interface BridgeHostParts {
   /** An error of a step as the build's own. */
   readonly explain: (error: unknown) => unknown;
 }
+
+/** Frontends that run where the steps do, where none of that name runs here. */
+const ELSEWHERE: ReadonlySet<string> = new Set(['dockerfile', 'gateway']);
 
 interface Asked {
   readonly states: Map<string, State>;
@@ -86,7 +92,7 @@ export class BridgeHost implements FrontendHost {
   }
 
   async solve(state: State): Promise<Ref> {
-    const id = state.edge ? `${state.edge.vertex.digest} ${state.edge.output}` : '';
+    const id = keyOf(state);
     this.#asked.states.set(id, state);
     if (state.edge) await this.refOf(state);
     return { id };
@@ -94,7 +100,7 @@ export class BridgeHost implements FrontendHost {
 
   /** The daemon's name of a tree that is made by then; "" is the empty one. */
   refOf(state: State): Promise<string> {
-    const id = state.edge ? `${state.edge.vertex.digest} ${state.edge.output}` : '';
+    const id = keyOf(state);
     let ref = this.#asked.refs.get(id);
     if (!ref) {
       ref = state.edge ? this.#evaluate(state, true) : Promise.resolve('');
@@ -106,7 +112,8 @@ export class BridgeHost implements FrontendHost {
 
   /** The same without waiting for it to be made: what goes wrong is told when it is exported. */
   planned(state: State): Promise<string> {
-    return state.edge ? this.#evaluate(state, false) : Promise.resolve('');
+    if (!state.edge) return Promise.resolve('');
+    return this.#asked.refs.get(keyOf(state)) ?? this.#evaluate(state, false);
   }
 
   async #evaluate(state: State, evaluate: boolean): Promise<string> {
@@ -210,13 +217,62 @@ export class BridgeHost implements FrontendHost {
   ): Promise<Plan> {
     const { frontends } = this.#o;
     const plan = Object.hasOwn(frontends, frontend) ? frontends[frontend] : undefined;
+    if (!plan && ELSEWHERE.has(frontend)) return this.#callThere(`${frontend}.v0`, request, o);
     if (!plan) throw remoteError('REMOTE_UNSUPPORTED', `build with frontend "${frontend}": there is no such frontend`);
     return plan(request, o.inputs ? this.withInputs(o.inputs) : this, { signal: o.signal });
+  }
+
+  /** A plan of a frontend that runs where the steps do. Its trees go by the daemon's refs. */
+  async #callThere(
+    Frontend: string,
+    request: FrontendRequest,
+    o: { readonly inputs?: ReadonlyMap<string, State | PlannedImage> | undefined } & Wait,
+  ): Promise<Plan> {
+    const given = o.inputs ?? this.#inputs;
+    const inputs = [...given].map(([name, input]) => [name, this.#o.encode('root' in input ? input.root : input)]);
+    let result: Result | undefined;
+    try {
+      ({ result } = await this.#o.bridge.call(
+        (client, options) =>
+          client.solve(
+            {
+              Frontend,
+              FrontendOpt: { ...frontendOptions(request) },
+              FrontendInputs: Object.fromEntries(inputs) as Record<string, Definition>,
+              allowResultReturn: true,
+              allowResultArrayRef: true,
+              CacheImports: this.#o.cacheImports.map((entry) => ({ ...entry })),
+            },
+            options,
+          ),
+        { signal: o.signal },
+      ));
+    } catch (error) {
+      throw this.#o.explain(error);
+    }
+    const states = new Map<string, State>();
+    for (const ref of refsIn(result)) {
+      const state = await stateOf(ref, { platform: request.buildPlatform, ...o });
+      states.set(ref.id, state);
+      this.#asked.states.set(keyOf(state), state);
+      this.#asked.refs.set(keyOf(state), Promise.resolve(ref.id));
+    }
+    const held = (id: string): Held => {
+      const state = states.get(id);
+      if (!state) throw remoteError('REMOTE_INVALID', `read what a frontend made: there is no ref "${id}"`);
+      return { state };
+    };
+    const solved: HeldRefs['solved'] = async (id) => ({ ref: { id: keyOf(held(id).state) }, host: this });
+    return toPlan(result, { steering: { held, solved }, platform: request.buildPlatform, signal: o.signal });
   }
 
   input(name: string): State | undefined {
     const input = this.#inputs.get(name);
     return input && 'root' in input ? input.root : input;
+  }
+
+  inputNames(): readonly string[] {
+    return [...this.#inputs.keys()];
   }
 
   inputImage(name: string): PlannedImage | undefined {
@@ -231,4 +287,29 @@ export class BridgeHost implements FrontendHost {
   warn(warning: Warning): void {
     this.#o.emit({ kind: 'warning', at: this.#o.clock.now(), warning });
   }
+}
+
+const keyOf = ({ edge }: State): string => (edge ? `${edge.vertex.digest} ${edge.output}` : '');
+
+function refsIn(result: Result | undefined): readonly WireRef[] {
+  const found = [
+    ...(result?.result.case === 'ref' ? [result.result.value] : []),
+    ...(result?.result.case === 'refs' ? Object.values(result.result.value.refs) : []),
+    ...Object.values(result?.attestations ?? {}).flatMap(({ attestation }) =>
+      attestation.flatMap(({ ref }) => ref ?? []),
+    ),
+  ];
+  return found.filter(({ id }) => id !== '');
+}
+
+/** What a ref is made of, where its definition says so in words we have; else a tree that is known by the ref alone. */
+async function stateOf({ id, def }: WireRef, o: { readonly platform: Platform } & Wait): Promise<State> {
+  if (def && def.def.length > 0)
+    try {
+      const { root } = await decodeDefinition(def, o);
+      if (!root.isScratch) return root;
+    } catch {
+      // The daemon knows what it is.
+    }
+  return sourceState({ type: 'local', name: `ref ${id}` }, { name: `what a frontend made (${id})`, internal: true });
 }

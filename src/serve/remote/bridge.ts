@@ -9,13 +9,13 @@ const BUILD_ID = 'buildkit-controlapi-buildid';
 
 export type BridgeClient = Client<typeof LLBBridge>;
 
-/** LLBBridge of one build: its calls say which, and end with it. */
+/** LLBBridge of one build: its calls say which (where the connection does not), and end with it. */
 export class Bridge {
   readonly signal: AbortSignal;
   readonly #client: BridgeClient;
   readonly #id: string;
 
-  constructor(connection: RemoteConnection, o: { readonly id: string; readonly signal: AbortSignal }) {
+  constructor(connection: Pick<RemoteConnection, 'grpc'>, o: { readonly id: string; readonly signal: AbortSignal }) {
     this.#client = connection.grpc.client(LLBBridge);
     this.#id = o.id;
     this.signal = o.signal;
@@ -28,7 +28,7 @@ export class Bridge {
   ): Promise<T> {
     const signal = o.signal ? AbortSignal.any([this.signal, o.signal]) : this.signal;
     try {
-      return await work(this.#client, { headers: { [BUILD_ID]: this.#id }, signal });
+      return await work(this.#client, { headers: this.#id === '' ? {} : { [BUILD_ID]: this.#id }, signal });
     } catch (error) {
       throw o.path === true ? absence(fromStatus(error, o.action)) : fromStatus(error, o.action);
     }

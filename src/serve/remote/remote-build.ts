@@ -11,9 +11,9 @@ import {
 } from '../../base/index.ts';
 import { parseDigest, type BlobReader, type Digest } from '../../blob/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, ImageMetadata } from '../../engine/index.ts';
-import type { Companion, Frontend, Plan, PlannedImage } from '../../frontend/index.ts';
+import type { Companion, Frontend, Plan } from '../../frontend/index.ts';
 import type { ImageSource, SourcePolicy, State, Vertex } from '../../graph/index.ts';
-import { encodeConfig, formatPlatform, hostPlatform, parseConfig } from '../../image/index.ts';
+import { formatPlatform, hostPlatform, parseConfig } from '../../image/index.ts';
 import { encodeState, toWirePolicy, type EncodedDefinition } from '../../wire/buildkit/index.ts';
 import { Control } from '../../wire/gen/buildkit/control_pb.ts';
 import type { Policy } from '../../wire/gen/buildkit/source-policy_pb.ts';
@@ -26,8 +26,8 @@ import { resultOf } from './build-result.ts';
 import type { RemoteConnection } from './connection.ts';
 import { remoteError } from './errors.ts';
 import { cacheExportOf, cacheImportOf, exportersOf, type Entry, type RemoteExport } from './exporters.ts';
-import { layeredState } from './layered-state.ts';
 import { planRequest } from './plan-request.ts';
+import { returned, toWireResult, type Returned } from './returned.ts';
 import { remoteFailure } from './remote-failure.ts';
 import { Rewriter } from './rewriter.ts';
 import { RemoteSession } from './session.ts';
@@ -57,13 +57,6 @@ interface Solve {
   readonly internal?: boolean | undefined;
   /** What is exported. */
   readonly plan: (host: BridgeHost, w: { readonly signal: AbortSignal }) => Promise<Returned>;
-}
-
-interface Returned {
-  /** By platform; one without a platform stands alone. */
-  readonly refs: ReadonlyMap<string, string>;
-  readonly alone: boolean;
-  readonly metadata: Readonly<Record<string, Uint8Array>>;
 }
 
 /** How long the last of a build's story may take after its end. */
@@ -145,7 +138,7 @@ export class RemoteBuild {
             ...ending,
           });
           made = plan;
-          return this.#returned(plan, host);
+          return returned(plan, host, { squash: this.#request.squash });
         },
       },
       { ...w, cacheImports: entriesOf(imports) },
@@ -165,25 +158,6 @@ export class RemoteBuild {
     this.#emit({ kind: 'result', at: this.#clock.now(), result });
   }
 
-  /** A plan as what is exported. */
-  async #returned(plan: Plan, host: BridgeHost): Promise<Returned> {
-    const { squash } = this.#request;
-    const alone = plan.results.size <= 1 && !plan.metadata.has('multi.platform');
-    const metadata: Record<string, Uint8Array> = {};
-    if (plan.results.size === 0) for (const [key, value] of plan.metadata) metadata[key] = value;
-    const refs = new Map<string, string>();
-    for (const [key, image] of plan.results) {
-      refs.set(key, await host.planned(layeredState(image, { squash })));
-      metadata[alone ? 'containerimage.config' : `containerimage.config/${key}`] = configOf(image);
-    }
-    const platforms = [...plan.results.values()].map(({ platform }, at) => ({
-      ID: [...plan.results.keys()][at],
-      Platform: platform,
-    }));
-    if (platforms.length > 0) metadata['refs.platforms'] = Buffer.from(JSON.stringify({ Platforms: platforms }));
-    return { refs, alone, metadata };
-  }
-
   /** What is kept beside the results, as an image of its own. */
   async #keep({ image, to, name }: Companion, w: { readonly signal: AbortSignal }): Promise<void> {
     const exports = exportersOf(
@@ -195,7 +169,7 @@ export class RemoteBuild {
       await this.#solve(
         {
           exporters: exports.map(({ Type, Attrs }) => ({ Type, Attrs })),
-          plan: (host) => this.#returned({ results, metadata: new Map() }, host),
+          plan: (host) => returned({ results, metadata: new Map() }, host, { squash: this.#request.squash }),
         },
         w,
       );
@@ -309,9 +283,9 @@ export class RemoteBuild {
     { solve, signal }: { readonly solve: Solve; readonly signal: AbortSignal },
   ): Promise<void> {
     await bridge.call((client, options) => client.ping({}, options));
-    let returned: Returned;
+    let made: Returned;
     try {
-      returned = await solve.plan(host, { signal });
+      made = await solve.plan(host, { signal });
     } catch (error) {
       const { code, message } = toStatus(error);
       // The daemon may have ended the build already.
@@ -320,21 +294,7 @@ export class RemoteBuild {
         .catch(() => undefined);
       throw error;
     }
-    const { refs, alone, metadata } = returned;
-    const named = [...refs].map(([key, id]) => [key, { id }] as const);
-    await bridge.call((client, options) =>
-      client.return(
-        {
-          result: {
-            metadata: { ...metadata },
-            result: alone
-              ? { case: 'ref', value: { id: named[0]?.[1].id ?? '' } }
-              : { case: 'refs', value: { refs: Object.fromEntries(named) } },
-          },
-        },
-        options,
-      ),
-    );
+    await bridge.call((client, options) => client.return({ result: toWireResult(made) }, options));
   }
 
   #encode(state: State): Definition {
@@ -392,10 +352,6 @@ function wirePolicyOf(policies: readonly SourcePolicy[] = []): Policy | undefine
   if (more.length > 0)
     throw remoteError('REMOTE_UNSUPPORTED', 'build with several source policies: BuildKit takes one');
   return policy && toWirePolicy(policy);
-}
-
-function configOf({ config }: PlannedImage): Uint8Array {
-  return encodeConfig(config);
 }
 
 /** What is to be said about images is said where they are made. */

@@ -1,4 +1,5 @@
 import { CodedError, type SourcePlace } from '../../base/index.ts';
+import { placeOf } from '../../gateway/index.ts';
 import type { Vertex } from '../../graph/index.ts';
 import { fromStatus, StatusError } from '../../wire/grpc/index.ts';
 
@@ -36,41 +37,15 @@ function statusOf(error: unknown): StatusError | undefined {
 
 /** BuildKit's details are JSON under URLs of its own (util/grpcerrors, errdefs). */
 function detailsOf(status: StatusError): Details {
-  let vertex: string | undefined;
-  let place: SourcePlace | undefined;
-  for (const detail of status.details) {
-    const said = parsed(detail.value);
-    if (detail.typeUrl.endsWith('errdefs.Vertex+json')) vertex ??= said?.digest;
-    if (detail.typeUrl.endsWith('errdefs.Source+json')) place ??= placeOf(said);
-  }
-  return { vertex, place };
+  const said = status.details.find(({ typeUrl }) => typeUrl.endsWith('errdefs.Vertex+json'));
+  return { vertex: said && digestIn(said.value), place: placeOf(status) };
 }
 
-interface Said {
-  readonly digest?: string;
-  readonly info?: { readonly filename?: string; readonly data?: string };
-  readonly ranges?: readonly {
-    readonly start?: { readonly line?: number };
-    readonly end?: { readonly line?: number };
-  }[];
-}
-
-function parsed(value: Uint8Array): Said | undefined {
+function digestIn(value: Uint8Array): string | undefined {
   try {
-    return JSON.parse(Buffer.from(value).toString()) as Said;
+    const { digest } = JSON.parse(Buffer.from(value).toString()) as { readonly digest?: string };
+    return digest;
   } catch {
     return undefined;
   }
-}
-
-function placeOf(said: Said | undefined): SourcePlace | undefined {
-  const range = said?.ranges?.[0];
-  const line = range?.start?.line;
-  const file = said?.info?.filename;
-  if (file === undefined || line === undefined) return undefined;
-  const endLine = range?.end?.line ?? line;
-  const lines = Buffer.from(said?.info?.data ?? '', 'base64')
-    .toString()
-    .split('\n');
-  return { file, line, endLine, text: lines.slice(line - 1, endLine).join('\n') };
 }

@@ -8,7 +8,6 @@ import type { SourceOp as WireSource } from '../../wire/gen/buildkit/ops_pb.ts';
 import { timestampMs } from '../../wire/grpc/index.ts';
 import type { Bridge } from './bridge.ts';
 import { remoteError } from './errors.ts';
-import type { RemoteSession } from './session.ts';
 
 /** An image made here, that a daemon elsewhere gets as it asks for its blobs. */
 export interface LocalImage {
@@ -16,6 +15,12 @@ export interface LocalImage {
   readonly digest: Digest;
   readonly config: Uint8Array;
   readonly blobs: BlobReader;
+}
+
+/** The session that layouts are offered by. */
+export interface OfferingSession {
+  readonly id: string;
+  offerStore(name: string): void;
 }
 
 /** Makes a base of packages here: BuildKit knows no such source. */
@@ -32,7 +37,7 @@ export class SourceResolver {
   readonly #makeBase: MakeBase | undefined;
   readonly #configs: Map<string, Uint8Array>;
   readonly #made: Map<string, BlobReader>;
-  readonly #session: RemoteSession;
+  readonly #session: OfferingSession;
   readonly #policies: readonly SourcePolicy[];
 
   /** `made`: takes the images made here, by the name of the store that they are offered as. */
@@ -40,7 +45,7 @@ export class SourceResolver {
     readonly bridge: Bridge;
     readonly makeBase?: MakeBase | undefined;
     readonly made: Map<string, BlobReader>;
-    readonly session: RemoteSession;
+    readonly session: OfferingSession;
     /** Takes the configs of images, by their source. */
     readonly configs: Map<string, Uint8Array>;
     readonly policies: readonly SourcePolicy[];

@@ -1,2 +1,0 @@
-# syntax=example.org/my/frontend:1
-FROM debian
