@@ -41,6 +41,7 @@ export { systemRandom } from './random.ts';
 export { mapBounded, Semaphore } from './semaphore.ts';
 export * as sys from './sys/index.ts';
 export { tempFolder } from './temp.ts';
+export { timeLimited } from './time-limited.ts';
 export { holdNames } from './names.ts';
 export { encodeToml, parseToml, TomlText } from './toml.ts';
 export { encodeYaml, parseYaml } from './yaml.ts';

@@ -8,6 +8,7 @@ import type { CompareOptions, ImageDifference } from './compare.ts';
 import type { ContainerRoot, ContainerRootOptions } from './container-root.ts';
 import type { ImageDetails, ImageService, Location, TransferOptions } from './image-service.ts';
 import type { Workshop } from './workshop.ts';
+import type { StoreRecord } from './store-records.ts';
 
 /** The engine in process: builds, and the local store of images with all that is done to it. Close it: it holds the store open and, if a step ran, the ground. */
 export interface Engine extends Builder, AsyncDisposable {
@@ -77,6 +78,8 @@ export interface PruneOptions extends Wait {
   readonly danglingImages?: boolean | undefined;
   /** Everything that no named image needs. */
   readonly all?: boolean | undefined;
+  /** Only records that this takes, by BuildKit's rules: one goes where both its age and the size ask for it, and `keepBytes` is about all that no image needs. Images stay. */
+  readonly fits?: ((record: StoreRecord) => boolean) | undefined;
   readonly dryRun?: boolean | undefined;
 }
 
@@ -89,6 +92,8 @@ export interface PruneReport {
   readonly images: readonly Digest[];
   /** Cache mounts of RUN lines, by their ids. */
   readonly caches: readonly { readonly id: string; readonly bytes: number; readonly usedAt: number }[];
+  /** What was given up, where records were asked for. */
+  readonly records?: readonly StoreRecord[] | undefined;
   /** Bytes given back. */
   readonly bytes: number;
 }
@@ -112,6 +117,8 @@ export interface StoreService {
     readonly cacheBytes: number;
     readonly images: number;
   }>;
+  /** What it holds, one by one. */
+  records(w?: Wait): Promise<readonly StoreRecord[]>;
   /** Reads every blob, layer, image and snapshot record; yields what is wrong. */
   check(o?: { onProgress?: (done: number, total: number) => void } & Wait): AsyncIterable<StoreProblem>;
 }

@@ -37,4 +37,5 @@ export type { BuildSummary, Cause, ExplainedBuild, ExplainedStep, MemberChange, 
 export { engineError } from './errors.ts';
 export { daemonSockets, loadIntoDaemon } from './export/index.ts';
 export { fileSink } from './file-sink.ts';
+export type { StoreRecord } from './store-records.ts';
 export type { Workshop } from './workshop.ts';

@@ -182,3 +182,34 @@ test('a store that cannot be opened says why, and what helps', async () => {
   assert.deepEqual([damaged.code, damaged.kind], ['STORE_CORRUPT', 'failed']);
   assert.match(damaged.remedy ?? '', /strake\.db/);
 });
+
+test("single records: each blob counts once, and those that fit go by BuildKit's rules", async () => {
+  await using rig = await EngineRig.open();
+  const files = { Dockerfile: 'FROM scratch\nCOPY a /a\nRUN write /b b\nRUN write /c c\n', a: 'a'.repeat(9000) };
+  assert.equal((await rig.build(files, { names: [] })).error, undefined);
+  const { store } = rig.engine;
+  const before = await store.records();
+  const steps = before.filter(({ of }) => of === 'result');
+  assert.ok(
+    steps.some(({ description }) => description.includes('RUN write /c c')),
+    JSON.stringify(before),
+  );
+  const usage = await store.usage();
+  const total = before.reduce((sum, { bytes }) => sum + bytes, 0);
+  assert.equal(total, usage.blobBytes + usage.snapshotBytes + usage.repositoryBytes + usage.cacheBytes);
+  const last = steps.find(({ description }) => description.includes('/c'));
+  const parent = steps.find(({ description }) => description.includes('/b'));
+  assert.deepEqual(last?.parents.includes(parent?.id ?? ''), true);
+
+  const nothing = await store.prune({ fits: ({ description }) => description.includes('/c'), olderThan: 60_000 });
+  assert.deepEqual(nothing.records, []);
+  const plenty = await store.prune({ fits: () => true, keepBytes: 1e9 });
+  assert.deepEqual(plenty.records, []);
+  const gone = await store.prune({ fits: ({ description }) => description.includes('/c') });
+  assert.deepEqual(
+    gone.records?.map(({ id }) => id),
+    [last?.id],
+  );
+  const left = (await store.records()).map(({ id }) => id);
+  assert.ok(!left.includes(last?.id ?? '') && left.includes(parent?.id ?? ''));
+});

@@ -6,6 +6,7 @@ import { validateImage } from '../image/index.ts';
 import type { BuildHistory, KeyStore, ResultRecord } from '../solve/index.ts';
 import { NONE } from '../tree/index.ts';
 import { blobsOf, type CacheInfo, type RefLayer, type Worker } from '../worker/index.ts';
+import { storeRecords, type StoreRecord } from './store-records.ts';
 import type { PruneOptions, PruneReport, StoreProblem, StoreService } from './engine.ts';
 
 const HOUR = 3_600_000;
@@ -42,21 +43,22 @@ export class StoreOperations implements StoreService {
   async prune(o: PruneOptions): Promise<PruneReport> {
     const { keys, images } = this.#worker;
     this.#leases.expire();
-    const { forgotten, caches, left } = await this.#choose(o);
+    const fitting = o.fits && (await this.#fitting(o, o.fits));
+    const { forgotten, caches, left } = fitting ?? (await this.#choose(o));
     let unreachable = 0;
     if (!o.dryRun) {
       for (const id of forgotten) keys.forget(id);
       unreachable = keys.forgetUnreachable();
-      this.#forgetBuilds(o);
+      if (!fitting) this.#forgetBuilds(o);
     }
     const removed: Digest[] = [];
-    if (o.danglingImages || o.all)
+    if (!fitting && (o.danglingImages || o.all))
       for (const { record, names } of images.list())
         if (names.length === 0) {
           removed.push(record.imageId);
           if (!o.dryRun) images.remove(record);
         }
-    const { downloads, ...besides } = await this.#pruneSources(o, left);
+    const { downloads, ...besides } = await this.#pruneSources(o, left, fitting?.sources);
     const kept = new KeptBlobs(keys, o.dryRun ? forgotten : new Set());
     const gone = new Set(o.dryRun ? removed : []);
     // Where nobody is at work everything unneeded may go. Whoever begins meanwhile has a lease first, and then nothing more goes that could be new to it; nor does what a running build may just have written.
@@ -83,6 +85,7 @@ export class StoreOperations implements StoreService {
       images: removed,
       repositories: besides.mirrors,
       caches: cachesGone.map(({ id, bytes, usedAt }) => ({ id, bytes, usedAt })),
+      records: fitting?.chosen,
       bytes: swept.freed + snapshots.bytes + besides.bytes + cachesGone.reduce((sum, { bytes }) => sum + bytes, 0),
     };
   }
@@ -98,6 +101,7 @@ export class StoreOperations implements StoreService {
   async #pruneSources(
     o: PruneOptions,
     room: number,
+    only?: ReadonlySet<string>,
   ): Promise<{ mirrors: number; bytes: number; downloads: ReadonlySet<Digest> }> {
     const { mirrors, downloads } = this.#worker;
     const limit = o.all ? Infinity : o.olderThan === undefined ? -Infinity : this.#clock.now() - o.olderThan;
@@ -110,7 +114,10 @@ export class StoreOperations implements StoreService {
     let removed = 0;
     let freed = 0;
     for (const one of found) {
-      if (one.usedAt >= limit && rest <= room) continue;
+      const stays = only
+        ? !only.has(one.kind === 'download' ? one.digest : one.name)
+        : one.usedAt >= limit && rest <= room;
+      if (stays) continue;
       if (one.kind === 'download') {
         forgotten.add(one.digest);
         if (!o.dryRun) downloads.forget(one.digest);
@@ -121,6 +128,44 @@ export class StoreOperations implements StoreService {
       rest -= one.bytes;
     }
     return { mirrors: removed, bytes: freed, downloads: forgotten };
+  }
+
+  /** Records that fit and are to go: the least recently used first, those that were not used for long enough, as long as there is more than may stay. */
+  async #fitting(
+    o: PruneOptions,
+    fits: (record: StoreRecord) => boolean,
+  ): Promise<{
+    readonly chosen: readonly StoreRecord[];
+    readonly forgotten: ReadonlySet<Digest>;
+    readonly caches: readonly CacheInfo[];
+    readonly sources: ReadonlySet<string>;
+    readonly left: number;
+  }> {
+    const all = await storeRecords(this.#worker, o);
+    const records = all.filter((record) => record.of !== 'image' && record.of !== 'rest' && fits(record));
+    const limit = o.olderThan === undefined ? Infinity : this.#clock.now() - o.olderThan;
+    let total = all.reduce((sum, { bytes, shared }) => sum + (shared ? 0 : bytes), 0);
+    const chosen: StoreRecord[] = [];
+    for (const record of records.sort((a, b) => (a.usedAt ?? 0) - (b.usedAt ?? 0))) {
+      if (o.keepBytes !== undefined && total <= o.keepBytes) break;
+      if (record.inUse || (record.usedAt ?? 0) > limit) continue;
+      if (!record.shared) total -= record.bytes;
+      chosen.push(record);
+    }
+    const idsOf = (...kinds: readonly StoreRecord['of'][]): ReadonlySet<string> =>
+      new Set(chosen.flatMap(({ of, id }) => (kinds.includes(of) ? [id] : [])));
+    const caches = idsOf('cache');
+    return {
+      chosen,
+      forgotten: idsOf('result') as ReadonlySet<Digest>,
+      caches: caches.size === 0 ? [] : (await this.#worker.caches.list(o)).filter(({ name }) => caches.has(name)),
+      sources: idsOf('repository', 'download'),
+      left: Infinity,
+    };
+  }
+
+  records(w: Wait = {}): Promise<readonly StoreRecord[]> {
+    return storeRecords(this.#worker, w);
   }
 
   /**

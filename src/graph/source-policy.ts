@@ -1,5 +1,4 @@
-import { createContext, Script, type Context } from 'node:vm';
-import { goExpand, goRegExp, goReplaceAll, messageOf } from '../base/index.ts';
+import { goExpand, goRegExp, goReplaceAll, messageOf, timeLimited } from '../base/index.ts';
 import { graphError } from './errors.ts';
 
 /** What a build's sources may be, in BuildKit's terms (sourcepolicy/pb): rules that are looked through in order. */
@@ -120,23 +119,14 @@ function patternOf({ identifier, match }: SourceRule['selector'], flags = ''): R
   return new RegExp(`^${quoted}$`, 'u');
 }
 
-let bounded:
-  | { readonly script: Script; readonly context: Context & { work?: (() => unknown) | undefined } }
-  | undefined;
-
 /** A pattern at work, for as long as one may be. */
 function tried<T>(pattern: string, work: () => T): T {
-  bounded ??= { script: new Script('work()'), context: createContext({}) };
-  const { script, context } = bounded;
-  context.work = work;
   try {
-    return script.runInContext(context, { timeout: PATTERN_MS }) as T;
+    return timeLimited(work, PATTERN_MS);
   } catch (error) {
     throw graphError('SOURCE_POLICY_INVALID', `match a source with "${pattern}": ${messageOf(error)}`, {
       remedy: 'Repair the pattern in the source policy.',
       cause: error,
     });
-  } finally {
-    context.work = undefined;
   }
 }

@@ -17,4 +17,5 @@ export const serveError = errorTable({
   ENTITLEMENT_DENIED: 'denied',
   SERVER_DRAINING: 'unavailable',
   HISTORY_UNKNOWN: 'not_found',
+  FILTER_INVALID: 'invalid',
 });

@@ -1,3 +1,4 @@
+export { applyGcPolicy } from './control/disk-usage.ts';
 export { serveError } from './errors.ts';
 export { BuildServer } from './server.ts';
 export type { ServerInit } from './served.ts';

@@ -8,6 +8,9 @@ export interface StoredResult {
   readonly outputs: readonly ResultRecord[];
   readonly createdAt: number;
   readonly usedAt: number;
+  /** Of the step that made it: what people know it by, and the kind of its op, of a source that of the source. Unknown for what came from elsewhere. */
+  readonly name?: string | undefined;
+  readonly kind?: string | undefined;
 }
 
 const MIGRATIONS = [
@@ -17,6 +20,7 @@ const MIGRATIONS = [
   `CREATE TABLE key_inputs (key TEXT NOT NULL REFERENCES result_keys (key) ON DELETE CASCADE, input TEXT NOT NULL, PRIMARY KEY (key, input)) STRICT, WITHOUT ROWID;
    CREATE INDEX key_inputs_by_input ON key_inputs (input);`,
   'ALTER TABLE result_keys DROP COLUMN parts;',
+  'ALTER TABLE results ADD COLUMN name TEXT; ALTER TABLE results ADD COLUMN kind TEXT;',
 ];
 
 /** A key to record a result under, and the ids of the inputs' results that it was made of. */
@@ -30,6 +34,8 @@ export interface NewResult {
   readonly id: Digest;
   readonly keys: readonly RecordedKey[];
   readonly outputs: readonly ResultRecord[];
+  readonly name?: string | undefined;
+  readonly kind?: string | undefined;
 }
 
 /** Keys of steps and the results they lead to; several keys may lead to one result. Times are milliseconds since the epoch. */
@@ -53,12 +59,15 @@ export class KeyStore {
     const now = this.#clock.now();
     this.#db.transaction(() => {
       this.#db.run(
-        `INSERT INTO results VALUES (?, ?, ?, ?)
-         ON CONFLICT (id) DO UPDATE SET outputs = excluded.outputs, created_at = excluded.created_at, used_at = excluded.used_at`,
+        `INSERT INTO results (id, outputs, created_at, used_at, name, kind) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET outputs = excluded.outputs, created_at = excluded.created_at, used_at = excluded.used_at,
+           name = excluded.name, kind = excluded.kind`,
         result.id,
         JSON.stringify(result.outputs),
         now,
         now,
+        result.name ?? null,
+        result.kind ?? null,
       );
       for (const key of result.keys) this.#link(key, result.id);
     });
@@ -137,6 +146,18 @@ export class KeyStore {
     return this.#db.all('SELECT * FROM results ORDER BY used_at, id').map(toResult);
   }
 
+  /** The results that each result was made of, as far as they are on record. */
+  parents(): ReadonlyMap<Digest, readonly Digest[]> {
+    const found = new Map<Digest, Digest[]>();
+    for (const { result, input } of this.#db.all(
+      'SELECT DISTINCT k.result, i.input FROM key_inputs i JOIN result_keys k ON k.key = i.key JOIN results r ON r.id = i.input ORDER BY 1, 2',
+    )) {
+      const parents = found.get(result as Digest) ?? [];
+      found.set(result as Digest, [...parents, input as Digest]);
+    }
+    return found;
+  }
+
   #link({ digest, inputs }: RecordedKey, id: Digest): void {
     this.#db.run(
       'INSERT INTO result_keys VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET result = excluded.result',
@@ -157,5 +178,7 @@ function toResult(row: Row): StoredResult {
     },
     createdAt: row['created_at'] as number,
     usedAt: row['used_at'] as number,
+    name: (row['name'] as string | null) ?? undefined,
+    kind: (row['kind'] as string | null) ?? undefined,
   };
 }

@@ -283,7 +283,9 @@ export class Step<R, H> {
   async #save(identity: Identity, outputs: readonly R[], context: StepContext<H>): Promise<readonly R[]> {
     const { results, keys } = this.#solve.solver.options;
     const records = await Promise.all(outputs.map((output) => results.save(output, context)));
-    const made = { id: identity.id, keys: identity.keys, outputs: records };
+    const { op, label } = this.vertex;
+    const kind = op.kind === 'source' ? op.source.type : op.kind;
+    const made = { id: identity.id, keys: identity.keys, outputs: records, name: label.name, kind };
     const earlier = this.vertex.label.ignoreCache ? undefined : keys.saveNew(made);
     const loaded = earlier && (await this.#load(earlier));
     if (loaded?.length === outputs.length) {

@@ -1,7 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { messageOf } from '../../base/index.ts';
 import type { Engine } from '../../engine/index.ts';
-import type { GcPolicy } from '../../serve/index.ts';
+import { applyGcPolicy, type GcPolicy } from '../../serve/index.ts';
 import type { DaemonFlags } from '../cli/index.ts';
 import { bytesFrom } from './amounts.ts';
 import type { GcConfig } from './config.ts';
@@ -10,8 +10,10 @@ import type { DaemonLog } from './daemon-log.ts';
 export interface GcPlan {
   readonly enabled: boolean;
   readonly policies: readonly GcPolicy[];
-  /** Bytes that the store may have of the build cache. */
+  /** Bytes that the store may have of the build cache, where nothing more is said than that. */
   readonly keep: number | undefined;
+  /** They say more: of what kind, for how long, how much must stay free. */
+  readonly detailed: boolean;
 }
 
 const MILLISECOND = 1_000_000n;
@@ -56,7 +58,16 @@ export function gcPolicies(config: GcConfig, flags: DaemonFlags, root: string): 
     .filter(({ filters }) => filters.length === 0)
     .map((policy) => Number(policy.maxUsedSpace || policy.reservedSpace));
   const limit = limits.filter((bytes) => bytes > 0);
-  return { enabled, policies: enabled ? policies : [], keep: limit.length > 0 ? Math.min(...limit) : undefined };
+  const detailed = policies.some(
+    ({ filters, keepDuration, minFreeSpace, all }) =>
+      filters.length > 0 || keepDuration > 0n || minFreeSpace > 0n || (all && config.policies.length > 0),
+  );
+  return {
+    enabled,
+    policies: enabled ? policies : [],
+    keep: limit.length > 0 ? Math.min(...limit) : undefined,
+    detailed,
+  };
 }
 
 /** Gives back space after builds, as the policies say. */
@@ -65,11 +76,19 @@ export function collector(engine: Engine, plan: GcPlan, log: DaemonLog): () => v
   let running = false;
   return () => {
     const now = performance.now();
-    if (!plan.enabled || plan.keep === undefined || running || now - last < EVERY_MS) return;
+    if (!plan.enabled || (plan.keep === undefined && !plan.detailed) || running || now - last < EVERY_MS) return;
     last = now;
     running = true;
     const keepBytes = plan.keep;
     (async () => {
+      if (plan.detailed) {
+        for (const policy of plan.policies) {
+          const bytes = await applyGcPolicy(engine, policy);
+          if (bytes > 0) log.info('gave back space', { bytes });
+        }
+        return;
+      }
+      if (keepBytes === undefined) return;
       const usage = await engine.store.usage();
       if (usage.blobBytes + usage.snapshotBytes + usage.cacheBytes <= keepBytes) return;
       const report = await engine.store.prune({ keepBytes });

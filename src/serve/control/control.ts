@@ -37,8 +37,8 @@ export function controlService(served: Served): Partial<ServiceImpl<typeof Contr
       const build = await served.builds.look(Ref, { signal: context.signal });
       yield* build.story.follow({ signal: context.signal });
     },
-    async diskUsage({ filter }) {
-      return { record: await diskUsage(served, filter) };
+    async diskUsage({ filter }, context) {
+      return { record: await diskUsage(served, filter, { signal: context.signal }) };
     },
     async *prune(request, context) {
       yield* prune(served, request, { signal: context.signal });

@@ -1,104 +1,105 @@
+import { statfsSync } from 'node:fs';
 import type { Wait } from '../../base/index.ts';
+import type { Engine, StoreRecord } from '../../engine/index.ts';
 import { create, timestampFromMs } from '../../wire/grpc/index.ts';
 import { UsageRecordSchema, type PruneRequest, type UsageRecord } from '../../wire/gen/buildkit/control_pb.ts';
-import { serveError } from '../errors.ts';
 import type { Served } from '../served.ts';
+import { recordFilter } from './record-filter.ts';
+import type { GcPolicy } from './worker-record.ts';
 
 const NANOSECONDS = 1_000_000n;
 
-/** What the store holds, a record for each kind of thing: strake counts bytes by kind, since trees share their layers. */
-export async function diskUsage({ engine, clock }: Served, filters: readonly string[]): Promise<UsageRecord[]> {
-  const usage = await engine.store.usage();
-  const record = (ID: string, o: { size: number; count: number; about: string; type: string }): UsageRecord[] =>
-    o.count === 0
-      ? []
-      : [
-          create(UsageRecordSchema, {
-            ID,
-            Size: BigInt(o.size),
-            Description: `${o.count} ${o.about}`,
-            RecordType: o.type,
-            CreatedAt: timestampFromMs(clock.now()),
-            UsageCount: 1n,
-            InUse: false,
-            Mutable: o.type === 'exec.cachemount',
-          }),
-        ];
-  const records = [
-    ...record('blobs', { size: usage.blobBytes, count: usage.blobs, about: 'blobs', type: 'regular' }),
-    ...record('snapshots', { size: usage.snapshotBytes, count: usage.snapshots, about: 'snapshots', type: 'regular' }),
-    ...record('repositories', {
-      size: usage.repositoryBytes,
-      count: usage.repositories,
-      about: 'git repositories',
-      type: 'source.git.checkout',
-    }),
-    ...record('caches', {
-      size: usage.cacheBytes,
-      count: usage.caches,
-      about: 'cache mounts',
-      type: 'exec.cachemount',
-    }),
-  ];
-  const asked = filters.filter((text) => text.trim() !== '');
-  return asked.length === 0 ? records : records.filter((one) => asked.some((text) => fits(one, text)));
+/** What the store holds, record by record. Throws `FILTER_INVALID`. */
+export async function diskUsage({ engine }: Served, filters: readonly string[], w: Wait = {}): Promise<UsageRecord[]> {
+  const fits = recordFilter(filters);
+  const records = await engine.store.records(w);
+  return records.filter((record) => fits?.(record) ?? true).map(toUsage);
 }
 
-/** Forgets what nothing needs, by age and size, and says what that gave back. */
+/** Forgets what nothing needs, by filter, age and size, and says what that was. Throws `FILTER_INVALID`. */
 export async function* prune(served: Served, request: PruneRequest, w: Wait): AsyncIterable<UsageRecord> {
-  if (request.filter.some((text) => text.trim() !== ''))
-    throw serveError('SOLVE_UNSUPPORTED', `prune what fits "${request.filter.join(' ')}": not supported yet`, {
-      remedy: 'Prune by age (until) or size.',
-    });
-  const keep = [request.maxUsedSpace, request.reservedSpace].find((bytes) => bytes > 0n);
-  const report = await served.engine.store.prune({
-    all: request.all,
-    danglingImages: true,
-    olderThan: Number(request.keepDuration / NANOSECONDS),
-    keepBytes: keep === undefined ? undefined : Number(keep),
+  const { store } = served.engine;
+  const fits = recordFilter(request.filter);
+  const total = (await store.records(w)).reduce((sum, { bytes, shared }) => sum + (shared ? 0 : bytes), 0);
+  const disk = statfsSync(store.folder);
+  const keepBytes = bytesToKeep(request, { total, free: disk.bavail * disk.bsize });
+  const older = Number(request.keepDuration / NANOSECONDS);
+  const report = await store.prune({
+    // What images need as well, giving up would free nothing.
+    fits: (record) => (request.all || !record.shared) && (fits?.(record) ?? true),
+    olderThan: older > 0 ? older : undefined,
+    keepBytes,
     signal: w.signal,
   });
   let rest = report.bytes;
-  for (const { id, bytes, usedAt } of report.caches) {
-    rest -= bytes;
-    yield create(UsageRecordSchema, {
-      ID: id,
-      Size: BigInt(bytes),
-      RecordType: 'exec.cachemount',
-      Mutable: true,
-      LastUsedAt: timestampFromMs(usedAt),
-      Description: `cache mount ${id}`,
-    });
+  for (const record of report.records ?? []) {
+    rest -= record.bytes;
+    yield toUsage(record);
   }
-  if (report.results + report.blobs + report.snapshots + report.images.length > 0)
+  // Images that have lost their name, and what nothing on record needs.
+  if (!fits) {
+    const more = await store.prune({ danglingImages: true, signal: w.signal });
+    rest += more.bytes;
+  }
+  if (rest > 0)
     yield create(UsageRecordSchema, {
-      ID: 'store',
-      Size: BigInt(Math.max(0, rest)),
-      RecordType: 'regular',
-      Description: `${report.results} results, ${report.blobs} blobs, ${report.snapshots} snapshots`,
+      ID: 'working-files',
+      Size: BigInt(rest),
+      RecordType: 'internal',
+      Description: 'unpacked trees, and what nothing needed',
     });
-  served.log('pruned', { bytes: report.bytes, results: report.results });
+  served.log('pruned', { bytes: report.bytes, records: report.records?.length ?? 0 });
 }
 
-/** `name==value` with `!=` and `~=`, or a name alone, joined by commas. What is not understood fits nothing. */
-function fits(record: UsageRecord, filter: string): boolean {
-  return filter.split(',').every((part) => {
-    const [, name = '', operation = '', value = ''] = /^\s*([\w.]+)\s*(?:(==|=|!=|~=)\s*(.*))?$/.exec(part) ?? [];
-    const of = FIELDS[name]?.(record);
-    if (of === undefined) return false;
-    if (operation === '') return of === 'true';
-    if (operation === '~=') return of.includes(value);
-    return operation === '!=' ? of !== value : of === value;
+/** What one policy of buildkitd.toml has go; gives the bytes that came of it. Throws `FILTER_INVALID`. */
+export async function applyGcPolicy(engine: Engine, policy: GcPolicy, w: Wait = {}): Promise<number> {
+  const fits = recordFilter(policy.filters);
+  const total = (await engine.store.records(w)).reduce((sum, { bytes, shared }) => sum + (shared ? 0 : bytes), 0);
+  const disk = statfsSync(engine.store.folder);
+  const keepBytes = bytesToKeep(policy, { total, free: disk.bavail * disk.bsize });
+  // A policy of which nothing says how much may stay is about age alone.
+  if (keepBytes !== undefined && total <= keepBytes) return 0;
+  const older = Number(policy.keepDuration / NANOSECONDS);
+  const { bytes } = await engine.store.prune({
+    fits: (record) => (policy.all || !record.shared) && (fits?.(record) ?? true),
+    olderThan: older > 0 ? older : undefined,
+    keepBytes,
+    ...w,
+  });
+  return bytes;
+}
+
+/** Bytes that may stay; undefined where that is no reason (cache/manager.go, calculateKeepBytes). */
+export function bytesToKeep(
+  o: Pick<PruneRequest, 'maxUsedSpace' | 'reservedSpace' | 'minFreeSpace'>,
+  disk: { readonly total: number; readonly free: number },
+): number | undefined {
+  const [most, reserved, free] = [o.maxUsedSpace, o.reservedSpace, o.minFreeSpace].map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  if (most === 0 && reserved === 0 && free === 0) return undefined;
+  const excess = free - disk.free;
+  let keep = most;
+  if (excess > 0) keep = keep === 0 ? disk.total - excess : Math.min(keep, disk.total - excess);
+  // Without a limit, and with space enough, nothing has to go.
+  else if (most === 0 && free > 0) return Infinity;
+  return Math.max(keep, reserved);
+}
+
+function toUsage(record: StoreRecord): UsageRecord {
+  return create(UsageRecordSchema, {
+    ID: record.id,
+    Size: BigInt(record.bytes),
+    Description: record.description,
+    RecordType: record.kind,
+    Parents: [...record.parents],
+    UsageCount: record.usedAt === undefined ? 0n : 1n,
+    InUse: record.inUse,
+    Mutable: record.mutable,
+    Shared: record.shared,
+    ...(record.createdAt !== undefined && { CreatedAt: timestampFromMs(record.createdAt) }),
+    ...(record.usedAt !== undefined && { LastUsedAt: timestampFromMs(record.usedAt) }),
   });
 }
-
-const FIELDS: Readonly<Record<string, (record: UsageRecord) => string>> = {
-  id: ({ ID }) => ID,
-  type: ({ RecordType }) => RecordType,
-  description: ({ Description }) => Description,
-  inuse: ({ InUse }) => String(InUse),
-  mutable: ({ Mutable }) => String(Mutable),
-  immutable: ({ Mutable }) => String(!Mutable),
-  shared: ({ Shared }) => String(Shared),
-  private: ({ Shared }) => String(!Shared),
-};
