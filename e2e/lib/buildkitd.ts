@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -27,7 +27,9 @@ export function rootWith(folder: string, programs: readonly string[]): void {
   for (const [at, name] of programs.entries()) {
     const path = execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
     put(path, at === 0 ? '/bin/sh' : `/bin/${name}`);
-    const needed = execFileSync('ldd', [path], { encoding: 'utf8' });
+    const { status, stdout: needed } = spawnSync('ldd', [path], { encoding: 'utf8' });
+    // It is a program that needs none.
+    if (status !== 0) continue;
     for (const [, library = ''] of needed.matchAll(/(?:^|=>)\s*(\/\S+) \(/gm)) put(library, library);
   }
 }

@@ -18,7 +18,7 @@ export const localRunner = {
     const entries = await tree.entries({ signal: context.signal });
     let bytes = 0;
     for (const entry of entries) bytes += entry.size;
-    context.progress({ item: 'transferring context', current: bytes, unit: 'bytes', done: true });
+    context.progress({ item: `transferring ${name}:`, current: bytes, unit: 'bytes', done: true });
     return [{ kind: 'files', tree }];
   },
 };

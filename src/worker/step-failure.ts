@@ -26,7 +26,7 @@ export function stepFailure(
   const detail = [...(SIGNALS[code - 128] ?? []), ...(outOfMemory ? ['out of memory'] : [])].join(', ');
   return workerError(
     'STEP_FAILED',
-    `process "${args.join(' ')}" did not complete successfully: exit code: ${code}${detail === '' ? '' : ` (${detail})`}`,
+    `process ${JSON.stringify(args.join(' '))} did not complete successfully: exit code: ${code}${detail === '' ? '' : ` (${detail})`}`,
     { remedy: outOfMemory ? OUT_OF_MEMORY : remedyFor(code, known) },
   );
 }

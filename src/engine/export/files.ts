@@ -12,7 +12,9 @@ type FilesExport = Extract<ExportRequest, { type: 'local' | 'tar' }>;
 
 /** The root file system as a folder of the asking side's, or as a tar; of several platforms each in a folder of its own, `linux_arm64`. */
 export async function exportFiles(built: readonly BuiltImage[], e: FilesExport, c: ExportContext): Promise<Exported> {
-  return told(e.type === 'local' ? 'copying files' : 'sending tarball', c, async () => {
+  // BuildKit's words (exporter/local, exporter/tar).
+  return told(`exporting to client ${e.type === 'local' ? 'directory' : 'tarball'}`, c, async (note) => {
+    note(e.type === 'local' ? 'copying files' : 'sending tarball');
     const split = e.split ?? c.index;
     const tree = split ? await sideBySide(built, e, c) : await together(built, e, c);
     const sink = c.session.host.sink(e.sink);

@@ -1,5 +1,5 @@
 import { messageOf, tempFolder, type Wait } from '../../base/index.ts';
-import type { BuildRequest, BuildResult, ImageMetadata } from '../../engine/index.ts';
+import type { BuildRequest, ImageMetadata } from '../../engine/index.ts';
 import type { Frontend, PlannedImage } from '../../frontend/index.ts';
 import { solveHere, toFailure, toPlan } from '../../gateway/index.ts';
 import { formatPlatform, hostPlatform } from '../../image/index.ts';
@@ -14,6 +14,7 @@ import type { Build } from './build.ts';
 import { cacheExports, cacheImports, CloudCaches } from './caches.ts';
 import { clientHost, describeImports } from './client-host.ts';
 import { exportPlan } from './exports.ts';
+import { responseOf } from './response.ts';
 import { uploadsOf } from './uploads.ts';
 
 /** One build from request to exporter response; blocks until it has ended. */
@@ -57,7 +58,7 @@ export async function solve(
     });
     for (const text of asked.warnings) log(text, { ref: request.Ref });
     served.counts.completed += 1;
-    const response = responseOf(result);
+    const response = responseOf(result, { exports: asked.request.exports, clock });
     const facts = {
       ref: request.Ref,
       frontend: request.Frontend,
@@ -200,17 +201,6 @@ function namedImports(text: string | undefined): { Type: string; Attrs: Record<s
   } catch (error) {
     throw serveError('CACHE_INVALID', `read option "cache-imports": ${messageOf(error)}`, { cause: error });
   }
-}
-
-/** By BuildKit's keys; the descriptor as base64, as its clients read it. */
-function responseOf({ images, metadata }: BuildResult): Record<string, string> {
-  const response: Record<string, string> = {};
-  for (const [key, value] of Object.entries(metadata)) {
-    if (images.length === 0 && !key.startsWith('frontend.')) continue;
-    if (key === 'containerimage.descriptor') response[key] = Buffer.from(JSON.stringify(value)).toString('base64');
-    else response[key] = typeof value === 'string' ? value : JSON.stringify(value);
-  }
-  return response;
 }
 
 /** A build whose client opened no session: it has no files, logins or secrets. */
