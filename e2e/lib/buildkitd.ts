@@ -1,21 +1,37 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { copyFileSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { DockerPeer, peersCommand } from './docker-peer.ts';
 
-/** A BuildKit to test against: where it is, as `--on` takes it, or why there is none. */
-export type FoundBuildkitd = { readonly on: string } | { readonly skip: string };
+/** A BuildKit to test against, as `--on` takes it. */
+export interface TestBuildkitd extends AsyncDisposable {
+  readonly on: string;
+  /** Forgets all that it knows; undefined for a daemon that is not the test's own. */
+  readonly forget?: (() => Promise<void>) | undefined;
+}
 
-/** The daemon that STRAKE_TEST_BUILDKITD names (`buildkit+unix://…`, `docker+unix://…`), or the Docker daemon in the root of peers that PEERS names. */
-export function findBuildkitd(env: Readonly<Record<string, string | undefined>> = process.env): FoundBuildkitd {
-  const { STRAKE_TEST_BUILDKITD: named, PEERS: peers } = env;
-  if (named !== undefined && named !== '') return { on: named };
-  if (peers === undefined || peers === '')
-    return { skip: 'no BuildKit: STRAKE_TEST_BUILDKITD names no daemon, PEERS no root with a Docker daemon' };
-  const pid = join(peers, 'namespace.pid');
-  const socket = existsSync(pid) ? `/proc/${readFileSync(pid, 'utf8').trim()}/root/run/docker.sock` : '';
-  return existsSync(socket)
-    ? { on: `docker+unix://${socket}` }
-    : { skip: `no BuildKit: the Docker daemon of "${peers}" is not running` };
+/** Opens the daemon that STRAKE_TEST_BUILDKITD names (`buildkit+unix://…`, `docker+unix://…`), or one of docker 28's among the peers (STRAKE_TEST_PEERS) for this test alone, with its store in `folder`; or why there is none. */
+export function findBuildkitd(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): { readonly open: (folder: string) => Promise<TestBuildkitd> } | { readonly skip: string } {
+  const { STRAKE_TEST_BUILDKITD: named } = env;
+  if (named !== undefined && named !== '')
+    return { open: async () => ({ on: named, [Symbol.asyncDispose]: async () => undefined }) };
+  const enter = peersCommand(env);
+  if (!enter)
+    return {
+      skip: 'no BuildKit: STRAKE_TEST_BUILDKITD names no daemon, STRAKE_TEST_PEERS no command that runs docker 28',
+    };
+  return {
+    open: async (folder) => {
+      const peer = await DockerPeer.start(folder, { enter });
+      return {
+        on: peer.on,
+        forget: async () => void (await peer.run(['docker', 'buildx', 'prune', '--all', '--force'])),
+        [Symbol.asyncDispose]: () => peer[Symbol.asyncDispose](),
+      };
+    },
+  };
 }
 
 /** Programs of this machine with the libraries they need, at their places below a folder: the root of an image that has nothing else. The first one is also `/bin/sh`. */

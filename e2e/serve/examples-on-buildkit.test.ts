@@ -1,35 +1,45 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { tmpdir } from 'node:os';
-import { systemRandom, tempFolder } from '../../src/base/index.ts';
-import { findBuildkitd } from '../lib/buildkitd.ts';
+import { after, before, test } from 'node:test';
+import { findBuildkitd, type TestBuildkitd } from '../lib/buildkitd.ts';
+import { emptyStore, storeWithBuilder, type TestStore } from '../lib/store.ts';
 import { CHECKOUT, strake } from '../lib/strake.ts';
 
-const FULL = process.env['STRAKE_TEST_FULL'] === '1';
+/** Every example, by its Dockerfile or by buildpacks: on BuildKit the same files as here, but for times and what follows from them. */
 const found = findBuildkitd();
+const IGNORE = 'times,layers,history,config';
+const EXAMPLES = readdirSync(join(CHECKOUT, 'examples'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map(({ name }) => name);
 
-/** The example, and what of its image is another on each build: times, and all that follows from bytes. */
-const EXAMPLES: readonly (readonly [name: string, ignore: string])[] = [
-  ['hello', 'times,layers,history,config'],
-  ['node-app', 'times,layers,history,config'],
-];
+let store: TestStore | undefined;
+let own: TestStore | undefined;
+let daemon: TestBuildkitd | undefined;
+before(async () => {
+  if (!('open' in found)) return;
+  own = emptyStore();
+  daemon = await found.open(join(own.work, 'docker'));
+  store = await storeWithBuilder();
+});
+after(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  own?.[Symbol.dispose]();
+  store?.[Symbol.dispose]();
+});
 
-for (const [example, ignore] of EXAMPLES) {
-  const skip = 'skip' in found ? found.skip : !FULL && 'packages are installed on both sides: with npm run test:full';
-  test(`examples/${example} on BuildKit: the same files as here`, { skip }, async () => {
-    assert.ok('on' in found);
-    using folder = tempFolder(tmpdir(), systemRandom);
-    const root = join(folder.path, 'store');
-    const there = join(folder.path, 'there.tar');
+for (const example of EXAMPLES)
+  test(`examples/${example} on BuildKit: the same files as here`, { skip: 'skip' in found && found.skip }, async () => {
+    assert.ok(store && daemon);
+    const { root, work } = store;
+    const there = join(work, `${example}.tar`);
     const context = join(CHECKOUT, 'examples', example);
     const run = async (...args: string[]): Promise<string> => {
       const { code, stdout, stderr } = await strake(args, { root });
       assert.equal(code, 0, stderr + stdout);
       return stdout;
     };
-    await run('build', context, '--on', found.on, '-o', `type=oci,dest=${there}`, '-q');
-    await run('build', context, '-t', 'here', '-q');
-    await run('diff', '--ignore', ignore, `oci-archive:${there}`, 'store:here');
+    await run('build', context, '--on', daemon.on, '-o', `type=oci,dest=${there}`, '-q');
+    await run('build', context, '-t', example, '-q');
+    await run('diff', '--ignore', IGNORE, `oci-archive:${there}`, `store:${example}`);
   });
-}

@@ -1,23 +1,33 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
+import { after, before } from 'node:test';
 import { builderSuite } from '../../src/engine/builder.suite.ts';
 import { connectEndpoint } from '../../src/doors/cli/remote/connect-endpoint.ts';
 import { parseEndpoint } from '../../src/doors/cli/remote/endpoint.ts';
 import { dockerfileFrontend } from '../../src/frontend/dockerfile/index.ts';
 import { remoteBuilder } from '../../src/serve/remote/index.ts';
-import { findBuildkitd, rootWith } from '../lib/buildkitd.ts';
+import { findBuildkitd, rootWith, type TestBuildkitd } from '../lib/buildkitd.ts';
 
 const found = findBuildkitd();
-const tools = mkdtempSync(join(tmpdir(), 'strake-e2e-tools-'));
-after(() => rmSync(tools, { recursive: true, force: true }));
-if ('on' in found) rootWith(tools, ['dash', 'sleep']);
+const folder = mkdtempSync(join(tmpdir(), 'strake-e2e-buildkit-'));
+const tools = join(folder, 'tools');
+let daemon: TestBuildkitd | undefined;
+before(async () => {
+  if (!('open' in found)) return;
+  mkdirSync(tools);
+  rootWith(tools, ['dash', 'sleep', 'cat', 'ssh-add']);
+  daemon = await found.open(join(folder, 'docker'));
+});
+after(async () => {
+  await daemon?.[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+});
 
 builderSuite(
   'on BuildKit',
   async () => {
-    const endpoint = 'on' in found ? parseEndpoint(found.on, { env: {} }) : undefined;
+    const endpoint = daemon && parseEndpoint(daemon.on, { env: {} });
     if (!endpoint) throw new TypeError('no daemon');
     const connection = await connectEndpoint(endpoint, { cwd: tools });
     return {

@@ -52,7 +52,10 @@ export async function toPlan(
   const refs = refsOf(result);
   const results = new Map<PlatformKey, PlannedImage>();
   const platforms = platformsOf(metadata.get(PLATFORMS));
-  for (const [key, id] of refs.ids) {
+  // In the order that the platforms are told in, which is that of the index.
+  const order = [...platforms.keys()];
+  const place = (key: string): number => (order.includes(key) ? order.indexOf(key) : order.length);
+  for (const [key, id] of [...refs.ids].sort(([a], [b]) => place(a) - place(b))) {
     if (id === '') continue;
     const held = o.steering.held(id);
     const platform = platforms.get(key) ?? (refs.many ? undefined : [...platforms.values()][0]);

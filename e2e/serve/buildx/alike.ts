@@ -46,8 +46,10 @@ export function steps(seen: Seen): readonly string[] {
   return (
     [...names]
       // What is told of bases, contexts and transfers hangs on what is there already; laying a linked copy over is a step of its own here, and scanning one there.
-      .filter(([, name]) => /^\[(?!internal\]|auth\]|context )/.test(name))
+      .filter(([, name]) => /^\[(?!(?:[^\]]* )?internal\]|auth\]|context )/.test(name))
       .filter(([, name]) => !/^\[[^\]]*\] (?:FROM|LINK|generating sbom) /.test(name))
+      // A mount from nowhere is a stage more there.
+      .map(([id, name]) => [id, name.replace(/^\[stage-0 +/, '[')] as const)
       .map(([id, name]) => steady(`${name.replaceAll(/@sha256:[0-9a-f]+/g, '')}${known.has(id) ? ' CACHED' : ''}`))
       .sort()
   );
@@ -109,6 +111,16 @@ const RECORD =
 /** The words at the beginnings of lines that no record of BuildKit's has. */
 export const strangeLabels = (seen: Seen): readonly string[] => labels(seen).filter((label) => !RECORD.includes(label));
 
+/** The lines on standard output in no order: of two members of a map. */
+export const stdoutLines = (seen: Seen): readonly string[] => stdout(seen).split('\n').sort();
+
+/** A build on record as JSON, but for what buildx asks of the driver docker alone, and the images in what it wrote, which docker's exporter names as well. */
+export function record({ stdout: text }: Seen): unknown {
+  const { Config: _, Attachments: attachments, ...said } = JSON.parse(text) as Record<string, unknown>;
+  const types = (attachments as readonly { readonly Type: string }[]).map(({ Type: type }) => type);
+  return { ...(shape(said) as object), isTold: types.some((type) => type.startsWith('https://slsa.dev/provenance/')) };
+}
+
 /** The heading of a table. */
 export const heading = ({ stdout: text }: Seen): string => (text.split('\n')[0] ?? '').replaceAll(/\s+/g, ' ');
 
@@ -125,7 +137,7 @@ export function story(seen: Seen): unknown {
       for (const entry of entries ?? []) {
         for (const key of Object.keys(entry)) if (key !== 'cached') (members[kind] ??= new Set()).add(key);
         const name = steady(String(entry['name'] ?? ''));
-        if (kind === 'vertexes' && /^\[/.test(name) && !/\] FROM |\.dockerignore/.test(name)) names.add(name);
+        if (kind === 'vertexes' && name.startsWith('[') && !/\] FROM |\.dockerignore/.test(name)) names.add(name);
       }
   }
   return {

@@ -120,7 +120,12 @@ export function dockerfiles(o: {
       `ADD ${o.git}/repo.git#v1 /tagged`,
     ),
     unpacks: file('FROM scratch', `ADD --unpack=true ${o.web}/context.tar.gz /unpacked/`),
-    'git-folder': file('FROM scratch', `ADD --keep-git-dir=true ${o.git}/repo.git#${o.commit} /kept`),
+    'git-folder': file(
+      from,
+      `ADD --keep-git-dir=true ${o.git}/repo.git#${o.commit} /kept`,
+      // What git leaves in the folder beside what it is about differs (docs/docker-compatibility.md).
+      'RUN cat /kept/.git/HEAD > /head && test -d /kept/.git/objects && rm -r /kept/.git',
+    ),
     'git-checksum': file('FROM scratch', `ADD --checksum=${o.commit} ${o.git}/repo.git#main:folder /at`),
     mounts: file(
       `${from} AS tools`,

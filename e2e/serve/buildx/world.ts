@@ -205,6 +205,7 @@ export class World implements AsyncDisposable {
       'mkdir',
       'mount',
       'nc',
+      'rm',
       'sed',
       'sha256sum',
       'sleep',

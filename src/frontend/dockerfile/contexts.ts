@@ -80,7 +80,7 @@ function remoteOf(
   if (!/^https?:/.test(value))
     throw dockerfileError('DOCKERFILE_CONTEXT', `invalid git context ${value} for ${name}`, { remedy: REMEDY });
   const label = `[context ${name}] ${redactedRemote(value)}`;
-  return { kind: 'remote', label, source: { type: 'http', url: value, filename: 'context' } };
+  return { kind: 'remote', label, source: { type: 'http', url: value } };
 }
 
 function layoutOf(name: string, text: string): { readonly store: string; readonly digest: Digest } {

@@ -74,7 +74,7 @@ test('named contexts of repositories and addresses', async () => {
     options: { 'context:repo': `${GIT}#main`, 'context:web': WEB },
   });
   const top = planned.image.root.edge?.vertex;
-  assert.deepEqual(sourceOf(top?.inputs[1]), { type: 'http', url: WEB, filename: 'context' });
+  assert.deepEqual(sourceOf(top?.inputs[1]), { type: 'http', url: WEB });
   assert.equal(top?.inputs[1]?.vertex.label.name, `[context web] ${WEB}`);
   assert.deepEqual(sourceOf(top?.inputs[0]?.vertex.inputs[1]), { type: 'git', url: GIT, ref: 'main' });
   const based = await planText('FROM repo\nCOPY a /b', { options: { 'context:repo': 'git@h:x' } });
