@@ -136,7 +136,7 @@ export function story(seen: Seen): unknown {
     for (const [kind, entries] of Object.entries(part))
       for (const entry of entries ?? []) {
         for (const key of Object.keys(entry)) if (key !== 'cached') (members[kind] ??= new Set()).add(key);
-        const name = steady(String(entry['name'] ?? ''));
+        const name = typeof entry['name'] === 'string' ? steady(entry['name']) : '';
         if (kind === 'vertexes' && name.startsWith('[') && !/\] FROM |\.dockerignore/.test(name)) names.add(name);
       }
   }

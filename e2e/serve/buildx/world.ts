@@ -73,7 +73,7 @@ export class World implements AsyncDisposable {
     const daemon = this.#left.use(
       await Daemon.start(join(folder, 'daemon'), ['--config', join(folder, 'buildkitd.toml'), ...granted]),
     );
-    this.#peer = this.#left.use(await DockerPeer.start(join(folder, 'docker'), { enter, mirror: `${this.#registry}` }));
+    this.#peer = this.#left.use(await DockerPeer.start(join(folder, 'docker'), { enter, mirror: this.#registry }));
     const made = await this.peer.run([
       'docker',
       'buildx',
