@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, rmdirSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,11 +8,14 @@ const SIZE = 24 * 2 ** 30;
 /** Exit code of the shell when there is no such file system to be had here. */
 const CANNOT = 222;
 
+/** Where it is mounted, for nobody else to see: a folder that every system has for that, with a name as short as that of `/tmp`, as sockets and tools want it. */
+const AT = '/mnt';
+
 const SCRIPT = `
   mkfs.ext4 -q -F -m 0 -E lazy_itable_init=1,lazy_journal_init=1,nodiscard "$IMAGE" &&
-  mount -t ext4 -o loop,discard,noatime "$IMAGE" "$TMPDIR" && chmod 1777 "$TMPDIR" || exit ${CANNOT}
+  mount -t ext4 -o loop,discard,noatime "$IMAGE" ${AT} && chmod 1777 ${AT} || exit ${CANNOT}
   rm "$IMAGE"; unset IMAGE
-  exec "$@"`;
+  TMPDIR=${AT} exec "$@"`;
 
 /**
  * Runs a command whose TMPDIR is a file system of its own: ext4 with a journal, in a file, mounted for this command and what it starts. The tests make and
@@ -21,16 +24,16 @@ const SCRIPT = `
  */
 export async function onOwnDisk(command: readonly string[]): Promise<number | undefined> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return undefined;
-  // Short: paths of sockets have 107 bytes.
-  const folder = mkdtempSync(join(tmpdir(), 'st-'));
-  const image = `${folder}.img`;
+  const hidden = [process.cwd(), process.execPath, tmpdir()].some((path) => `${path}/`.startsWith(`${AT}/`));
+  if (hidden || !existsSync(AT)) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'strake-disk-'));
+  const image = join(folder, 'image');
   const fd = openSync(image, 'wx');
   ftruncateSync(fd, SIZE);
   closeSync(fd);
-  chmodSync(folder, 0o755);
   const child = spawn('unshare', ['--mount', 'sh', '-c', SCRIPT, 'sh', ...command], {
     stdio: 'inherit',
-    env: { ...process.env, IMAGE: image, TMPDIR: folder },
+    env: { ...process.env, IMAGE: image },
   });
   const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, pass);
@@ -39,7 +42,6 @@ export async function onOwnDisk(command: readonly string[]): Promise<number | un
     child.on('close', (status) => resolve(status ?? 1));
   });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, pass);
-  rmSync(image, { force: true });
-  rmdirSync(folder);
+  rmSync(folder, { recursive: true, force: true });
   return code === CANNOT ? undefined : code;
 }
