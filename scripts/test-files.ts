@@ -15,7 +15,7 @@ export interface FilesResult {
 /** The files that take longest, so that none of them begins last. */
 const LONGEST: readonly string[] = [];
 
-/** Runs test files, each in a process of its own, as many at once as keep the processors busy. `timeout` of one test in ms. */
+/** Runs test files, each in a process of its own, one more at once than there are processors, as some wait. `timeout` of one test in ms. */
 export async function testFiles(files: readonly string[], o: { timeout: number }): Promise<FilesResult> {
   const rank = (file: string): number => (LONGEST.includes(file) ? LONGEST.indexOf(file) : LONGEST.length);
   const skipped: string[] = [];
@@ -23,7 +23,7 @@ export async function testFiles(files: readonly string[], o: { timeout: number }
   const counts = { passed: 0, failed: 0, cancelled: 0 };
   const stream = run({
     files: files.toSorted((a, b) => rank(a) - rank(b)).map((file) => resolve(file)),
-    concurrency: Math.max(2, availableParallelism()),
+    concurrency: availableParallelism() + 1,
     timeout: o.timeout,
     execArgv: ['--disable-warning=ExperimentalWarning'],
   });
