@@ -20,6 +20,8 @@ export async function diskUsage({ engine }: Served, filters: readonly string[], 
 export async function* prune(served: Served, request: PruneRequest, w: Wait): AsyncIterable<UsageRecord> {
   const { store } = served.engine;
   const fits = recordFilter(request.filter);
+  // Images that have lost their name need nothing any more.
+  const dangling = fits ? 0 : (await store.prune({ danglingImages: true, signal: w.signal })).bytes;
   const total = (await store.records(w)).reduce((sum, { bytes, shared }) => sum + (shared ? 0 : bytes), 0);
   const disk = statfsSync(store.folder);
   const keepBytes = bytesToKeep(request, { total, free: disk.bavail * disk.bsize });
@@ -31,15 +33,10 @@ export async function* prune(served: Served, request: PruneRequest, w: Wait): As
     keepBytes,
     signal: w.signal,
   });
-  let rest = report.bytes;
+  let rest = dangling + report.bytes;
   for (const record of report.records ?? []) {
     rest -= record.bytes;
     yield toUsage(record);
-  }
-  // Images that have lost their name, and what nothing on record needs.
-  if (!fits) {
-    const more = await store.prune({ danglingImages: true, signal: w.signal });
-    rest += more.bytes;
   }
   if (rest > 0)
     yield create(UsageRecordSchema, {

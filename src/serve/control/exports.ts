@@ -104,10 +104,10 @@ function imageExports(attrs: Attrs): ExportRequest[] {
   const oci = attrs.boolean('oci-mediatypes') ?? true;
   const exports: ExportRequest[] = [];
   // What is pushed by its digest alone has no name here either.
-  if (store && (names.length > 0 || !push))
+  if (store && (push ? names.length > 0 && !byDigest : true))
     exports.push({
       type: 'store',
-      names: byDigest ? [] : names,
+      names,
       ...(!push && { describe: { compression, docker: !oci } }),
     });
   if (push) {

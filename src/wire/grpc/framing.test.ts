@@ -44,6 +44,13 @@ test('a large field is what the general encoder would have made of it', () => {
   assert.deepEqual(fromBinary(PacketSchema, body), { ...create(PacketSchema, { type: 2, ID: 7 }), data });
 });
 
+test('a large field of what is a message already', () => {
+  const data = new Uint8Array(5000).fill(7);
+  const body = frame(PacketSchema, create(PacketSchema, { type: 2, ID: 7, data })).subarray(5);
+  const { type, ID, data: got } = fromBinary(PacketSchema, body);
+  assert.deepEqual([type, ID, Buffer.compare(got, data)], [2, 7, 0]);
+});
+
 test('what is no message is refused: too large, compressed, cut off, nonsense', () => {
   const codeOf = (work: () => unknown): unknown => {
     try {

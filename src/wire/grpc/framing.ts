@@ -24,13 +24,16 @@ export function frame<D extends DescMessage>(schema: D, message: MessageInitShap
   });
   if (!large) return framed(toBinary(schema, create(schema, message)));
   // The general encoder copies three times. Fields may come in any order: this one comes last, copied once.
-  const { [large.localName]: value, ...rest } = message as Readonly<Record<string, unknown>>;
+  const { [large.localName]: value } = message as Readonly<Record<string, unknown>>;
   const bytes = value as Uint8Array;
+  // Empty, not absent: what is a message already is encoded as it stands.
+  const rest = { ...message, [large.localName]: NOTHING };
   const tag = [...varint((large.number << 3) | LENGTH_DELIMITED), ...varint(bytes.length)];
   return framed(toBinary(schema, create(schema, rest as MessageInitShape<D>)), Uint8Array.from(tag), bytes);
 }
 
 const LENGTH_DELIMITED = 2;
+const NOTHING = new Uint8Array();
 
 function framed(...parts: readonly Uint8Array[]): Uint8Array {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
