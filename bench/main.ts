@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureLatency, type Latency } from './latency.ts';
 import { measure, type Sample } from './measure.ts';
 import { profile } from './profile.ts';
 import { keep, machine, terminal, type Failure, type Report, type Result } from './report.ts';
@@ -30,6 +31,10 @@ const { values } = parseArgs({
 const repetitions = values.quick ? 1 : Number(values.repeat);
 if (!Number.isInteger(repetitions) || repetitions < 1)
   throw new Error(`--repeat ${values.repeat}: not a number of runs`);
+/** Rounds of what takes a fraction of a second. */
+const ROUNDS = values.quick ? 3 : 15;
+const LATENCY = 'latency';
+const withLatency = asked(values.only, LATENCY, String(workloads.length + 1)) && asked(values.tool, 'strake');
 const chosen = workloads.filter(({ name }, index) => asked(values.only, name, String(index + 1)));
 const load = loadavg()[0] ?? 0;
 const interrupted = new AbortController();
@@ -56,16 +61,17 @@ async function main(): Promise<number> {
   const own = strake(values.store ?? join(work, 'strake'));
   // Only those that are asked for: to find one of them starts a daemon.
   const wanted = [...peers].filter(
-    ([name]) => asked(values.tool, name) && (name !== DAEMON || chosen.some(({ transfers }) => transfers)),
+    ([name]) =>
+      chosen.length > 0 && asked(values.tool, name) && (name !== DAEMON || chosen.some(({ transfers }) => transfers)),
   );
   const found = [own, ...wanted.map(([, find]) => find(work))];
   const absent = found.filter((tool): tool is Absent => 'absent' in tool && asked(values.tool, tool.name));
   tools.push(...found.filter((tool): tool is Tool => !('absent' in tool) && asked(values.tool, tool.name)));
-  if (chosen.length === 0 || tools.length === 0)
+  if ((chosen.length === 0 && !withLatency) || tools.length === 0)
     throw new Error('nothing to measure: no such workload or tool is there');
   console.error(`measuring ${tools.map(({ name, version }) => `${name} ${version}`).join(', ')} in ${work}`);
 
-  const onBase = chosen.some((workload) => workload.onBase);
+  const onBase = withLatency || chosen.some((workload) => workload.onBase);
   const base = onBase ? await makeBase(own) : undefined;
   for (const tool of tools) {
     const warm = onBase && tool.transfersOnly !== true;
@@ -74,6 +80,8 @@ async function main(): Promise<number> {
   }
   const results: Result[] = [];
   for (const workload of chosen) results.push(...(await measureWorkload(workload)));
+
+  const latency = withLatency ? await latencies(own) : [];
 
   const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: import.meta.dirname, encoding: 'utf8' });
   const report: Report = {
@@ -85,6 +93,7 @@ async function main(): Promise<number> {
     failures,
     workloads: chosen.map(({ name, title, goal }) => ({ name, title, goal })),
     results,
+    latency,
   };
   console.log(terminal(report));
   const whole = !values.quick && values.only.length === 0 && values.tool.length === 0;
@@ -150,6 +159,16 @@ async function measureWorkload(workload: Workload): Promise<Result[]> {
     samples: samples.get(tool)!,
     output: sizes.get(tool)!,
   }));
+}
+
+async function latencies(own: Tool): Promise<readonly Latency[]> {
+  const workload = workloads.find(({ name }) => name === 'no-op')!;
+  const folder = context(workload, LATENCY);
+  const [{ argv, env } = { argv: [] }] = own.build(folder, '');
+  console.error(`measuring what a build costs that has nothing to do, ${ROUNDS} rounds`);
+  const program = argv.slice(0, argv.indexOf('build'));
+  const store = env?.['STRAKE_ROOT'] ?? '';
+  return measureLatency({ program, context: folder, store, work, rounds: ROUNDS, log, signal: interrupted.signal });
 }
 
 function context(workload: Workload, turn: string): string {

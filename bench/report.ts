@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, release, type as system } from 'node:os';
 import { join } from 'node:path';
+import type { Latency } from './latency.ts';
+import { latencyTable } from './latency-report.ts';
 import type { Sample } from './measure.ts';
 import { median } from './median.ts';
 import { plot } from './plot.ts';
@@ -41,6 +43,8 @@ export interface Report {
   readonly failures: readonly Failure[];
   readonly workloads: readonly { readonly name: string; readonly title: string; readonly goal?: number | undefined }[];
   readonly results: readonly Result[];
+  /** What strake costs apart from a build's work; empty where it was not asked for. */
+  readonly latency: readonly Latency[];
 }
 
 const RESULTS = join(import.meta.dirname, 'results');
@@ -72,26 +76,36 @@ export function keep(report: Report): void {
 }
 
 export function markdown(report: Report): string {
-  const [head, ...rows] = table(report);
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  const rule = head!.map((_, index) => (index < 2 ? '---' : '---:'));
+  const page = ([head, ...rows]: readonly (readonly string[])[], left: number): string => {
+    const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+    const rule = head!.map((_, index) => (index < left ? '---' : '---:'));
+    return [line(head!), line(rule), ...rows.map(line)].join('\n');
+  };
   const goals = goalLines(report);
   return [
     about(report).join('  \n'),
-    [line(head!), line(rule), ...rows.map(line)].join('\n'),
+    ...(report.results.length > 0 ? [page(table(report), 2)] : []),
     ...(goals.length > 0 ? [`Goals, as ratios to docker in the same run:\n\n${goals.join('\n')}`] : []),
+    ...(report.latency.length > 0 ? [page(latencyTable(report.latency), 1)] : []),
   ]
     .join('\n\n')
     .concat('\n');
 }
 
 export function terminal(report: Report): string {
-  const rows = table(report);
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) =>
-    row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))).join('  '),
-  );
-  return [lines.join('\n'), goalLines(report).join('\n'), about(report).join('\n')].join('\n\n').concat('\n');
+  const screen = (rows: readonly (readonly string[])[], left: number): string => {
+    const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+    const cells = (row: readonly string[]): string[] =>
+      row.map((cell, column) => (column < left ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)));
+    return rows.map((row) => cells(row).join('  ')).join('\n');
+  };
+  return [
+    ...(report.results.length > 0 ? [screen(table(report), 2), goalLines(report).join('\n')] : []),
+    ...(report.latency.length > 0 ? [screen(latencyTable(report.latency), 1)] : []),
+    about(report).join('\n'),
+  ]
+    .join('\n\n')
+    .concat('\n');
 }
 
 /** The tool's times beside those of the best peer: below 1 it is ahead. */

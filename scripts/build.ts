@@ -2,7 +2,7 @@
  * Bundles the program and the library (`library.js`, `buildkit.js`) into dist/: `program.cjs`, all of it; `main.cjs`, which runs it with the compiled code that is kept beside it (src/doors/cli/start.ts); and `strake.js`, which npm's `bin` names and which starts
  * `main.cjs` on the Node that the project pins. Written beside and moved into place, so that whoever runs the old bundle is not hurt.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmodSync,
@@ -93,7 +93,7 @@ try {
   cpSync(join(root, 'scripts/strake-shim.js'), join(fresh, 'strake.js'));
   chmodSync(join(fresh, 'strake.js'), 0o755);
   copyEmbedded();
-  warmUp();
+  await warmUp();
   replace();
 } catch (error) {
   // What esbuild found wrong it has shown already.
@@ -197,9 +197,24 @@ async function checkLazy(): Promise<void> {
         throw new Error(`${input} is loaded by every command`);
 }
 
-/** Builds a small image, and finds it again, so that the code that most builds run is compiled and kept. */
-function warmUp(): void {
+/** Builds a small image, and finds it again, here and on a daemon, so that the code that most builds and daemons run is compiled and kept. */
+async function warmUp(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'strake-warm-up-'));
+  const env: NodeJS.ProcessEnv = { ...process.env, STRAKE_KEEP_CODE: '1' };
+  for (const name of Object.keys(env)) if (name.startsWith('STRAKE_') && name !== 'STRAKE_KEEP_CODE') delete env[name];
+  const node = [process.execPath, '--disable-warning=ExperimentalWarning', join(fresh, 'main.cjs')] as const;
+  const build = (name: string, ...more: readonly string[]): void => {
+    const args = ['build', 'context', '--root', 'store', '-t', 'a', '--progress=plain', ...more];
+    for (const attempt of [1, 2]) {
+      const output = ['-o', `type=oci,dest=${name}${attempt}.tar`];
+      const { status, stderr } = spawnSync(node[0], [...node.slice(1), ...args, ...output], {
+        cwd: folder,
+        env,
+        encoding: 'utf8',
+      });
+      if (status !== 0) throw new Error(`the bundle does not build an image: ${stderr}`);
+    }
+  };
   try {
     mkdirSync(join(folder, 'context/files'), { recursive: true });
     writeFileSync(
@@ -207,25 +222,26 @@ function warmUp(): void {
       'FROM scratch\nARG A=b\nCOPY --chmod=755 files /files\nENV C=$A\nCMD ["/x"]\n',
     );
     for (const name of ['one', 'two']) writeFileSync(join(folder, 'context/files', name), name);
-    for (const attempt of [1, 2]) {
-      const node = [process.execPath, '--disable-warning=ExperimentalWarning', join(fresh, 'main.cjs')] as const;
-      const args = [
-        'build',
-        'context',
-        '--root',
-        'store',
-        '-t',
-        'a',
-        '-o',
-        `type=oci,dest=${attempt}.tar`,
-        '--progress=plain',
-      ];
-      const { status, stderr } = spawnSync(node[0], [...node.slice(1), ...args], {
-        cwd: folder,
-        env: { ...process.env, STRAKE_KEEP_CODE: '1' },
-        encoding: 'utf8',
-      });
-      if (status !== 0) throw new Error(`the bundle does not build an image: ${stderr}`);
+    writeFileSync(join(folder, 'daemon.toml'), '');
+    build('here');
+    const socket = join(folder, 'socket');
+    const where = ['--addr', `unix://${socket}`, '--root', join(folder, 'served')];
+    const daemon = spawn(node[0], [...node.slice(1), 'daemon', '--config', join(folder, 'daemon.toml'), ...where], {
+      env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    daemon.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const ended = new Promise<void>((resolve) => daemon.once('close', () => resolve()));
+    try {
+      while (!existsSync(socket)) {
+        if (daemon.exitCode !== null) throw new Error(`the bundle does not serve: ${said}`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      build('there', '--on', `strake+unix://${socket}`);
+    } finally {
+      daemon.kill('SIGTERM');
+      await ended;
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

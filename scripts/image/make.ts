@@ -59,11 +59,13 @@ function linkage(program: string): { readonly interpreter: string; readonly libr
 /** A program that is Node and strake in one file (https://nodejs.org/api/single-executable-applications.html). */
 function single(executable: string, output: string): void {
   const bundle = join(parts, 'bundle');
-  const code = readdirSync(bundle).find((name) => name.endsWith('.code'));
   const assets: Record<string, string> = {};
   for (const name of ['program.cjs', 'undici.cjs', 'codec-worker.js'])
     if (existsSync(join(bundle, name))) assets[name] = join(bundle, name);
-  if (code !== undefined) assets['program.code'] = join(bundle, code);
+  for (const name of readdirSync(bundle)) {
+    const [, kind] = /^program-[0-9a-f]+(|-on|-daemon)\.code$/.exec(name) ?? [];
+    if (kind !== undefined) assets[`program${kind}.code`] = join(bundle, name);
+  }
   const execArgv = ['--disable-warning=ExperimentalWarning'];
   const config = {
     main: join(bundle, 'main.cjs'),

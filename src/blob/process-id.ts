@@ -10,20 +10,23 @@ export interface ProcessId {
   readonly namespace: string;
 }
 
+let own: ProcessId | undefined;
+
 /** This process. */
 export function ownProcess(): ProcessId {
-  return {
+  return (own ??= {
     pid: process.pid,
     startedAt: startOf(process.pid) ?? '',
     bootId: bootId(),
     namespace: namespaceOf('self'),
-  };
+  });
 }
 
 /** Whether a process lives. One of another pid namespace cannot be looked at: `unknown`. */
 export function stateOfProcess(id: ProcessId): 'alive' | 'ended' | 'unknown' {
-  if (id.bootId !== bootId()) return 'ended';
-  if (id.namespace !== namespaceOf('self')) return 'unknown';
+  const { bootId: boot, namespace } = ownProcess();
+  if (id.bootId !== boot) return 'ended';
+  if (id.namespace !== namespace) return 'unknown';
   return startOf(id.pid) === id.startedAt ? 'alive' : 'ended';
 }
 

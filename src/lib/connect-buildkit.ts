@@ -22,13 +22,15 @@ export async function connectBuildKit(
     readonly tls?: ClientTls | undefined;
     /** Beside `dockerfile`. */
     readonly frontends?: Readonly<Record<string, Frontend>> | undefined;
+    /** A secret word of this client's: files that it has sent under it are not sent again as long as they are the same. Absent: each build sends all. */
+    readonly sharedKey?: string | undefined;
     readonly signal?: AbortSignal | undefined;
   } = {},
 ): Promise<BuildKit> {
-  const { docker, tls, signal } = o;
+  const { docker, tls, signal, sharedKey } = o;
   const connection = await connectRemote(parseAddress(address), { name: address, docker, tls, signal });
   return {
-    builder: remoteBuilder(connection, { frontends: { dockerfile: dockerfileFrontend, ...o.frontends } }),
+    builder: remoteBuilder(connection, { frontends: { dockerfile: dockerfileFrontend, ...o.frontends }, sharedKey }),
     grpc: connection.grpc,
     info: () => askRemote(connection),
     [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),

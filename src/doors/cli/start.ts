@@ -20,28 +20,43 @@ const program = embedded();
 if (argv.length === 1 && /^(?:version|--version|-v)$/.test(argv[0] ?? '')) process.stdout.write(`${versionLine()}\n`);
 else run();
 
+/** What is kept apart, since each runs other code: builds here, builds on a daemon, and daemons. Other commands use the first. */
+function kindOf(): '' | '-on' | '-daemon' {
+  const { argv0, env } = process;
+  if (argv[0] === 'daemon' || /(?:^|\/)buildkitd$/.test(argv0)) return '-daemon';
+  const isBuild = argv[0] === 'build' || argv[0] === 'bake';
+  return isBuild && (!!env['STRAKE_ON'] || argv.some((arg) => /^--on(?:=|$)/.test(arg))) ? '-on' : '';
+}
+
 function run(): void {
   const filename = join(here, 'program.cjs');
-  const own = join(here, `program-${STRAKE_PROGRAM}.code`);
+  const keeps = process.env['STRAKE_KEEP_CODE'] === '1';
+  const kind = kindOf();
+  const name = `program-${STRAKE_PROGRAM}`;
+  const own = join(here, `${name}${kind}.code`);
   const { XDG_CACHE_HOME: caches } = process.env;
   const users = join(
     caches?.startsWith('/') ? caches : join(homeFolder(), '.cache'),
-    `strake/program-${STRAKE_PROGRAM}-${process.versions.v8}-${process.arch}.code`,
+    `strake/${name}${kind}-${process.versions.v8}-${process.arch}.code`,
   );
   const text = program ? program.getAsset('program.cjs', 'latin1') : readFileSync(filename, 'latin1');
   const source = `(function(exports,require,module,__filename,__dirname){${text}\n})`;
   let script: Script | undefined;
-  for (const path of [own, users]) {
-    const cachedData = program && path === own ? embeddedCode(program) : readIfThere(path);
+  let from: string | undefined;
+  // What is to be kept holds nothing of another kind.
+  const others = kind === '' || keeps ? [] : [join(here, `${name}.code`)];
+  for (const path of [own, users, ...others]) {
+    const cachedData = program && path === own ? embeddedCode(program, kind) : readIfThere(path);
     if (cachedData === undefined) continue;
     script = compile(source, filename, cachedData);
+    from = path;
     if (!script.cachedDataRejected) break;
     script = undefined;
   }
-  const known = script !== undefined;
+  const known = script !== undefined && from !== others[0];
   const ran = script ?? compile(source, filename);
-  // Only a build runs most of what there is to keep.
-  if ((!known && !program && argv[0] === 'build') || process.env['STRAKE_KEEP_CODE'] === '1')
+  // Only a build or a daemon runs most of what there is to keep.
+  if ((!known && !program && (argv[0] === 'build' || kind !== '')) || keeps)
     process.on('exit', () => keep(ran.createCachedData(), [own, users]));
   const module = { exports: {} };
   (ran.runInThisContext() as Wrapper)(
@@ -61,9 +76,9 @@ function embedded(): Embedded | undefined {
   return module.isSea() ? module : undefined;
 }
 
-function embeddedCode(from: Embedded): Buffer | undefined {
+function embeddedCode(from: Embedded, kind: string): Buffer | undefined {
   try {
-    return Buffer.from(from.getRawAsset('program.code'));
+    return Buffer.from(from.getRawAsset(`program${kind}.code`));
   } catch {
     return undefined;
   }

@@ -45,8 +45,9 @@ export async function solve(
       build.stopped,
       ...(session === undefined ? [] : [session.gone]),
     ]);
-    using spool = tempFolder(served.scratch, random);
-    if (session) build.upload = uploadsOf(session, { build, folder: spool.path });
+    using spool = new DisposableStack();
+    if (session)
+      build.upload = uploadsOf(session, { build, folder: () => spool.use(tempFolder(served.scratch, random)).path });
     const host = session ? clientHost(session.host, build.uploads) : hostless();
     const cacheFrom = await describeImports(asked.request.cacheFrom ?? [], host);
     const result = await build.run(served.engine, {

@@ -9,14 +9,15 @@ import type { Build } from './build.ts';
 /** No larger archive is taken from a client's standard input. */
 const LIMIT = 64 * 1024 ** 3;
 
-/** Takes the archives that a client uploads, once for each address, as folders that are there as long as their build; gives the name that their files go by. */
+/** Takes the archives that a client uploads, once for each address, as folders in the one that `folder` makes that are there as long as their build; gives the name that their files go by. */
 export function uploadsOf(
   session: ClientSession,
-  { build, folder }: { readonly build: Build; readonly folder: string },
+  { build, folder: open }: { readonly build: Build; readonly folder: () => string },
 ): NonNullable<Build['upload']> {
   const taken = new Map<string, Promise<string>>();
+  let folder: string | undefined;
   const take = async (url: URL, name: string, w: Wait): Promise<string> => {
-    const own = join(folder, String(taken.size));
+    const own = join((folder ??= open()), String(taken.size));
     const [archive, scratch, files] = ['archive', 'scratch', 'files'].map((part) => join(own, part)) as [
       string,
       string,

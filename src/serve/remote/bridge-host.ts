@@ -15,7 +15,7 @@ import {
 import { frontendOptions, toPlan, type Held, type HeldRefs } from '../../gateway/index.ts';
 import { sourceState, type SourceOp, type State } from '../../graph/index.ts';
 import { parseConfig } from '../../image/index.ts';
-import { joinPath, treeError, type Entry } from '../../tree/index.ts';
+import { joinPath, treeError, type Entry, type TreeView } from '../../tree/index.ts';
 import { decodeDefinition } from '../../wire/buildkit/index.ts';
 import type { Ref as WireRef, Result } from '../../wire/gen/buildkit/gateway_pb.ts';
 import type { Definition } from '../../wire/gen/buildkit/ops_pb.ts';
@@ -23,6 +23,7 @@ import type { Bridge } from './bridge.ts';
 import { remoteError } from './errors.ts';
 import type { Entry as CacheEntry } from './exporters.ts';
 import { readEntry } from './read-entry.ts';
+import type { OwnFiles } from './own-files.ts';
 import type { SourceResolver } from './source-resolver.ts';
 
 /** Bytes asked for at once of a file, and bytes of the largest that is read. */
@@ -32,6 +33,10 @@ const READ_LIMIT = 16 << 20;
 export interface BridgeHostParts {
   readonly bridge: Bridge;
   readonly sources: SourceResolver;
+  /** Absent: the daemon reads them. */
+  readonly own: OwnFiles | undefined;
+  /** Ends what is still being read of this side. */
+  readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly frontends: Readonly<Record<string, Frontend>>;
   readonly cacheImports: readonly CacheEntry[];
@@ -94,7 +99,9 @@ export class BridgeHost implements FrontendHost {
   async solve(state: State): Promise<Ref> {
     const id = keyOf(state);
     this.#asked.states.set(id, state);
-    if (state.edge) await this.refOf(state);
+    const view = this.#own(state);
+    if (view) await view;
+    else if (state.edge) await this.refOf(state);
     return { id };
   }
 
@@ -125,7 +132,8 @@ export class BridgeHost implements FrontendHost {
             Definition: definition,
             Evaluate: evaluate,
             allowResultReturn: true,
-            allowResultArrayRef: true,
+            // A ref that comes with its definition is more than is needed here.
+            allowResultArrayRef: false,
             CacheImports: this.#o.cacheImports.map((entry) => ({ ...entry })),
           },
           options,
@@ -139,7 +147,13 @@ export class BridgeHost implements FrontendHost {
     }
   }
 
+  #own(state: State | undefined): Promise<TreeView> | undefined {
+    return state && this.#o.own?.look(state, { signal: this.#o.signal });
+  }
+
   async read(ref: Ref, path: string, w: Wait = {}): Promise<Uint8Array> {
+    const view = await this.#own(this.#asked.states.get(ref.id));
+    if (view) return view.readFile(path, { limit: READ_LIMIT, signal: w.signal });
     const id = await this.#found(ref, path);
     const pieces: Uint8Array[] = [];
     for (let at = 0; ;) {
@@ -156,6 +170,8 @@ export class BridgeHost implements FrontendHost {
   }
 
   async list(ref: Ref, path: string, w: Wait = {}): Promise<readonly Entry[]> {
+    const view = await this.#own(this.#asked.states.get(ref.id));
+    if (view) return view.list(path).map((node) => node.entry);
     const id = await this.#found(ref, path);
     const { entries } = await this.#o.bridge.call(
       (client, options) => client.readDir({ Ref: id, DirPath: path }, options),
@@ -166,6 +182,8 @@ export class BridgeHost implements FrontendHost {
   }
 
   async stat(ref: Ref, path: string, w: Wait = {}): Promise<Entry | undefined> {
+    const view = await this.#own(this.#asked.states.get(ref.id));
+    if (view) return view.stat(path)?.entry;
     const id = await this.#found(ref, path);
     try {
       const { stat } = await this.#o.bridge.call(

@@ -13,7 +13,7 @@ import { parseDigest, type BlobReader, type Digest } from '../../blob/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, ImageMetadata } from '../../engine/index.ts';
 import type { Companion, Frontend, Plan } from '../../frontend/index.ts';
 import type { ImageSource, SourcePolicy, State, Vertex } from '../../graph/index.ts';
-import { formatPlatform, hostPlatform, parseConfig } from '../../image/index.ts';
+import { formatPlatform, parseConfig } from '../../image/index.ts';
 import { encodeState, toWirePolicy, type EncodedDefinition } from '../../wire/buildkit/index.ts';
 import { Control } from '../../wire/gen/buildkit/control_pb.ts';
 import type { Policy } from '../../wire/gen/buildkit/source-policy_pb.ts';
@@ -26,6 +26,7 @@ import { resultOf } from './build-result.ts';
 import type { RemoteConnection } from './connection.ts';
 import { remoteError } from './errors.ts';
 import { cacheExportOf, cacheImportOf, exportersOf, type Entry, type RemoteExport } from './exporters.ts';
+import { OwnFiles } from './own-files.ts';
 import { planRequest } from './plan-request.ts';
 import { returned, toWireResult, type Returned } from './returned.ts';
 import { remoteFailure } from './remote-failure.ts';
@@ -34,7 +35,7 @@ import { RemoteSession } from './session.ts';
 import { SourceResolver, type MakeBase } from './source-resolver.ts';
 import { sourceMapOf } from './source-map.ts';
 import { StatusEvents } from './status-events.ts';
-import { askRemote } from './workers.ts';
+import { nativeOf } from './workers.ts';
 
 export interface RemoteBuilderOptions {
   /** The frontends that run here, by name. */
@@ -105,8 +106,9 @@ export class RemoteBuild {
       throw remoteError('REMOTE_UNSUPPORTED', 'leave paths out of new layers: BuildKit cannot do that');
     const imports = (request.cacheFrom ?? []).map((cache) => cacheImportOf(cache));
     const cacheTo = (request.cacheTo ?? []).map((cache) => cacheExportOf(cache));
-    const { workers } = await askRemote(this.#connection, w);
-    const native = workers[0]?.platforms[0] ?? hostPlatform(process);
+    // While the build begins there.
+    const asking = nativeOf(this.#connection, w);
+    asking.catch(() => undefined);
     for (const { layout } of this.#exports)
       if (layout)
         throw remoteError('REMOTE_UNSUPPORTED', 'write an OCI layout as a folder: a daemon elsewhere sends archives', {
@@ -133,7 +135,7 @@ export class RemoteBuild {
           const plan = await planRequest(request, {
             host,
             frontends: this.#o.frontends,
-            native,
+            native: await asking,
             epoch: request.epoch,
             ...ending,
           });
@@ -223,9 +225,13 @@ export class RemoteBuild {
       made: this.#made,
       session,
     });
+    const policy = wirePolicyOf(this.#request.sourcePolicies);
     const host = new BridgeHost({
       bridge,
       sources,
+      // The daemon is who judges sources.
+      own: policy ? undefined : new OwnFiles({ host: this.#host, clock: this.#clock, emit: this.#emit }),
+      signal,
       clock: this.#clock,
       frontends: this.#o.frontends,
       cacheImports: o.cacheImports ?? [],
@@ -234,7 +240,6 @@ export class RemoteBuild {
       layersOf: (state, w) => this.#layersOf(state, { signal: w?.signal ?? signal }),
       explain: (error) => remoteFailure(error, (wire) => this.#stepOf(wire)),
     });
-    const policy = wirePolicyOf(this.#request.sourcePolicies);
     const story = o.silent ? undefined : this.#follow(id, AbortSignal.any([o.signal, session.gone]));
     const solving = control.solve(
       {
@@ -282,7 +287,6 @@ export class RemoteBuild {
     host: BridgeHost,
     { solve, signal }: { readonly solve: Solve; readonly signal: AbortSignal },
   ): Promise<void> {
-    await bridge.call((client, options) => client.ping({}, options));
     let made: Returned;
     try {
       made = await solve.plan(host, { signal });

@@ -1,5 +1,6 @@
 import { unlessCancelled, type Wait } from '../../base/index.ts';
 import type { Platform } from '../../blob/index.ts';
+import { hostPlatform } from '../../image/index.ts';
 import { Control } from '../../wire/gen/buildkit/control_pb.ts';
 import { fromStatus } from '../../wire/grpc/index.ts';
 import { fromWirePlatform } from '../../wire/buildkit/index.ts';
@@ -38,4 +39,16 @@ export async function askRemote(connection: RemoteConnection, w: Wait = {}): Pro
   } catch (error) {
     throw fromStatus(error, `ask "${connection.name}" what it builds for`);
   }
+}
+
+const natives = new WeakMap<RemoteConnection, Platform>();
+
+/** What a daemon's machine is: asked once on each connection. Throws what it answers. */
+export async function nativeOf(connection: RemoteConnection, w: Wait = {}): Promise<Platform> {
+  const known = natives.get(connection);
+  if (known) return known;
+  const { workers } = await askRemote(connection, w);
+  const native = workers[0]?.platforms[0] ?? hostPlatform(process);
+  natives.set(connection, native);
+  return native;
 }

@@ -39,7 +39,10 @@ export class GrpcConnection implements AsyncDisposable {
 
   constructor(stream: Duplex, o: ClientOptions = {}) {
     const session = connectHttp2('http://localhost', { createConnection: () => stream, ...SESSION });
-    session.once('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW));
+    // One that is ended at once hears of having connected all the same.
+    session.once('connect', () => {
+      if (!session.destroyed) session.setLocalWindowSize(CONNECTION_WINDOW);
+    });
     let fault: Error | undefined;
     session.on('error', (error: Error) => {
       fault = error;

@@ -55,7 +55,7 @@ export function acceptSession(
       if (gone.signal.aborted) throw gone.signal.reason;
       return (stay ??= o.kept.openStay());
     },
-    sharedKey: hello.sharedKey === '' ? `session ${hello.id}` : hello.sharedKey,
+    sharedKey: hello.sharedKey,
     clock: o.clock,
   });
   return {

@@ -129,7 +129,9 @@ function contentRoutes(router: Router, stores: NonNullable<SessionOffer['stores'
       return { info: { digest, size: BigInt(await sizeOf(choose(context), descriptor.digest, signal)) } };
     },
     async *read({ digest, offset, size }, context) {
-      const o = { offset: Number(offset), ...(size > 0n && { length: Number(size) }), signal: context.signal };
+      // A range even where it is all: a whole read would be held against a size that is not in the request.
+      const length = size > 0n ? Number(size) : Number.MAX_SAFE_INTEGER;
+      const o = { offset: Number(offset), length, signal: context.signal };
       let at = Number(offset);
       for await (const chunk of await choose(context).open(described(digest), o))
         for (let from = 0; from < chunk.length; from += PIECE) {

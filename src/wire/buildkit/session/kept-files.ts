@@ -1,4 +1,14 @@
-import { linkSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno, type Clock, type Random } from '../../../base/index.ts';
 import { digestOf, hexOf, ownProcess, stateOfProcess } from '../../../blob/index.ts';
@@ -28,6 +38,9 @@ export class KeptFiles {
   readonly #random: Random;
   readonly #boot: string;
   readonly #mostBytes: number;
+  /** Bytes that came since it was last seen how much there is. */
+  #added = 0;
+  #cleaned = false;
   /** Indexes as they were read last: each source of a build asks for one. */
   readonly #read = new Map<string, { readonly version: string; readonly index: KeptIndex }>();
 
@@ -57,23 +70,29 @@ export class KeptFiles {
   openStay(): Stay {
     const parent = join(this.#folder, 'live');
     mkdirSync(parent, { recursive: true, mode: 0o700 });
+    if (!this.#cleaned) this.#cleanUp(parent);
+    this.#cleaned = true;
     const own = ownProcess();
-    for (const name of readdirSync(parent)) {
-      const [pid, startedAt = '', bootId = '', namespace = ''] = name.split('_');
-      if (stateOfProcess({ pid: Number(pid), startedAt, bootId, namespace }) === 'ended')
-        rmSync(join(parent, name), { recursive: true, force: true });
-    }
     const owner = [own.pid, own.startedAt, own.bootId, own.namespace].join('_');
     const path = join(parent, `${owner}_${this.#random.hex(8)}`);
     mkdirSync(path, { mode: 0o700 });
     return new Stay(path, { random: this.#random, packOf: (key, pack) => join(this.#of(key), pack) });
   }
 
+  /** What processes that were killed have left. */
+  #cleanUp(parent: string): void {
+    for (const name of readdirSync(parent)) {
+      const [pid, startedAt = '', bootId = '', namespace = ''] = name.split('_');
+      if (stateOfProcess({ pid: Number(pid), startedAt, bootId, namespace }) === 'ended')
+        rmSync(join(parent, name), { recursive: true, force: true });
+    }
+  }
+
   /** Remembers files, and the new packs that they are in. Failing to costs time only. */
   keep(key: string, files: ReadonlyMap<string, KeptFile>, packs: readonly PackWriter[]): void {
     const folder = this.#of(key);
     try {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const isNew = mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined;
       for (const pack of packs) linkSync(pack.path, join(folder, pack.name));
       // What others have kept meanwhile, and what this build did not ask for.
       const before = readIndex(join(folder, 'index'));
@@ -86,7 +105,8 @@ export class KeptFiles {
         join(folder, `new-${this.#random.hex(6)}`),
       );
       this.#tidy(folder, kept.packs);
-      this.#makeRoom(folder);
+      for (const pack of packs) this.#added += pack.size;
+      if (isNew || this.#added > this.#mostBytes / 64) this.#makeRoom(folder);
     } catch (error) {
       if (
         !hasErrno(
@@ -182,6 +202,7 @@ export class KeptFiles {
   }
 
   #makeRoom(own: string): void {
+    this.#added = 0;
     const all = this.list().toSorted((a, b) => b.usedAt - a.usedAt);
     let bytes = 0;
     for (const [i, one] of all.entries()) {
@@ -238,6 +259,12 @@ export class Stay implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#path, { recursive: true, force: true });
+    try {
+      // There are no folders in it.
+      for (const name of readdirSync(this.#path)) unlinkSync(join(this.#path, name));
+      rmdirSync(this.#path);
+    } catch {
+      rmSync(this.#path, { recursive: true, force: true });
+    }
   }
 }

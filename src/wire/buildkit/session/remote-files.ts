@@ -21,16 +21,17 @@ export function remoteFiles(
     readonly connection: GrpcConnection;
     readonly kept: KeptFiles;
     readonly stay: () => Stay;
-    /** Under which files are kept: the client's own, so that no client is given what another one has sent. */
+    /** Under which files are kept: the client's own, so that no client is given what another one has sent. Empty: none are. */
     readonly sharedKey: string;
     readonly clock: Clock;
   },
 ): FileSource {
   const key = JSON.stringify([o.sharedKey, name]);
+  const keeps = o.sharedKey !== '';
   return {
     async tree(filter: FileFilter, w: Wait = {}): Promise<FileTree> {
       throwIfCancelled(w);
-      const { files, sameBoot } = o.kept.read(key);
+      const { files, sameBoot } = keeps ? o.kept.read(key) : NOTHING;
       const stay = o.stay();
       const seen = Math.floor(o.clock.now() / 1000);
       const good = sameBoot ? undefined : await goodFiles(files, (file) => stay.borrow(key, file.pack, end(file)), w);
@@ -51,6 +52,7 @@ export function remoteFiles(
       });
       try {
         const received = await receiveFiles(call, { name, known, stay, clock: o.clock, signal: w.signal });
+        if (!keeps) return new ReceivedTree(received.entries, received.places);
         if (received.packs.length > 0 || !sameBoot) o.kept.keep(key, received.keep, received.packs);
         else o.kept.touch(key);
         return new ReceivedTree(received.entries, received.places);
@@ -68,6 +70,8 @@ export function remoteFiles(
     },
   };
 }
+
+const NOTHING = { files: new Map<string, KeptFile>(), sameBoot: true };
 
 function end(file: KeptFile): number {
   return file.offset + file.size;

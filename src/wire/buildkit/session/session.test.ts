@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import { test } from 'node:test';
 import { bytesOf, Channel, CodedError, collect, systemClock, systemRandom, tempFolder } from '../../../base/index.ts';
-import { digestOf, MemoryBlobStore } from '../../../blob/index.ts';
+import { digestOf, MemoryBlobStore, verified, type BlobReader } from '../../../blob/index.ts';
 import * as fc from 'fast-check';
 import { folderSource, fsPath, type Entry, type FileSource, type FileTree } from '../../../tree/index.ts';
 import { randomTrees, treeOf } from '../../../tree/random-tree.suite.ts';
@@ -244,6 +244,25 @@ test('an agent, an upload, content stores', async () => {
   const wrong = { ...expect, digest: digestOf('lie') };
   await assert.rejects(sink.store.put(bytesOf(large), { mediaType: 'y', expect: wrong }), { code: 'BLOB_MISMATCH' });
   assert.equal(await store.has(wrong), false);
+});
+
+test('a store that holds whole reads against what it is told of their size', async () => {
+  using temp = tempFolder(tmpdir(), systemRandom);
+  const held = new MemoryBlobStore();
+  const there = await held.put(bytesOf(Buffer.from('layer')), { mediaType: 'x' });
+  // As an OCI layout does.
+  const strict: BlobReader = {
+    has: (d, w) => held.has(d, w),
+    open: async (d, o = {}) => {
+      const content = await held.open({ ...d, size: there.size }, o);
+      return (o.offset ?? 0) === 0 && o.length === undefined ? verified(content, d) : content;
+    },
+  };
+  const stores = new Map([['oci:base', strict]]);
+  await using ends = await bothEnds({}, { stores, folder: temp.path });
+  const blobs = ends.session.host.blobs('oci:base');
+  assert.equal(Buffer.from(await collect(await blobs.open(there))).toString(), 'layer');
+  assert.equal(Buffer.from(await collect(await blobs.open(there, { offset: 1, length: 3 }))).toString(), 'aye');
 });
 
 test('a client that goes is missed: what waits for it ends, and says so', async () => {
