@@ -34,9 +34,7 @@ export interface BridgeHostParts {
   readonly bridge: Bridge;
   readonly sources: SourceResolver;
   /** Absent: the daemon reads them. */
-  readonly own: OwnFiles | undefined;
-  /** Ends what is still being read of this side. */
-  readonly signal: AbortSignal;
+  readonly own?: OwnFiles | undefined;
   readonly clock: Clock;
   readonly frontends: Readonly<Record<string, Frontend>>;
   readonly cacheImports: readonly CacheEntry[];
@@ -148,7 +146,7 @@ export class BridgeHost implements FrontendHost {
   }
 
   #own(state: State | undefined): Promise<TreeView> | undefined {
-    return state && this.#o.own?.look(state, { signal: this.#o.signal });
+    return state && this.#o.own?.look(state, { signal: this.#o.bridge.signal });
   }
 
   async read(ref: Ref, path: string, w: Wait = {}): Promise<Uint8Array> {

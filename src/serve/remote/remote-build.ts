@@ -231,7 +231,6 @@ export class RemoteBuild {
       sources,
       // The daemon is who judges sources.
       own: policy ? undefined : new OwnFiles({ host: this.#host, clock: this.#clock, emit: this.#emit }),
-      signal,
       clock: this.#clock,
       frontends: this.#o.frontends,
       cacheImports: o.cacheImports ?? [],
