@@ -5,7 +5,7 @@
  *   npm run bench -- --only tiny-copy --tool strake --profile --store /tmp/store   only what is named; with a store that has the base already
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -120,9 +120,10 @@ async function measureWorkload(workload: Workload): Promise<Result[]> {
   const suited = tools.filter((tool) => tool.transfersOnly !== true || workload.transfers === true);
   const samples = new Map<Tool, Sample[]>(suited.map((tool) => [tool, []]));
   const sizes = new Map<Tool, number>();
+  const travels = new Map<Tool, number | undefined>();
   const taking = (): readonly Tool[] => suited.filter((tool) => samples.has(tool));
   /** A peer that cannot do a workload is left out of it; strake may not fail. */
-  const attempt = async (tool: Tool, name: string): Promise<{ sample: Sample; size: number } | undefined> => {
+  const attempt = async (tool: Tool, name: string): Promise<Ran | undefined> => {
     try {
       return await run(tool, folder, name);
     } catch (error) {
@@ -151,6 +152,7 @@ async function measureWorkload(workload: Workload): Promise<Result[]> {
       if (!ran) continue;
       samples.get(tool)!.push(ran.sample);
       sizes.set(tool, ran.size);
+      travels.set(tool, workload.transfers === true ? ran.travelled : undefined);
     }
   }
   return taking().map((tool) => ({
@@ -158,6 +160,7 @@ async function measureWorkload(workload: Workload): Promise<Result[]> {
     tool: tool.name,
     samples: samples.get(tool)!,
     output: sizes.get(tool)!,
+    travelled: travels.get(tool),
   }));
 }
 
@@ -178,16 +181,31 @@ function context(workload: Workload, turn: string): string {
   return folder;
 }
 
-async function run(tool: Tool, folder: string, name: string): Promise<{ sample: Sample; size: number }> {
+interface Ran {
+  readonly sample: Sample;
+  readonly size: number;
+  readonly travelled: number | undefined;
+}
+
+async function run(tool: Tool, folder: string, name: string): Promise<Ran> {
   const archive = join(work, `${name}-${tool.name}.tar`);
   const commands = tool.build(folder, archive);
+  const said = existsSync(log) ? statSync(log).size : 0;
   const { wall, cpu, rss } = await measure(commands, { log, daemons: tool.daemons, signal: interrupted.signal });
   const sample = { wall: wall - tool.reach * commands.length, cpu, rss };
   console.error(`${name} ${tool.name}: ${sample.wall.toFixed(3)} s`);
   const { size } = statSync(archive);
   // One file, if a large one: many workloads of several tools would fill the disk.
   rmSync(archive);
-  return { sample, size };
+  const travelled = tool.tellsTravel === true ? travelledBytes(readFileSync(log).subarray(said).toString()) : undefined;
+  return { sample, size, travelled };
+}
+
+/** The largest context in buildx's plain progress: `#3 transferring context: 1.07GB 7.1s done`. */
+function travelledBytes(progress: string): number | undefined {
+  const units: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9 };
+  const told = [...progress.matchAll(/transferring context:? ([\d.]+)(k?B|MB|GB).* done$/gm)];
+  return told.length === 0 ? undefined : Math.max(...told.map(([, size, unit]) => Number(size) * units[unit!]!));
 }
 
 async function profileOf(workload: Workload, own: Tool): Promise<void> {

@@ -19,12 +19,13 @@ export interface Machine {
   readonly load: number;
 }
 
-/** One tool on one workload: every repetition, and the archive's size in bytes. */
+/** One tool on one workload: every repetition, and the archive's size in bytes. `travelled`: bytes of the context that were sent in the last one, where the tool tells. */
 export interface Result {
   readonly workload: string;
   readonly tool: string;
   readonly samples: readonly Sample[];
   readonly output: number;
+  readonly travelled?: number | undefined;
 }
 
 /** A tool that could not do a workload, and the last line of what it said. */
@@ -82,9 +83,15 @@ export function markdown(report: Report): string {
     return [line(head!), line(rule), ...rows.map(line)].join('\n');
   };
   const goals = goalLines(report);
+  const travels = travelLines(report);
   return [
     about(report).join('  \n'),
     ...(report.results.length > 0 ? [page(table(report), 2)] : []),
+    ...(travels.length > 0
+      ? [
+          `Bytes of the context that travelled, as buildx says, and the ratio to docker's time:\n\n${travels.join('\n')}`,
+        ]
+      : []),
     ...(goals.length > 0 ? [`Goals, as ratios to docker in the same run:\n\n${goals.join('\n')}`] : []),
     ...(report.latency.length > 0 ? [page(latencyTable(report.latency), 1)] : []),
   ]
@@ -100,7 +107,9 @@ export function terminal(report: Report): string {
     return rows.map((row) => cells(row).join('  ')).join('\n');
   };
   return [
-    ...(report.results.length > 0 ? [screen(table(report), 2), goalLines(report).join('\n')] : []),
+    ...(report.results.length > 0
+      ? [screen(table(report), 2), travelLines(report).join('\n'), goalLines(report).join('\n')]
+      : []),
     ...(report.latency.length > 0 ? [screen(latencyTable(report.latency), 1)] : []),
     about(report).join('\n'),
   ]
@@ -126,6 +135,20 @@ function goalLines(report: Report): string[] {
     const size = own.output / docker.output;
     const larger = size > 1.1 ? `, output ${((size - 1) * 100).toFixed(0)} % larger (at most 10 % is the goal)` : '';
     return [`- ${title}: ${is.toFixed(2)}, goal ${goal}: ${is <= goal ? 'met' : 'missed'}${larger}`];
+  });
+}
+
+/** For each workload in which a context travels: how much of it, and how the daemon stands to docker's with the same client. */
+function travelLines(report: Report): string[] {
+  return report.workloads.flatMap(({ name, title }) => {
+    const told = report.results.filter((result) => result.workload === name && result.travelled !== undefined);
+    if (told.length < 2) return [];
+    const each = told.map(
+      ({ tool, travelled = 0 }) => `${tool} ${(travelled / 1e6).toFixed(travelled < 1e7 ? 2 : 0)} MB`,
+    );
+    const [docker, own] = ['docker', 'buildx-on-strake'].map((tool) => told.find((result) => result.tool === tool));
+    const is = docker && own ? `; ${(timeOf(own) / timeOf(docker)).toFixed(2)} of docker's time` : '';
+    return [`- ${title}: ${each.join(', ')}${is}`];
   });
 }
 

@@ -13,6 +13,8 @@ export interface Tool {
   readonly daemons: readonly (string | number)[];
   /** It takes part only in workloads about the files of a context. */
   readonly transfersOnly?: boolean | undefined;
+  /** Its output says, as buildx's plain progress does, how many bytes of a context travelled. */
+  readonly tellsTravel?: boolean | undefined;
   /** Makes the base known to the tool, where a workload builds on it; outside the timing. */
   prepare(base: Base): void;
   /** From a context folder to an OCI archive; the commands are timed together. */
@@ -70,6 +72,7 @@ export const docker: FindTool = () => {
     version: `${server}, buildx ${number(buildx)}`,
     reach: how.seconds(),
     daemons: ['dockerd', 'containerd'],
+    tellsTravel: true,
     prepare(base) {
       const said = must([...how.prefix, 'load', '--input', how.path(base.archive)]);
       const loaded = /Loaded image(?: ID)?: (\S+)/.exec(said)?.[1];
@@ -79,11 +82,15 @@ export const docker: FindTool = () => {
     build: (context, archive) => [
       {
         // --provenance=false: no peer's archive has an attestation in it.
-        argv: [...how.prefix, 'buildx', 'build', '--provenance=false', '--build-arg', `BASE=${BASE_NAME}`].concat(
-          '--output',
-          `type=oci,dest=${how.path(archive)}`,
-          how.path(context),
-        ),
+        argv: [
+          ...how.prefix,
+          'buildx',
+          'build',
+          '--progress=plain',
+          '--provenance=false',
+          '--build-arg',
+          `BASE=${BASE_NAME}`,
+        ].concat('--output', `type=oci,dest=${how.path(archive)}`, how.path(context)),
       },
     ],
     close: () => void ask([...how.prefix, 'image', 'rm', BASE_NAME]),
@@ -119,10 +126,11 @@ export const daemon: FindTool = (work) => {
     reach: how.seconds(),
     daemons: process.pid === undefined ? [] : [process.pid],
     transfersOnly: true,
+    tellsTravel: true,
     prepare: () => undefined,
     build: (context, archive) => [
       {
-        argv: [...how.prefix, 'buildx', '--builder', builder, 'build', '--provenance=false'].concat(
+        argv: [...how.prefix, 'buildx', '--builder', builder, 'build', '--progress=plain', '--provenance=false'].concat(
           '--output',
           `type=oci,dest=${how.path(archive)}`,
           how.path(context),

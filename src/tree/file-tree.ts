@@ -30,6 +30,8 @@ export interface FileTree {
   locate?(file: Entry): FileRegion | undefined;
   /** As `locate`, where a reader must also look whether the file has changed. */
   watched?(file: Entry): WatchedRegion | undefined;
+  /** Bytes that a client has sent for it, where it came from one: names and times, and contents that were not here yet. */
+  readonly travelled?: number | undefined;
   /** Why there is nothing at a path, where more can be told than that. */
   absence?(path: string): Absence;
 }

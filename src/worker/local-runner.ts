@@ -16,8 +16,8 @@ export const localRunner = {
     const { include, exclude, follow, name } = source;
     const tree = await context.host.host.files(name).tree({ include, exclude, follow }, { signal: context.signal });
     const entries = await tree.entries({ signal: context.signal });
-    let bytes = 0;
-    for (const entry of entries) bytes += entry.size;
+    let bytes = tree.travelled ?? 0;
+    if (tree.travelled === undefined) for (const entry of entries) bytes += entry.size;
     context.progress({ item: `transferring ${name}:`, current: bytes, unit: 'bytes', done: true });
     return [{ kind: 'files', tree }];
   },

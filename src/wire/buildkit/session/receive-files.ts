@@ -27,7 +27,7 @@ export interface Received {
   /** What may be kept for the next time, new and old. */
   readonly keep: ReadonlyMap<string, KeptFile>;
   readonly packs: readonly PackWriter[];
-  /** Bytes of content that were sent now. */
+  /** Bytes of all packets that were sent now, as BuildKit counts them. */
   readonly bytes: number;
 }
 
@@ -158,6 +158,7 @@ class FileReceiver {
   #take(message: Buffer): void {
     if (this.#failure !== undefined) return;
     try {
+      this.#bytes += message.length;
       this.#packet.read(message);
       this.#handle();
     } catch (error) {
@@ -254,7 +255,6 @@ class FileReceiver {
       this.#complete(transfer);
       return;
     }
-    this.#bytes += data.length;
     const before = transfer.got;
     transfer.got += data.length;
     const { size, path } = transfer.stat;

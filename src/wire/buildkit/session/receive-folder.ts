@@ -35,7 +35,7 @@ async function receive(call: RawCall, folder: string, o: { readonly action: stri
     signal: o.signal,
   });
   // What has come whole is written whole, whether or not the server is still there.
-  await extractTree(new ReceivedTree(received.entries, received.places), folder, { owner: 'current' });
+  await extractTree(new ReceivedTree(received), folder, { owner: 'current' });
 }
 
 /** Takes away a folder and those above it down from `top`, as long as there is nothing in them. */

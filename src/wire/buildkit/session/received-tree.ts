@@ -3,7 +3,7 @@ import { hasErrno, throwIfCancelled, type Bytes, type Wait } from '../../../base
 import type { Digest } from '../../../blob/index.ts';
 import type { Entry, FileRegion, FileTree } from '../../../tree/index.ts';
 import { sessionError } from './errors.ts';
-import type { Place } from './receive-files.ts';
+import type { Place, Received } from './receive-files.ts';
 
 const CHUNK = 1 << 20;
 
@@ -11,10 +11,12 @@ const CHUNK = 1 << 20;
 export class ReceivedTree implements FileTree {
   readonly #entries: readonly Entry[];
   readonly #places: ReadonlyMap<string, Place>;
+  readonly travelled: number;
 
-  constructor(entries: readonly Entry[], places: ReadonlyMap<string, Place>) {
+  constructor({ entries, places, bytes }: Pick<Received, 'entries' | 'places' | 'bytes'>) {
     this.#entries = entries;
     this.#places = places;
+    this.travelled = bytes;
   }
 
   async entries(w?: Wait): Promise<readonly Entry[]> {

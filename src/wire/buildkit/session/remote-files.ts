@@ -55,7 +55,7 @@ export function remoteFiles(
         if (!keeps) return new ReceivedTree(received.entries, received.places);
         if (received.packs.length > 0 || !sameBoot) o.kept.keep(key, received.keep, received.packs);
         else o.kept.touch(key);
-        return new ReceivedTree(received.entries, received.places);
+        return new ReceivedTree(received);
       } catch (error) {
         const failure = systemFailure(error);
         if (!failure) throw error;

@@ -30,6 +30,7 @@ test('files travel once', async () => {
   writeFileSync(join(root, 'd/é'), 'name');
   for (const name of ['a', 'd/large', 'd/é']) utimesSync(join(root, name), 1_700_000_000.5, 1_700_000_000.5);
   let asked: string[] = [];
+  let travelled = 0;
   const source = folderSource(root);
   const watched: FileSource = {
     tree: async (filter, w) => {
@@ -44,6 +45,7 @@ test('files travel once', async () => {
   const build = async (): Promise<Record<string, string>> => {
     await using pair = await bothEnds(filesOf({ context: watched }), { files: ['context'], folder: temp.path });
     const tree = await pair.session.host.files('context').tree({ exclude: ['none'] });
+    travelled = tree.travelled ?? 0;
     const files = (await tree.entries()).filter((entry) => entry.type === 'file');
     const out: Record<string, string> = {};
     for (const file of files)
@@ -56,9 +58,11 @@ test('files travel once', async () => {
   const first = await build();
   assert.deepEqual(first, { a: 'first', 'd/large': 'lllll', 'd/é': 'name' });
   assert.deepEqual(asked.sort(), ['a', 'd/large', 'd/é']);
+  assert.ok(travelled > 3_000_000 && travelled < 3_002_000, `${travelled} bytes`);
   asked = [];
   assert.deepEqual(await build(), first);
   assert.deepEqual(asked, []);
+  assert.ok(travelled > 0 && travelled < 500, `${travelled} bytes`);
   writeFileSync(join(root, 'a'), 'other');
   rmSync(join(root, 'd/é'));
   assert.deepEqual(await build(), { a: 'other', 'd/large': 'lllll' });
