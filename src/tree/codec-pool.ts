@@ -2,11 +2,13 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { messageOf } from '../base/index.ts';
 import type { BlockJob } from './block-codec.ts';
+import type { WorkerAnswer } from './codec-worker.ts';
 import { treeError } from './errors.ts';
+import type { HashJob } from './hash-files.ts';
 
 interface Task {
-  readonly job: BlockJob;
-  readonly resolve: (size: number) => void;
+  readonly job: BlockJob | HashJob;
+  readonly resolve: (answer: WorkerAnswer) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -30,8 +32,19 @@ export function workerCount(): number {
 }
 
 /** Compresses a block on a worker of the process's pool, which starts workers as they are needed; idle ones keep no process alive. Returns the size of the result. */
-export function compressOnWorker(job: BlockJob): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
+export async function compressOnWorker(job: BlockJob): Promise<number> {
+  const { size = 0 } = await runOnWorker(job);
+  return size;
+}
+
+/** Hashes files on a worker of the same pool; see `hashFiles`. */
+export async function hashOnWorker(job: HashJob): Promise<readonly string[]> {
+  const { digests = [] } = await runOnWorker(job);
+  return digests;
+}
+
+function runOnWorker(job: Task['job']): Promise<WorkerAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<WorkerAnswer>();
   queue.push({ job, resolve, reject });
   pump();
   return promise;
@@ -68,12 +81,13 @@ function start(): Lane {
   });
   const lane: Lane = { worker, tasks: new Map() };
   worker.unref();
-  worker.on('message', ({ id, size, message }: { id: number; size: number; message?: string }) => {
+  worker.on('message', (answer: WorkerAnswer) => {
+    const { id, message } = answer;
     const task = lane.tasks.get(id);
     lane.tasks.delete(id);
     if (lane.tasks.size === 0) worker.unref();
-    if (size >= 0) task?.resolve(size);
-    else task?.reject(treeError('CODEC_FAILED', `compress a block: ${message ?? 'unknown'}`));
+    if (message === undefined) task?.resolve(answer);
+    else task?.reject(treeError('CODEC_FAILED', `compress a block: ${message}`));
     pump();
   });
   const lost = (error: unknown): void => {

@@ -1,12 +1,14 @@
-import { closeSync, constants, fstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { createHash, hash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { hasErrno, throwIfCancelled, type Bytes, type CodedError, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
 import { absenceIn, type Absence } from './absence.ts';
+import { hashOnWorker, workerCount } from './codec-pool.ts';
 import type { Entry, EntryType } from './entry.ts';
 import { treeError } from './errors.ts';
 import type { FileRegion, FileTree, WatchedRegion } from './file-tree.ts';
+import { hashJob, isSame, NOFOLLOW } from './hash-files.ts';
 import { fsPath } from './path-text.ts';
 import type { FileStat, FolderStats, StatTable } from './stat-cache.ts';
 
@@ -54,6 +56,11 @@ export class FolderEntry implements Entry {
 }
 
 const CHUNK = 1 << 20;
+/** What a file costs to hash beside its bytes, as so many bytes. */
+const OPENING = 16 * 1024;
+/** Files of so many bytes in all are worth the start of workers; so many go to one at a time. */
+const MANY = 32 << 20;
+const BATCH = 4 << 20;
 
 /** A folder of this machine as it was when walked. A file that is no longer what it was then makes `read`, `digests` and `locate` throw `FILE_CHANGED`. */
 export class FolderTree implements FileTree {
@@ -128,6 +135,7 @@ export class FolderTree implements FileTree {
   }
 
   async digests(files: readonly Entry[], w?: Wait): Promise<readonly Digest[]> {
+    await this.#hashTogether(files, w);
     const out: Digest[] = [];
     let buffer: Buffer | undefined;
     let since = 0;
@@ -150,6 +158,42 @@ export class FolderTree implements FileTree {
     }
     if (buffer) this.#stats?.save();
     return out;
+  }
+
+  /** Hashes what is not known on all cores, where that is much; what a worker does not find as it was is left to be looked at again. */
+  async #hashTogether(files: readonly Entry[], w?: Wait): Promise<void> {
+    const stats = this.#stats;
+    if (!stats || workerCount() < 2) return;
+    const unknown: { readonly file: Entry; readonly path: string; readonly stat: FileIdentity }[] = [];
+    let cost = 0;
+    for (const file of files) {
+      const identity = this.#identity(file);
+      if (!identity) continue;
+      if (identity.record >= 0) identity.digest ??= this.#table!.digest(identity.record);
+      if (identity.digest !== undefined) continue;
+      unknown.push({ file, path: file.path, stat: identity });
+      cost += file.size + OPENING;
+    }
+    if (cost < MANY) return;
+    let next = 0;
+    const work = async (): Promise<void> => {
+      while (next < unknown.length) {
+        throwIfCancelled(w);
+        const from = next;
+        for (let size = 0; next < unknown.length && size < BATCH; next++) size += unknown[next]!.file.size + OPENING;
+        const batch = unknown.slice(from, next);
+        const readAt = stats.now();
+        const digests = await hashOnWorker(hashJob(this.root, batch)).catch(() => []);
+        for (const [i, { file, stat }] of batch.entries()) {
+          const hex = digests[i];
+          if (hex === undefined || hex === '') continue;
+          stat.digest = `sha256:${hex}`;
+          stats.add(file.path, stat, { digest: stat.digest, xattrs: (file.xattrs?.size ?? 0) > 0, readAt });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: 2 * workerCount() }, work));
+    stats.save();
   }
 
   async #hash(file: Entry, buffer: Buffer, w?: Wait): Promise<Digest> {
@@ -227,20 +271,6 @@ class OpenFile {
   [Symbol.dispose](): void {
     closeSync(this.#fd);
   }
-}
-
-/** A fifo that took the file's place must not block. */
-const NOFOLLOW = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-const NS = 1_000_000_000n;
-
-function isSame(s: BigIntStats, was: FileIdentity): boolean {
-  return (
-    Number(s.ino) === was.ino &&
-    Number(s.dev) === was.dev &&
-    Number(s.size) === was.size &&
-    s.mtimeNs === BigInt(was.mtime) * NS + BigInt(was.mtimeNs) &&
-    s.ctimeNs === BigInt(was.ctime) * NS + BigInt(was.ctimeNs)
-  );
 }
 
 function checkSame(fd: number, file: Entry, identity: FileIdentity | undefined): void {
