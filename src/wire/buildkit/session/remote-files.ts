@@ -52,7 +52,7 @@ export function remoteFiles(
       });
       try {
         const received = await receiveFiles(call, { name, known, stay, clock: o.clock, signal: w.signal });
-        if (!keeps) return new ReceivedTree(received.entries, received.places);
+        if (!keeps) return new ReceivedTree(received);
         if (received.packs.length > 0 || !sameBoot) o.kept.keep(key, received.keep, received.packs);
         else o.kept.touch(key);
         return new ReceivedTree(received);
