@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { DockerPeer, peersCommand } from './docker-peer.ts';
 
 /** A BuildKit to test against, as `--on` takes it. */
@@ -34,7 +34,7 @@ export function findBuildkitd(
   };
 }
 
-/** Programs of this machine with the libraries they need, at their places below a folder: the root of an image that has nothing else. The first one is also `/bin/sh`. */
+/** Programs of this machine, by name or path, with the libraries they need, at their places below a folder: the root of an image that has nothing else. The first one, named without a path, is `/bin/sh`. */
 export function rootWith(folder: string, programs: readonly string[]): void {
   const put = (from: string, to: string): void => {
     mkdirSync(dirname(join(folder, to)), { recursive: true });
@@ -42,7 +42,7 @@ export function rootWith(folder: string, programs: readonly string[]): void {
   };
   for (const [at, name] of programs.entries()) {
     const path = execFileSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).trim();
-    put(path, at === 0 ? '/bin/sh' : `/bin/${name}`);
+    put(path, at === 0 && !name.includes('/') ? '/bin/sh' : `/bin/${basename(name)}`);
     const { status, stdout: needed } = spawnSync('ldd', [path], { encoding: 'utf8' });
     // It is a program that needs none.
     if (status !== 0) continue;

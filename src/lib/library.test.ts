@@ -47,7 +47,7 @@ test('the examples of the documentation do what they say', async (t) => {
     assert.ok(example, `there is no example "${title}"`);
     return example(folder);
   };
-  assert.equal(run.size, 4);
+  assert.equal(run.size, 5);
 
   const image = (await does('Building in process', fresh('process'))) as { config: { config: { Labels: object } } };
   assert.deepEqual(image.config.config.Labels, { g: 'hello' });
@@ -61,4 +61,8 @@ test('the examples of the documentation do what they say', async (t) => {
   assert.ok(existsSync(join(served, 'app.tar')));
 
   assert.equal(await does('Graphs as LLB', ''), true);
+
+  const motd = fresh('motd');
+  writeFileSync(join(motd, 'context/Motdfile'), '# syntax=example.org/motd\nbe well\n');
+  assert.deepEqual(await does('A frontend for any BuildKit', motd), { motd: 'be well\n' });
 });

@@ -30,6 +30,7 @@ const processOf =
       env,
       log: (line) => void process.stderr(Buffer.from(`${line}\n`)),
     });
+    stdout.end();
     await writing;
     return 0;
   };

@@ -20,13 +20,20 @@ export async function serveFrontend(
   } = {},
 ): Promise<void> {
   const { stdin = process.stdin, stdout = process.stdout, env = process.env } = o;
-  await using connection = new GrpcConnection(joined(stdin, stdout));
-  await runFrontend(frontend, connection, {
-    options: optionsIn(env),
-    session: env['BUILDKIT_SESSION_ID'] ?? '',
-    log: o.log ?? ((line) => void process.stderr.write(`${line}\n`)),
-    signal: o.signal,
-  });
+  const stream = joined(stdin, stdout);
+  const connection = new GrpcConnection(stream);
+  try {
+    await runFrontend(frontend, connection, {
+      options: optionsIn(env),
+      session: env['BUILDKIT_SESSION_ID'] ?? '',
+      log: o.log ?? ((line) => void process.stderr.write(`${line}\n`)),
+      signal: o.signal,
+    });
+  } finally {
+    // Without a farewell: to BuildKit a frontend whose connection has ended before its process has failed.
+    stream.destroy();
+    await connection.closed;
+  }
 }
 
 function optionsIn(env: Readonly<Record<string, string | undefined>>): Readonly<Record<string, string>> {
