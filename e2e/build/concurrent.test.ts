@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { setTimeout as wait } from 'node:timers/promises';
 import { leftovers } from '../lib/leftovers.ts';
 import { BASE, storeWithBase } from '../lib/store.ts';
-import { ok, strake } from '../lib/strake.ts';
+import { ok } from '../lib/strake.ts';
 
 const CLIENTS = 8;
 
@@ -37,26 +36,6 @@ describe('several at once (must show 7)', () => {
     assert.equal(check.code, 0);
     const again = await ok(['build', '--progress=plain', '-t', 'shared', store.work], { root: store.root });
     assert.doesNotMatch(again.stderr, /\] RUN[^\n]*\n#\d+ DONE/);
-    assert.deepEqual(leftovers(store.root), []);
-  });
-
-  test('Ctrl-C ends within 2 s and leaves nothing', async () => {
-    using store = await storeWithBase();
-    writeFileSync(join(store.work, 'Dockerfile'), `FROM ${BASE}\nRUN echo running; sleep 600 & sleep 600\n`);
-    let pid = 0;
-    const building = strake(['build', '--progress=plain', store.work], {
-      root: store.root,
-      onStart: (started) => (pid = started),
-    });
-    await wait(2500);
-    const interrupted = Date.now();
-    process.kill(pid, 'SIGINT');
-    const { code, stderr } = await building;
-    const took = Date.now() - interrupted;
-    assert.equal(code, 130, stderr);
-    assert.match(stderr, /RUN echo running/);
-    assert.ok(took < 2000, `it took ${took} ms`);
-    assert.doesNotMatch(stderr, /\n\s+at /, 'no stack trace');
     assert.deepEqual(leftovers(store.root), []);
   });
 });

@@ -119,7 +119,7 @@ suite('strake/python in the build image', { skip: existsSync(python) ? false : `
   });
 
   test('what cannot be installed', async () => {
-    const failed = await build({ 'requirements.txt': 'nowhere==1\n' });
+    const failed = await build({ 'requirements.txt': 'nowhere==1\n' }, { restored: first.layers });
     assert.notEqual(failed.code, 0);
     assert.match(failed.log, /error: run "pip install -r requirements\.txt": ended with 1/);
     assert.doesNotMatch(failed.log, /Traceback/);

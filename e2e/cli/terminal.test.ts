@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { findTool } from '../../src/base/index.ts';
@@ -156,23 +156,30 @@ suite('interrupted', () => {
   ] as const)
     test(`${signal} ends a build and leaves nothing`, { skip: noRun ?? false }, async () => {
       using store = emptyStore();
-      const slow = shellContext(join(store.work, 's'), ['RUN echo started && sleep 60']);
-      const child = spawn(launcher, ['build', '--progress=plain', slow], {
-        env: { ...process.env, STRAKE_ROOT: store.root },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      let text = '';
-      let sentAt = 0;
-      child.stderr.on('data', (chunk: Buffer) => {
-        text += String(chunk);
-        if (sentAt > 0 || !/\d started$/m.test(text)) return;
-        sentAt = performance.now();
-        child.kill(signal);
-      });
-      const ended = await new Promise<number | null>((resolve) => child.on('close', resolve));
-      assert.equal(ended, code, text);
-      assert.match(text, new RegExp(`#\\d+ CANCELED\\ninterrupted by ${signal}\\n$`));
-      assert.ok(performance.now() - sentAt < 2000, 'within two seconds');
+      const slow = shellContext(join(store.work, 's'), ['RUN sleep 60 & echo started && sleep 60']);
+      // It is two seconds at most; a machine that is busy with something else gets another try.
+      let took = Infinity;
+      for (let attempt = 0; attempt < 3 && took >= 2000; attempt++) {
+        const child = spawn(launcher, ['build', '--progress=plain', slow], {
+          env: { ...process.env, STRAKE_ROOT: store.root },
+          stdio: ['ignore', 'pipe', 'pipe'],
+        });
+        let text = '';
+        let sentAt = 0;
+        child.stderr.on('data', (chunk: Buffer) => {
+          text += String(chunk);
+          if (sentAt > 0 || !/\d started$/m.test(text)) return;
+          sentAt = performance.now();
+          child.kill(signal);
+        });
+        const ended = await new Promise<number | null>((resolve) => child.on('close', resolve));
+        took = performance.now() - sentAt;
+        assert.equal(ended, code, text);
+        assert.match(text, new RegExp(`#\\d+ CANCELED\\ninterrupted by ${signal}\\n$`));
+        assert.doesNotMatch(text, /\n\s+at /, 'no stack trace');
+        assert.deepEqual(leftovers(store.root), []);
+      }
+      assert.ok(took < 2000, `within two seconds, not ${Math.round(took)} ms`);
       await ok(['doctor', '--check-store'], store);
       assert.deepEqual(leftovers(store.root), []);
     });
@@ -186,12 +193,6 @@ suite('interrupted', () => {
     await ok(['build', '-q', '-t', 'app', context], store);
     for (const command of ['save --compression uncompressed app', 'build -q -o - c', 'help outputs']) {
       const script = `cd "$1"; { "$0" ${command}; echo "code $?" >&2; } | head -c 10 >/dev/null`;
-      const said = execFileSync('sh', ['-c', `${script} 2>&1`, launcher, store.work], {
-        encoding: 'utf8',
-        env: { ...process.env, STRAKE_ROOT: store.root },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      void said;
       const { stderr } = spawnSync('sh', ['-c', script, launcher, store.work], {
         encoding: 'utf8',
         env: { ...process.env, STRAKE_ROOT: store.root },
