@@ -75,8 +75,10 @@ suite('starting strake', () => {
     using store = emptyStore();
     await ok(['version'], store);
     cpSync(join(CHECKOUT, 'dist'), join(store.work, 'dist'), { recursive: true });
-    const [code = ''] = readdirSync(join(store.work, 'dist')).filter((name) => name.endsWith('.code'));
-    const path = join(store.work, 'dist', code);
+    // There is more for builds on a daemon, and for daemons.
+    const codes = (): string[] => readdirSync(join(store.work, 'dist')).filter((name) => name.includes('.code'));
+    const before = codes();
+    const path = join(store.work, 'dist', before.find((name) => /^program-[0-9a-f]+\.code$/.test(name)) ?? '');
     const kept = readFileSync(path);
     const { mtimeMs } = statSync(path);
     writeFileSync(join(store.work, 'Dockerfile'), 'FROM scratch\nENV A=b\n');
@@ -96,10 +98,7 @@ suite('starting strake', () => {
     rmSync(path);
     build();
     assert.ok(statSync(path).size > 100_000);
-    assert.deepEqual(
-      readdirSync(join(store.work, 'dist')).filter((name) => name.includes('.code')),
-      [code],
-    );
+    assert.deepEqual(codes(), before);
   });
 
   test('an ordinary user may use a checkout that he cannot write to', { skip: userLacking() ?? false }, async () => {

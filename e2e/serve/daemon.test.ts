@@ -72,7 +72,7 @@ test('buildx asks for capabilities by a build of nothing, then builds into an ar
     digest: string;
   };
   assert.equal(descriptor.digest, response['containerimage.digest']);
-  assert.equal(response['image.name'], 'example/hello:1');
+  assert.equal(response['image.name'], 'docker.io/example/hello:1');
   const copy = lastOf(outcome, /COPY hello\.txt/);
   assert.ok(copy?.started && copy.completed, 'the step has ended');
   assert.equal(copy.error, '');
@@ -183,7 +183,7 @@ test('what is not known is refused by name', async () => {
   const failed = async (exporters: { Type: string; Attrs: Record<string, string> }[]): Promise<string> =>
     (await statusOf(buildLikeBuildx(connection, { ref: 'odd', files: HELLO, folder, exporters }))).message;
   const policy = connection.client(Control).solve({ Ref: 'policy', SourcePolicy: { rules: [{}] } });
-  assert.match((await statusOf(policy)).message, /source policy: not supported yet/);
+  assert.match((await statusOf(policy)).message, /source policy: rules\[0\]: it has no selector/);
   assert.match(await failed([{ Type: 'floppy', Attrs: {} }]), /exporter "floppy" could not be found/);
   assert.match(
     await failed([{ Type: 'oci', Attrs: { compression: 'rar' } }]),
