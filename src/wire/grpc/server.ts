@@ -1,5 +1,5 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
-import { chmodSync, chownSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import {
   createSecureServer,
   createServer,
@@ -191,6 +191,7 @@ async function listening(server: Http2Server | Http2SecureServer, at: object): P
 
 /** Whether somebody answers on a socket file. */
 async function isServed(path: string): Promise<boolean> {
+  if (!existsSync(path)) return false;
   const socket = connectSocket(path);
   try {
     return await new Promise((resolve, reject) => {

@@ -5,6 +5,7 @@ import { remoteBuilder, severalBuilders, type NodeBuilder } from '../../../serve
 import type { BuildHost } from '../../../worker/index.ts';
 import type { CliContext } from '../command.ts';
 import { engineFor } from '../settings.ts';
+import { sharedKeyOf } from './client-id.ts';
 import { connectEndpoint } from './connect-endpoint.ts';
 import { findEndpoints } from './find-endpoints.ts';
 import { joinIndex } from './join-index.ts';
@@ -45,7 +46,7 @@ export async function openBuilder(
     const builder = remoteBuilder(connection, {
       frontends: FRONTENDS,
       makeBase: bases.make,
-      sharedKey: `strake:${io.cwd}`,
+      sharedKey: sharedKeyOf(io.cwd, { root: settings.root, random: io.random }),
       clock: io.clock,
       random: io.random,
     });
