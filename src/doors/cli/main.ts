@@ -1,5 +1,6 @@
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
+import { collectLess } from './collect-less.ts';
 
 /** The program: what each first word starts. The bundle runs it by `start.ts`. */
 async function main(): Promise<void> {
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
   } else if (phase !== undefined) {
     await lifecycle([phase, ...process.argv.slice(2)]);
   } else if (isDaemon || first === 'daemon') {
+    collectLess();
     const { runProcess } = await import('./run-process.ts');
     const { runCli } = await import('./run-cli.ts');
     process.exit(await runProcess(['daemon', ...(isDaemon ? process.argv.slice(2) : rest)], runCli, { lasting: true }));

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import type * as sea from 'node:sea';
 import { constants, Script } from 'node:vm';
+import { collectLess } from './collect-less.ts';
 import { homeFolder } from './home-folder.ts';
 import { versionLine } from './version.ts';
 
@@ -32,6 +33,8 @@ function run(): void {
   const filename = join(here, 'program.cjs');
   const keeps = process.env['STRAKE_KEEP_CODE'] === '1';
   const kind = kindOf();
+  // Code that was compiled under other flags is not taken.
+  if (kind === '-daemon') collectLess();
   const name = `program-${STRAKE_PROGRAM}`;
   const own = join(here, `${name}${kind}.code`);
   const { XDG_CACHE_HOME: caches } = process.env;

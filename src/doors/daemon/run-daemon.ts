@@ -12,7 +12,6 @@ import { millisecondsFrom } from './amounts.ts';
 import { readDaemonConfig, type DaemonConfig } from './config.ts';
 import { DaemonLog } from './daemon-log.ts';
 import { daemonError } from './errors.ts';
-import { collectLess } from './collect-less.ts';
 import { collector, gcPolicies } from './gc.ts';
 import { groupNumber } from './group.ts';
 import { serveMetrics } from './metrics.ts';
@@ -27,7 +26,6 @@ export async function runDaemon(
   { settings, io, signal }: { readonly settings: Settings; readonly io: Io; readonly signal: AbortSignal },
 ): Promise<number> {
   const begun = performance.now();
-  collectLess();
   const isRoot = process.getuid?.() === 0;
   const path =
     flags.config ?? (isRoot ? `/etc/${CONFIG}` : join(io.env['XDG_CONFIG_HOME'] ?? join(io.home, '.config'), CONFIG));
