@@ -192,7 +192,7 @@ for (const as of ['root', 'user'] as const) {
     });
 
     test('when its monitor is killed it ends; the next command says so, and nothing of it is left', async () => {
-      const id = (await run('orphan', 'echo before; exec sleep 98764', '--restart', 'always')).trim();
+      const id = (await run('orphan', 'echo before; exec sleep 98764')).trim();
       await until('it is not up', async () => (await good('logs', 'orphan')).includes('before'));
       const monitor = (JSON.parse(await good('inspect', 'orphan')) as [{ Monitor: number }])[0].Monitor;
       process.kill(monitor, 'SIGKILL');
@@ -207,6 +207,23 @@ for (const as of ['root', 'user'] as const) {
       await good('start', 'orphan');
       assert.equal((await state('orphan')).Lost, false);
       await good('rm', '-f', 'orphan');
+
+      // One with a policy is started again by whoever looks next, unless that is to stop it.
+      const lose = async (name: string): Promise<void> => {
+        const [{ Monitor }] = JSON.parse(await good('inspect', name)) as [{ Monitor: number }];
+        process.kill(Monitor, 'SIGKILL');
+        await until('its monitor lives', () => !isAlive(Monitor));
+      };
+      await run('phoenix', 'echo up; exec sleep 98765', '--restart', 'unless-stopped');
+      await lose('phoenix');
+      const seen = await cli('ps', '-a');
+      assert.match(seen.stdout, /\sUp .*\sphoenix$/m);
+      assert.match(seen.stderr, /note: Container "phoenix" had lost what watches it, and was started again/);
+      assert.equal((await cli('exec', 'phoenix', 'true')).code, 0);
+      await lose('phoenix');
+      await good('stop', 'phoenix');
+      assert.match((await row('phoenix')).Status, /^Exited \(lost\)/);
+      await good('rm', 'phoenix');
     });
 
     test(

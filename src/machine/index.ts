@@ -13,7 +13,7 @@ export { superviseContainer, type MonitorOptions, type MonitorRoot } from './mon
 export { exposedPorts, hostPort, parsePublish, type PortRequest } from './ports.ts';
 export { readLog, type LogEntry } from './read-log.ts';
 export { rootName, type ContainerRecord, type ContainerSpec, type ContainerStatus } from './record.ts';
-export { parseRestart, restartText, type RestartPolicy } from './restart-policy.ts';
+export { parseRestart, restartText, startsAgain, type RestartPolicy } from './restart-policy.ts';
 export { signalName, signalNumber } from './signals.ts';
 export { VolumeStore, type Volume } from './volume-store.ts';
 export {

@@ -10,7 +10,7 @@ export const command: CliCommand = {
       .option('--no-stdin', 'give it nothing of what is typed')
       .action((name: string, flags: { stdin: boolean }) =>
         run(command, async (c) => {
-          const { findContainer } = await import('../container/containers.ts');
+          const { findContainer } = await import('../container/find-container.ts');
           const { attachTo } = await import('../container/attach.ts');
           const record = await findContainer(name, c);
           const { interactive, overrides } = record.spec;

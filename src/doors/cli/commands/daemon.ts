@@ -107,6 +107,8 @@ export const command: CliCommand = {
     }
     command.action((flags: DaemonFlags) =>
       run(command, async (context) => {
+        const { lookAfterContainers } = await import('../container/look-after.ts');
+        using _containers = lookAfterContainers(context);
         const { runDaemon } = await import('../../daemon/index.ts');
         return runDaemon(flags, context);
       }),

@@ -41,7 +41,7 @@ export const command: CliCommand = {
             return (await import('../buildpack/inspect-app.ts')).inspectBoms(names, flags.output ?? 'json', c);
           if (flags.output !== undefined)
             return (await import('../buildpack/inspect-app.ts')).inspectApps(names, flags.output, c);
-          const { findExact } = await import('../container/containers.ts');
+          const { findExact } = await import('../container/find-container.ts');
           const containers = [];
           for (const name of names) containers.push(await findExact(name, c));
           const images: ImageDetails[] = [];

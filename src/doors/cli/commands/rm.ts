@@ -18,7 +18,7 @@ export const command: CliCommand = {
       .option('-v, --volumes', 'of a container: with the volumes of its own, which always go')
       .action((names: readonly string[], flags: { force?: boolean }) =>
         run(command, async (c) => {
-          const { findExact } = await import('../container/containers.ts');
+          const { findExact } = await import('../container/find-container.ts');
           const { removeContainers } = await import('../container/remove-named.ts');
           const { removeImages } = await import('../container/remove-images.ts');
           const isContainer = await Promise.all(names.map((name) => findExact(name, c)));

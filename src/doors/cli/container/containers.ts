@@ -82,17 +82,3 @@ function endOf(record: ContainerRecord, now: number): ContainerRecord {
   if (!hasProcess(record)) return { ...settled, error: 'its monitor was killed while it started it' };
   return { ...settled, status: 'exited', exitCode: KILLED, finishedAt: now, lost: true, error: undefined };
 }
-
-/** The one of this name or ID, as it is. Throws `CONTAINER_NOT_FOUND`. */
-export async function findContainer(text: string, c: CliContext): Promise<ContainerRecord> {
-  await settledContainers(c);
-  return openContainers(c).store.find(text);
-}
-
-/** The one that has just this name or ID. */
-export async function findExact(text: string, c: CliContext): Promise<ContainerRecord | undefined> {
-  const { store } = openContainers(c);
-  if (!store.exact(text)) return undefined;
-  await settledContainers(c);
-  return store.exact(text);
-}

@@ -4,7 +4,8 @@ import type { CliContext } from '../command.ts';
 import { envOf } from '../run/flags.ts';
 import { descriptorWriter, inputBytes } from '../run/standard-streams.ts';
 import { terminalOf } from './attach.ts';
-import { findContainer, openContainers } from './containers.ts';
+import { openContainers } from './containers.ts';
+import { findContainer } from './find-container.ts';
 import { isRunning, notRunning } from './stop.ts';
 
 export interface ExecFlags {

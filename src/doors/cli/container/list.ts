@@ -3,7 +3,7 @@ import { usage } from '../errors.ts';
 import { jsonText, tableText } from '../print/table.ts';
 import { ageText, shortId } from '../print/units.ts';
 import type { CliContext } from '../command.ts';
-import { settledContainers } from './containers.ts';
+import { liveContainers } from './revive.ts';
 import { commandText, portTexts, statusText } from './status.ts';
 import { isRunning } from './stop.ts';
 
@@ -24,7 +24,7 @@ export async function listContainers(flags: ListFlags, c: CliContext): Promise<v
   const last = flags.latest === true ? 1 : countOf(flags.last);
   const everything =
     flags.all === true || last !== undefined || flags.filter.some((one) => /^(?:status|exited)=/.test(one));
-  const shown = (await settledContainers(c))
+  const shown = (await liveContainers(c))
     .filter((record) => (everything || isRunning(record)) && keep(record))
     .slice(0, last);
   if (flags.quiet) {

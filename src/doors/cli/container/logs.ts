@@ -3,7 +3,8 @@ import { usage } from '../errors.ts';
 import { durationOf } from '../parse/values.ts';
 import type { CliContext } from '../command.ts';
 import { descriptorWriter } from '../run/standard-streams.ts';
-import { findContainer, openContainers } from './containers.ts';
+import { openContainers } from './containers.ts';
+import { findContainer } from './find-container.ts';
 import { isRunning } from './stop.ts';
 
 export interface LogFlags {

@@ -1,7 +1,7 @@
 import { machineError } from '../../../machine/index.ts';
 import { usage } from '../errors.ts';
 import type { CliContext } from '../command.ts';
-import { findContainer } from './containers.ts';
+import { findContainer } from './find-container.ts';
 import { isRunning, notRunning } from './stop.ts';
 
 /** `strake port`. */

@@ -3,6 +3,7 @@ import { askMonitor, machineError, signalNumber, type ContainerRecord, type Ques
 import { graceOf } from '../run/grace.ts';
 import type { CliContext } from '../command.ts';
 import { openContainers, settledContainers } from './containers.ts';
+import { liveContainers, stayEnded } from './revive.ts';
 
 /** How often one that is being started is asked again. */
 const AGAIN_MS = 20;
@@ -38,9 +39,10 @@ export async function stopContainers(
 ): Promise<void> {
   const { c, time } = o;
   const graceMs = time === undefined ? undefined : graceOf(time, '--time');
-  const records = await found(names, c);
+  const records = await found(names, c, { asTheyAre: true });
   await Promise.all(
     records.map(async ([name, record]) => {
+      stayEnded(record, c);
       await askIfWatched(record, { ask: 'stop', graceMs }, c);
       c.io.stdout.write(`${name}\n`);
     }),
@@ -54,7 +56,7 @@ export async function killContainers(
 ): Promise<void> {
   const { c } = o;
   const number = signalNumber(o.signal);
-  for (const [name, record] of await found(names, c)) {
+  for (const [name, record] of await found(names, c, { asTheyAre: true })) {
     const answer = isRunning(record) ? await askIfWatched(record, { ask: 'signal', number }, c) : undefined;
     if (!answer) throw notRunning(record);
     c.io.stdout.write(`${name}\n`);
@@ -74,12 +76,13 @@ export async function waitForContainers(names: readonly string[], c: CliContext)
   for (const code of codes) c.io.stdout.write(`${code}\n`);
 }
 
-/** All are looked up before anything is done. */
+/** All are looked up before anything is done. `asTheyAre`: none that was lost is started again for that. */
 export async function found(
   names: readonly string[],
   c: CliContext,
+  o: { readonly asTheyAre?: boolean | undefined } = {},
 ): Promise<(readonly [name: string, record: ContainerRecord])[]> {
-  await settledContainers(c);
+  await (o.asTheyAre === true ? settledContainers(c) : liveContainers(c));
   const { store } = openContainers(c);
   return names.map((name) => [name, store.find(name)]);
 }
