@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { findTool } from '../../src/base/index.ts';
@@ -130,6 +130,73 @@ for (const as of ['root', 'user'] as const) {
       assert.deepEqual(await list('-a'), []);
     });
 
+    test('files go in and out while it runs and after; what it uses is told', async () => {
+      await run('files', 'echo up; ln -s /../../../etc/shadow /www/out; exec sleep 600', '-v', 'kept:/v');
+      await until('it is not up', async () => (await good('logs', 'files')).includes('up'));
+      const here = join(store.work, 'copied');
+      mkdirSync(join(here, 'in/deep'), { recursive: true });
+      writeFileSync(join(here, 'in/deep/file'), 'deep\n');
+      writeFileSync(join(here, 'in/one'), 'one\n');
+      if (user) spawnSync('chown', ['-R', user.name, here]);
+      await good('cp', join(here, 'in'), 'files:/v');
+      await good('cp', `${here}/in/.`, 'files:/www');
+      const inside = await cli(
+        'exec',
+        'files',
+        'sh',
+        '-c',
+        'cat /v/in/deep/file /www/one; ls -n /www/one | tr -s " " | head -c 24',
+      );
+      assert.match(inside.stdout, /^deep\none\n-rw-r--r-- 1 0 0 4/);
+      const leak = await cli('cp', '-L', 'files:/www/out', join(here, 'leak'));
+      assert.deepEqual([leak.code, existsSync(join(here, 'leak'))], [66, false], leak.stderr);
+      const [stats] = JSON.parse(await good('stats', '--no-stream', '--format', 'json', 'files')) as [
+        Record<string, number>,
+      ];
+      assert.ok((stats['Memory'] ?? 0) > 4096 && stats['PIDs'] === 1, JSON.stringify(stats));
+      await good('stop', 'files');
+      await good('cp', 'files:/v/in', join(here, 'back'));
+      assert.equal(readFileSync(join(here, 'back/deep/file'), 'utf8'), 'deep\n');
+      const packed = spawnSync('tar', ['-C', here, '-c', 'in/one']).stdout;
+      const sent = await strake(['cp', '-', 'files:/data'], { root: store.root, user, input: packed });
+      assert.equal(sent.code, 0, sent.stderr);
+      await good('start', 'files');
+      assert.equal((await cli('exec', 'files', 'cat', '/data/in/one')).stdout, 'one\n');
+      assert.equal((await cli('exec', 'files', 'ls', '-a', '/')).stdout.includes('strake'), false);
+      const absent = await cli('cp', 'files:/no/such', here);
+      assert.match(absent.stderr, /"\/no\/such" is not in the container/);
+      await good('rm', '-f', 'files');
+      await good('volume', 'rm', 'kept');
+    });
+
+    test('limits, and what it may do', async () => {
+      const script =
+        'grep ^CapEff /proc/self/status; ulimit -n; cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null; true';
+      const common = ['run', '--network', 'none', '--cap-drop', 'ALL', '--cap-add', 'chown', '--ulimit', 'nofile=77'];
+      const bare = await cli(...common, 'box', 'sh', '-c', script);
+      assert.match(bare.stdout, /^CapEff:\s0000000000000001\n77\n/);
+      const limited = await cli(
+        ...common,
+        '-m',
+        '64m',
+        '--cpus',
+        '0.5',
+        '--pids-limit',
+        '30',
+        'box',
+        'sh',
+        '-c',
+        script,
+      );
+      if (as === 'root') assert.match(limited.stdout, /\n30\n$/, limited.stderr);
+      else
+        assert.deepEqual(
+          [limited.code, /there are no control groups/.test(limited.stderr)],
+          [78, true],
+          limited.stderr,
+        );
+    });
+
     test('a great many lines to both streams and the end: every one is in the log, in order', async () => {
       const lines = FULL ? 200_000 : as === 'root' ? 100_000 : 10_000;
       await run('loud', `i=0; while [ $i -lt ${lines} ]; do echo o$i; echo e$i >&2; i=$((i+1)); done; echo -n last`);
@@ -208,6 +275,8 @@ for (const as of ['root', 'user'] as const) {
       assert.equal((await state('orphan')).Lost, false);
       await good('rm', '-f', 'orphan');
 
+      // Shown once more for another user at full size only.
+      if (as === 'user' && !FULL) return;
       // One with a policy is started again by whoever looks next, unless that is to stop it.
       const lose = async (name: string): Promise<void> => {
         const [{ Monitor }] = JSON.parse(await good('inspect', name)) as [{ Monitor: number }];

@@ -5,9 +5,10 @@ import { cancelled, messageOf, throwIfCancelled, type Wait } from '../base/index
 import { processSpec, type ContainerdTasks } from '../wire/containerd/index.ts';
 import { fifoStreams } from './containerd-io.ts';
 import { execError } from './errors.ts';
+import { insidesOf } from './insides.ts';
 import { commandFailure } from './oci-executor.ts';
 import { hasHandler, listeningIn } from './running.ts';
-import type { JoiningProcess, ListeningPort, RunningProcesses } from './running-processes.ts';
+import type { JoiningProcess, ListeningPort, RunningInsides, RunningProcesses } from './running-processes.ts';
 import { specJson, specProcess, withPrivileges, type SpecOptions } from './spec.ts';
 import { StarterPrograms } from './starter-programs.ts';
 import type { Process, ProcessIo, TerminalSize } from './process.ts';
@@ -27,6 +28,7 @@ export class ContainerdRunning implements RunningProcesses {
   readonly #entries = new Map<string, Entry>();
   /** Of processes that have joined one: its container. */
   readonly #beside = new Map<string, string>();
+  readonly insides: RunningInsides = insidesOf((id, w) => this.#started(id, w));
   readonly #starters = new StarterPrograms([]);
 
   constructor(

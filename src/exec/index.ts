@@ -19,5 +19,12 @@ export type {
   StepMount,
   TerminalSize,
 } from './process.ts';
+export { PAUSE_PROGRAMS } from './pause-program.ts';
 export { tryArchitecture, type Execution } from './foreign.ts';
-export type { JoiningProcess, ListeningPort, RunningProcesses } from './running-processes.ts';
+export type {
+  JoiningProcess,
+  ListeningPort,
+  ProcessUsage,
+  RunningInsides,
+  RunningProcesses,
+} from './running-processes.ts';

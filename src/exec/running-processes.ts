@@ -1,4 +1,5 @@
-import type { Wait } from '../base/index.ts';
+import type { Bytes, Wait } from '../base/index.ts';
+import type { RootedStat } from '../tree/index.ts';
 import type { Process, ProcessIo, TerminalSize } from './process.ts';
 
 /** A process to run beside a running one, in all that one sees. */
@@ -29,4 +30,46 @@ export interface RunningProcesses {
   listening(id: string, w?: Wait): Promise<readonly ListeningPort[]>;
   /** Runs another process beside it and gives its exit code. When the signal fires it is killed and `CANCELLED` thrown. Throws `PROCESS_ABSENT`. */
   join(id: string, process: JoiningProcess, o: { readonly io: ProcessIo } & Wait): Promise<number>;
+  /** Absent where processes cannot be told from the machine. */
+  readonly insides?: RunningInsides | undefined;
+}
+
+/** What is inside of running processes. All but `usage` throw `PROCESS_ABSENT`. */
+export interface RunningInsides {
+  /** Undefined when it is gone. */
+  usage(id: string, w?: Wait): Promise<ProcessUsage | undefined>;
+  /** What is at a path, as the process sees it; undefined when there is nothing. */
+  stat(id: string, path: string, o: { readonly follow: boolean } & Wait): Promise<RootedStat | undefined>;
+  /** What is at a path as a tar, in which it is called `as` (`packFiles` of tree). */
+  pack(
+    id: string,
+    path: string,
+    o: {
+      readonly as: string;
+      readonly follow?: boolean | undefined;
+      /** More is read when what this gives has settled. */
+      send(chunk: Uint8Array): void | Promise<void>;
+    } & Wait,
+  ): Promise<void>;
+  /** Unpacks a tar into a folder that is there (`unpackFiles` of tree). */
+  unpack(
+    id: string,
+    folder: string,
+    o: { readonly tar: Bytes; readonly owner: 'keep' | { readonly uid: number; readonly gid: number } } & Wait,
+  ): Promise<void>;
+}
+
+/** What a process and all it started use of the machine. Sizes are bytes. */
+export interface ProcessUsage {
+  /** Nanoseconds of processor time since its start. */
+  readonly cpuNs: number;
+  readonly memory: number;
+  /** Of its own; absent without one. */
+  readonly memoryLimit?: number | undefined;
+  readonly processes: number;
+  readonly read: number;
+  readonly written: number;
+  /** Over a network of its own; absent without one. */
+  readonly received?: number | undefined;
+  readonly sent?: number | undefined;
 }

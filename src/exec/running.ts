@@ -4,9 +4,10 @@ import { hasErrno, type Wait } from '../base/index.ts';
 import { resizeConsole, resizeInput } from './console.ts';
 import { descendantsOf, namespacedPids } from './descendants.ts';
 import { execError } from './errors.ts';
+import { insidesOf } from './insides.ts';
 import type { ProcessIo, TerminalSize } from './process.ts';
 import type { Driver, Step } from './run-step.ts';
-import type { JoiningProcess, ListeningPort, RunningProcesses } from './running-processes.ts';
+import type { JoiningProcess, ListeningPort, RunningInsides, RunningProcesses } from './running-processes.ts';
 import type { Terminal } from './terminal.ts';
 
 /** A process that was started: what was spawned for it, whose descendant it is. */
@@ -38,6 +39,10 @@ export class RunningTable implements RunningProcesses {
     process: JoiningProcess,
     o: { place: Place; io: ProcessIo } & Wait,
   ) => Promise<number>;
+  readonly insides: RunningInsides = insidesOf(async (id, w) => {
+    const place = await this.#place(id, w);
+    return place && { pid: place.process };
+  });
   readonly #started = new Map<string, Started>();
   readonly #joined = new Map<string, Joined>();
 

@@ -19,6 +19,17 @@ export async function askMonitor(
   return converse(question, { ...o, stdout: () => undefined, stderr: () => undefined });
 }
 
+/** Asks a container's monitor for something. Throws as `askMonitor` does. */
+export async function askValue(
+  question: Extract<Question, { ask: 'usage' | 'stat' }>,
+  o: AskOptions,
+): Promise<unknown> {
+  let found: unknown;
+  const ignore = (): void => undefined;
+  await converse(question, { ...o, stdout: ignore, stderr: ignore, value: (value) => (found = value) });
+  return found;
+}
+
 /** Whom one speaks to in a container: a process of exec, or its own. */
 export interface Conversation {
   resize(size: TerminalSize): void;
@@ -31,6 +42,8 @@ export async function converse(
     readonly stdin?: AsyncIterable<Uint8Array> | undefined;
     stdout(chunk: Uint8Array): void | Promise<void>;
     stderr(chunk: Uint8Array): void | Promise<void>;
+    /** Takes the answer to a question for something. */
+    readonly value?: ((value: unknown) => void) | undefined;
     /** Called when it has begun. */
     readonly begun?: ((conversation: Conversation) => void) | undefined;
   },
@@ -51,6 +64,10 @@ export async function converse(
         const answer = parseMessage(frame) as Answer;
         if ('error' in answer) throw errorOf(answer);
         if ('exit' in answer) return answer.exit;
+        if ('value' in answer) {
+          o.value?.(answer.value);
+          return undefined;
+        }
         if (!longer) return undefined;
       }
     }

@@ -15,7 +15,21 @@ export type Question =
   /** Answered by `done`. */
   | { readonly ask: 'signal'; readonly number: number }
   /** Answered with `exit` when it has ended for good. */
-  | { readonly ask: 'wait' };
+  | { readonly ask: 'wait' }
+  /** Answered with a `ProcessUsage` as `value`, null when it does not run. */
+  | { readonly ask: 'usage' }
+  | FilesQuestion
+  /** No more questions about files, to who shows them of a container that does not run. Not answered. */
+  | { readonly ask: 'done' };
+
+/** Paths are the container's own. */
+export type FilesQuestion =
+  /** Answered with a `RootedStat` as `value`, null when nothing is there. */
+  | { readonly ask: 'stat'; readonly path: string; readonly follow: boolean }
+  /** Answered with a tar on standard output, in which it is called `as`, and `exit` 0. */
+  | { readonly ask: 'pack'; readonly path: string; readonly as: string; readonly follow: boolean }
+  /** Unpacks the tar that follows as standard input below a folder; answered with `exit` 0. Without `keepOwner` all of it is root's. */
+  | { readonly ask: 'unpack'; readonly path: string; readonly keepOwner: boolean };
 
 export interface ExecQuestion {
   readonly ask: 'exec';
@@ -39,6 +53,7 @@ export interface SizeMessage {
 export type Answer =
   | { readonly done: true }
   | { readonly exit: number }
+  | { readonly value: unknown }
   | {
       readonly error: {
         readonly code: string;

@@ -1,4 +1,4 @@
-export { askMonitor, converse, type AskOptions, type Conversation } from './ask-monitor.ts';
+export { askMonitor, askValue, converse, type AskOptions, type Conversation } from './ask-monitor.ts';
 export { withAppPort } from './app-port.ts';
 export { withExecEnv } from './exec-env.ts';
 export { startContainer, type Container, type ContainerEvent, type ContainerRequest } from './container.ts';
@@ -9,6 +9,7 @@ export { parseEnvFile } from './env-file.ts';
 export { machineError } from './errors.ts';
 export type { Health } from './health.ts';
 export { logFolder } from './log-files.ts';
+export { serveFiles } from './serve-files.ts';
 export { superviseContainer, type MonitorOptions, type MonitorRoot } from './monitor.ts';
 export { exposedPorts, hostPort, parsePublish, type PortRequest } from './ports.ts';
 export { readLog, type LogEntry } from './read-log.ts';

@@ -17,6 +17,7 @@ import { userOf } from './container-process.ts';
 import { startContainer, type Container, type ContainerEvent } from './container.ts';
 import { answerOf, listenIn, type Answer, type ExecQuestion, type Question, type SizeMessage } from './control.ts';
 import { machineError } from './errors.ts';
+import { answerFiles } from './files.ts';
 import { FRAME, frameOf, framesOf, messageFrame, parseMessage, sendFrame, type Frame } from './frames.ts';
 import { healthCommand } from './health.ts';
 import { logFolder } from './log-files.ts';
@@ -312,6 +313,16 @@ class Monitor {
       void this.#stop(question.graceMs);
       return o.answer({ exit: await this.#over.promise });
     }
+    if (question.ask === 'usage') {
+      const { insides } = this.#root?.ground.executor.running ?? {};
+      const found = this.#container && (await insides?.usage(this.#record.id, o));
+      return o.answer({ value: found ?? null });
+    }
+    if (question.ask === 'stat' || question.ask === 'pack' || question.ask === 'unpack') {
+      const { executor } = (this.#root as MonitorRoot).ground;
+      return answerFiles(question, { ...o, id: this.#live().id, executor });
+    }
+    if (question.ask === 'done') return;
     const container = this.#live();
     const { config } = this.#record.spec.config;
     const ends = question.number === KILL || question.number === signalNumber(config?.StopSignal || 'SIGTERM');

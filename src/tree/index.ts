@@ -40,3 +40,6 @@ export { compressLayer } from './compress-layer.ts';
 export { compressionOf, decompressed } from './decompress.ts';
 export { importLayer } from './import-layer.ts';
 export type { Names } from './select.ts';
+export { packFiles, type PackOptions } from './pack-files.ts';
+export { openRoot, statRooted, type RootedStat } from './rooted-files.ts';
+export { unpackFiles, type UnpackOptions } from './unpack-files.ts';

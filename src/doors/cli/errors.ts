@@ -2,6 +2,7 @@ import { errorTable } from '../../base/index.ts';
 
 export const cliError = errorTable({
   USAGE: 'invalid',
+  FILE_MISSING: 'not_found',
   CONTEXT_NOT_FOUND: 'not_found',
   CONTEXT_INVALID: 'invalid',
   CONTEXT_DENIED: 'denied',

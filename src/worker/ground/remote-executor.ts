@@ -17,6 +17,9 @@ export interface Knock {
 }
 
 type Running = Executor['running'];
+type Insides = NonNullable<Running['insides']>;
+type Usage = Awaited<ReturnType<Insides['usage']>>;
+type Stat = Awaited<ReturnType<Insides['stat']>>;
 /** A process to run beside a running one. */
 export type Joining = Parameters<Running['join']>[1];
 
@@ -36,6 +39,19 @@ export class RemoteExecutor implements Executor {
       listening: async (id, w) =>
         (await asker.ask('listening', { id }, w)) as Awaited<ReturnType<Running['listening']>>,
       join: (id, process, o) => this.#stream('join', { id, process }, o),
+      insides: {
+        usage: async (id, w) => ((await asker.ask('insideUsage', { id }, w)) ?? undefined) as Usage,
+        stat: async (id, path, { follow, signal }) =>
+          ((await asker.ask('insideStat', { id, path, follow }, { signal })) ?? undefined) as Stat,
+        pack: async (id, path, o) =>
+          void (await asker.ask(
+            'insidePack',
+            { id, path, as: o.as, follow: o.follow },
+            { signal: o.signal, onData: (_, chunk) => o.send(chunk) },
+          )),
+        unpack: async (id, folder, { tar, owner, signal }) =>
+          void (await asker.ask('insideUnpack', { id, folder, owner }, { signal, upload: tar })),
+      },
     };
   }
 

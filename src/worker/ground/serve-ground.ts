@@ -115,6 +115,15 @@ export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>
     },
     join: (p: { id: string; process: Joining }, call) =>
       running.join(p.id, p.process, { io: ioOf(call), signal: call.signal }),
+    insideUsage: async (p: { id: string }, { signal }) => (await insidesOf(running).usage(p.id, { signal })) ?? null,
+    insideStat: async (p: { id: string; path: string; follow: boolean }, { signal }) =>
+      (await insidesOf(running).stat(p.id, p.path, { follow: p.follow, signal })) ?? null,
+    insidePack: (p: { id: string; path: string; as: string; follow?: boolean }, { signal, send }) =>
+      insidesOf(running).pack(p.id, p.path, { ...p, send: async (chunk) => void (await send(chunk)), signal }),
+    insideUnpack: (
+      p: { id: string; folder: string; owner: 'keep' | { uid: number; gid: number } },
+      { signal, upload },
+    ) => insidesOf(running).unpack(p.id, p.folder, { tar: upload ?? nothing(), owner: p.owner, signal }),
   };
   const { caches: store } = ground;
   Object.assign(handlers, {
@@ -140,6 +149,11 @@ export function groundHandlers(ground: Ground): Readonly<Record<string, Handler>
       for (const what of [...open.values(), ...caches.values()]) await what[Symbol.asyncDispose]();
     },
   });
+}
+
+function insidesOf({ insides }: Ground['executor']['running']): NonNullable<typeof insides> {
+  if (!insides) throw groundError('KEEPER_PROTOCOL', 'look into a process: nothing here can');
+  return insides;
 }
 
 function ioOf(call: Call): ProcessIo {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { command as attach } from './attach.ts';
+import { command as copy } from './cp.ts';
 import { command as exec } from './exec.ts';
 import { command as kill } from './kill.ts';
 import { command as logs } from './logs.ts';
@@ -7,6 +8,7 @@ import { command as port } from './port.ts';
 import { command as list } from './ps.ts';
 import { command as restart } from './restart.ts';
 import { command as start } from './start.ts';
+import { command as stats } from './stats.ts';
 import { command as stop } from './stop.ts';
 import { command as wait } from './wait.ts';
 import type { CliCommand } from '../command.ts';
@@ -16,6 +18,8 @@ const SAME: readonly (readonly [name: string, summary: string, command: CliComma
   ['ls', 'list containers', list],
   ['logs', 'show what one has said', logs],
   ['exec', 'run a command in one', exec],
+  ['cp', 'copy files between one and this machine', copy],
+  ['stats', 'show what they use', stats],
   ['attach', 'show what one says from now on', attach],
   ['start', 'start containers again', start],
   ['stop', 'ask containers to end', stop],

@@ -110,7 +110,7 @@ export const command: CliCommand = {
         const { lookAfterContainers } = await import('../container/look-after.ts');
         using _containers = lookAfterContainers(context);
         const { runDaemon } = await import('../../daemon/index.ts');
-        return runDaemon(flags, context);
+        return await runDaemon(flags, context);
       }),
     );
   },

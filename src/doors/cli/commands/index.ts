@@ -90,6 +90,13 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'logs', group: 'Containers', summary: 'show what a container has said', load: () => import('./logs.ts') },
   { name: 'exec', group: 'Containers', summary: 'run a command in a container', load: () => import('./exec.ts') },
   {
+    name: 'cp',
+    group: 'Containers',
+    summary: 'copy files between a container and this machine',
+    load: () => import('./cp.ts'),
+  },
+  { name: 'stats', group: 'Containers', summary: 'show what containers use', load: () => import('./stats.ts') },
+  {
     name: 'attach',
     group: 'Containers',
     summary: 'show what a container says from now on',

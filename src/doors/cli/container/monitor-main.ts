@@ -1,6 +1,6 @@
 import { closeSync, writeSync } from 'node:fs';
 import { CodedError, messageOf } from '../../../base/index.ts';
-import { superviseContainer } from '../../../machine/index.ts';
+import { serveFiles, superviseContainer } from '../../../machine/index.ts';
 import { cliError } from '../errors.ts';
 import { hostCredentials } from '../local-host.ts';
 import { processIo } from '../process-io.ts';
@@ -10,9 +10,9 @@ import type { MonitorWord } from './start-monitor.ts';
 
 const REPORT = 3;
 
-/** The monitor of a container, for the door's hidden command `__monitor`: opens the store, and watches the container to its end. `rest`: the store's folder, the container's ID, and "attach" when it is to wait for that. */
+/** The monitor of a container, for the door's hidden command `__monitor`: opens the store, and watches the container to its end. `rest`: the store's folder, the container's ID, and "attach" when it is to wait for that, or "files" when it is to show the container's files alone. */
 export async function monitorMain(rest: readonly string[]): Promise<void> {
-  const [root, id, attach] = rest;
+  const [root, id, how] = rest;
   if (root === undefined || id === undefined) throw cliError('USAGE', 'start a monitor: strake itself starts monitors');
   const io = processIo();
   const ending = new AbortController();
@@ -27,10 +27,11 @@ export async function monitorMain(rest: readonly string[]): Promise<void> {
     const ground = spec?.ground === undefined ? undefined : groundOf(spec.ground);
     await using engine = await engineFor({ ...base, executor: spec?.executor, ground });
     const host = { credentials: hostCredentials(lazyCredentials(io)) };
-    await superviseContainer({
+    const watch = how === 'files' ? serveFiles : superviseContainer;
+    await watch({
       store,
       id,
-      attachFirst: attach !== undefined,
+      attachFirst: how === 'attach',
       openRoot: (record, o) => engine.root(record.spec.imageId, { platform: record.spec.platform, host, ...o }),
       clock: io.clock,
       random: io.random,

@@ -10,7 +10,7 @@ export async function liveContainers(c: CliContext): Promise<ContainerRecord[]> 
   const wanted = all.filter(wantsToLive);
   if (wanted.length === 0) return all;
   const { io } = c;
-  const note = (text: string): void => void io.stderr.write(`${io.errStyle.yellow('note')}: ${text}\n`);
+  const note = (text: string): void => io.stderr.write(`${io.errStyle.yellow('note')}: ${text}\n`);
   await Promise.all(
     wanted.map(async (record) => {
       try {

@@ -37,13 +37,14 @@ const LEAN = ['--max-semi-space-size=1', '--max-old-space-size=192'];
 /** Starts this program again as the monitor of a container; it goes on when this process ends. */
 export function startMonitor(
   record: ContainerRecord,
-  o: { readonly c: CliContext; readonly attachFirst?: boolean | undefined },
+  o: { readonly c: CliContext; readonly attachFirst?: boolean | undefined; readonly filesOnly?: boolean | undefined },
 ): StartedMonitor {
   const { settings, io } = o.c;
   const folder = openContainers(o.c).store.folderOf(record.id);
   const { command, args } = keeperCommand('__monitor');
   const said = openSync(join(folder, SAID), 'a', 0o600);
-  const words = [settings.root, record.id, ...(o.attachFirst === true ? ['attach'] : [])];
+  const how = o.filesOnly === true ? ['files'] : o.attachFirst === true ? ['attach'] : [];
+  const words = [settings.root, record.id, ...how];
   const lean = process.getBuiltinModule('node:sea').isSea() ? [] : LEAN;
   const child = spawn(command, [...lean, ...args, ...words], {
     cwd: '/',
