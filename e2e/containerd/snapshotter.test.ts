@@ -101,6 +101,23 @@ suite("containerd's snapshots", { skip: needsContainerd }, () => {
     await others[Symbol.asyncDispose]();
   });
 
+  test('a snapshotter that keeps whole copies is refused with the reason, and nothing of it is left', async () => {
+    const opening = ContainerdSnapshotter.open({
+      address: server.address,
+      namespace: 'copies',
+      snapshotter: 'native',
+      store: 'here',
+      owner: 'mine',
+      random: systemRandom,
+    });
+    await assert.rejects(opening, (error: Error) => {
+      assert.ok(hasCode(error, 'SNAPSHOT_LIMIT'));
+      assert.match(error.message, /"native": it gives snapshots as mounts of type "bind", not as overlays/);
+      return true;
+    });
+    assert.deepEqual(server.left('copies', 'native').snapshots, []);
+  });
+
   test('a snapshotter that containerd does not have is refused by name', async () => {
     await assert.rejects(
       ContainerdSnapshotter.open({

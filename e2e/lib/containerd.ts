@@ -1,15 +1,30 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { findTool } from '../../src/base/index.ts';
+
+/** Another containerd than that in PATH: STRAKE_TEST_CONTAINERD names the program, with its shim and ctr beside it. */
+const NAMED = process.env['STRAKE_TEST_CONTAINERD'];
+const PROGRAM = NAMED ?? 'containerd';
+const CTR = NAMED === undefined ? 'ctr' : join(dirname(NAMED), 'ctr');
 
 /** Why no containerd can be started here; false when one can. */
 export const needsContainerd: string | false =
   process.getuid?.() !== 0
     ? 'not root'
-    : findTool('containerd') === undefined
+    : !(NAMED === undefined ? findTool(PROGRAM) !== undefined : existsSync(NAMED))
       ? 'containerd is not installed'
       : findTool('runc') === undefined
         ? 'runc is not installed'
@@ -65,11 +80,16 @@ address = "${address}"
 address = "${join(folder, 't.sock')}"
 `,
   );
+  // Its own shim, but the machine's runc.
+  mkdirSync(join(folder, 'bin'));
+  if (NAMED !== undefined)
+    symlinkSync(join(dirname(NAMED), 'containerd-shim-runc-v2'), join(folder, 'bin/containerd-shim-runc-v2'));
   let child: ChildProcess | undefined;
   const log = openSync(join(folder, 'log'), 'a');
   const start = async (): Promise<void> => {
-    const started = spawn('containerd', ['--config', join(folder, 'config.toml'), '--log-level', 'warn'], {
+    const started = spawn(PROGRAM, ['--config', join(folder, 'config.toml'), '--log-level', 'warn'], {
       stdio: ['ignore', log, log],
+      env: { ...process.env, PATH: `${join(folder, 'bin')}:${process.env['PATH'] ?? ''}` },
     });
     child = started;
     for (let i = 0; i < 500; i++) {
@@ -88,7 +108,7 @@ address = "${join(folder, 't.sock')}"
     await gone;
   };
   const ctr = (namespace: string, ...args: readonly string[]): string => {
-    const { status, stdout, stderr } = spawnSync('ctr', ['-a', address, '-n', namespace, ...args], {
+    const { status, stdout, stderr } = spawnSync(CTR, ['-a', address, '-n', namespace, ...args], {
       encoding: 'utf8',
     });
     if (status !== 0) throw new Error(`ctr ${args.join(' ')}: ${stderr}`);

@@ -68,10 +68,31 @@ export class ContainerdSnapshotter implements Snapshotter, AsyncDisposable {
         );
       const opened = new ContainerdSnapshotter(o, containerd);
       await opened.#leases.create(leaseOf(o.owner), { labels: { [STORE]: o.store }, signal: o.signal });
+      if (snapshotter !== 'overlayfs') await opened.#checkOverlay(o);
       return opened;
     } catch (error) {
       await containerd[Symbol.asyncDispose]();
       throw error;
+    }
+  }
+
+  /** Throws for a snapshotter that keeps whole copies or disks: what a step changed could not be told from what was there. */
+  async #checkOverlay(w: Wait): Promise<void> {
+    const [below, base, above] = [this.#key('probe'), this.#key('probe'), this.#key('probe')];
+    const labels = this.#labels;
+    try {
+      await this.#snapshots.prepare(below, { labels, signal: w.signal });
+      await this.#snapshots.commit(below, { name: base, labels, signal: w.signal });
+      const mounts = await this.#snapshots.prepare(above, { parent: base, labels, signal: w.signal });
+      if (mounts.length === 1 && mounts[0]?.type === 'overlay') return;
+      const types = mounts.map(({ type }) => `"${type}"`).join(', ');
+      throw snapshotError(
+        'SNAPSHOT_LIMIT',
+        `use containerd's snapshotter "${this.name}": it gives snapshots as mounts of type ${types}, not as overlays, so that what a step changed cannot be told from what was there`,
+        { remedy: 'Use "overlayfs", or another one that keeps overlay folders.' },
+      );
+    } finally {
+      for (const key of [above, base, below]) await this.#drop(key);
     }
   }
 

@@ -58,7 +58,7 @@ export const command: CliCommand = {
       .option('--entrypoint <program>', 'in place of its ENTRYPOINT; clears its CMD')
       .option('--hostname <name>', 'its host name (default: its ID)')
       .option('--add-host <host=address>', 'a line of its /etc/hosts', collectValues, [])
-      .addOption(new Option('--network <mode>', 'its network').choices(['default', 'host', 'none']).default('default'))
+      .addOption(new Option('--network <mode>', 'its network: default, host or none').default('default'))
       .option('-i, --interactive', 'give it standard input')
       .option('-t, --tty', 'give it a terminal')
       .option('-m, --memory <size>', 'the most memory that it may have, as 512m')

@@ -31,7 +31,7 @@ export interface StartedMonitor {
 
 /** What the monitor says of defects of its own. */
 const SAID = 'monitor.log';
-/** Small generations: a monitor does little and lives long. */
+/** Small generations: a monitor does little and lives long; what its start took is given back (`giveBack` of monitor-main). */
 const LEAN = ['--max-semi-space-size=1', '--max-old-space-size=192'];
 
 /** Starts this program again as the monitor of a container; it goes on when this process ends. */

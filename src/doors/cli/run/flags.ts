@@ -17,7 +17,6 @@ import {
 import { usage } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { extraHost } from '../parse/network.ts';
-import { oneOf } from '../parse/values.ts';
 import { resourcesOf } from './resource-flags.ts';
 import { mountFlag } from './mount-flag.ts';
 
@@ -104,7 +103,7 @@ export function overridesOf(
     user: flags.user,
     workdir: flags.workdir,
     hostname: flags.hostname,
-    network: oneOf(['default', 'host', 'none'], '--network')(flags.network),
+    network: networkOf(flags.network),
     extraHosts: flags.addHost.map(hostOf),
     mounts: wanted.flatMap((mount) => mountOf(mount, o.volumes)),
     volumes: wanted.flatMap((mount) => (mount.kind === 'own' ? [mount.target] : [])),
@@ -162,6 +161,16 @@ function envFile(path: string, io: Pick<Io, 'env' | 'cwd'>): string[] {
     env: io.env,
     fail: (line, detail) => usage(`read --env-file "${path}", line ${line}: ${detail}`, 'Write name=value.'),
   });
+}
+
+/** `bridge` is what Docker calls a network of the container's own. */
+function networkOf(text: string): NonNullable<RunOverrides['network']> {
+  if (text === 'bridge') return 'default';
+  if (text === 'default' || text === 'host' || text === 'none') return text;
+  throw usage(
+    `run with --network "${text}": there are no networks of several containers here`,
+    'Publish a port of the one (-p 127.0.0.1:5432:5432) and run the other with --network host, which reaches it there; or run both so.',
+  );
 }
 
 function hostOf(text: string): { host: string; ip: string } {
