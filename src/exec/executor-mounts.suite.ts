@@ -69,12 +69,13 @@ export function mountTests(h: Harness, setup: ExecutorSetup): void {
     const mounts: StepMount[] = [
       { type: 'tmpfs', target: '/scratch', size: 1 << 20, mode: 0o1777 },
       { type: 'tmpfs', target: '/plain' },
+      { type: 'tmpfs', target: '/etc' },
     ];
     const got = await run(
-      'stat -c %a /scratch /plain; head -c 2000000 /dev/zero > /scratch/x || echo full; df -k /dev/shm | tail -n 1',
+      'stat -c %a /scratch /plain /etc; head -c 2000000 /dev/zero > /scratch/x || echo full; df -k /dev/shm | tail -n 1',
       { mounts, shmSize: 4 << 20 },
     );
-    assert.match(got.stdout, /^1777\n755\nfull\n\S+\s+4096 /);
+    assert.match(got.stdout, /^1777\n1777\n755\nfull\n\S+\s+4096 /);
     assert.deepEqual(contents(got.root.upper), []);
   });
 

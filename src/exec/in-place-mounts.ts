@@ -71,7 +71,7 @@ function fill(mount: Exclude<StepMount, { type: 'own' }>, place: string, c: Cove
     }
     case 'tmpfs':
       mkdirSync(place);
-      chmodSync(place, mount.mode ?? 0o755);
+      chmodSync(place, mount.mode ?? 0o1777);
       return remove;
     case 'bind':
       return bound(mount, place, { source: mount.source, apart: c.root !== '/' });

@@ -100,10 +100,10 @@ export async function runStep(
     const prepared = prepareMounts(process, { folder, rootless: runner.rootless !== undefined, io: o.io });
     undo.push(() => prepared[Symbol.dispose]());
     const points = [...driver.points, ...OWN_POINTS, ...prepared.mounts];
+    takeModes(prepared.mounts, rootfs);
     const stubs = makeStubs(rootfs, points, o.root);
     settle = () => stubs.settle();
     undo.push(() => stubs.remove());
-    takeModes(prepared.mounts, rootfs);
     fillVolumes(process, rootfs);
     makeCwd(process, { rootfs, targets: stubs.targets });
     const targets = stubs.targets.slice(-prepared.mounts.length);
@@ -251,7 +251,7 @@ export function check(process: Process, runner: Pick<StepRunner, 'rootless'>): v
     );
 }
 
-/** A tmpfs without a mode of its own gets its mount point's, as under runc. */
+/** A tmpfs without a mode of its own gets that of its mount point, as under runc; where there is none yet, the kernel's: 1777. */
 function takeModes(mounts: readonly PreparedMount[], rootfs: string): void {
   for (const { takesMode, target, spec } of mounts) {
     if (takesMode !== true) continue;

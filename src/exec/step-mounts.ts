@@ -74,7 +74,7 @@ function prepare(mount: StepMount, c: Context): PreparedMount {
 function temporary(mount: Extract<StepMount, { type: 'tmpfs' }>, c: Context): PreparedMount {
   mkdirSync(c.folder);
   const size = mount.size !== undefined && mount.size > 0 ? [`size=${mount.size}`] : [];
-  const mode = `mode=${(mount.mode ?? 0o755).toString(8)}`;
+  const mode = `mode=${(mount.mode ?? 0o1777).toString(8)}`;
   const mounted = mountAll([{ type: 'tmpfs', source: 'tmpfs', options: ['nosuid', mode, ...size] }], c.folder);
   c.undo.push(() => mounted[Symbol.dispose]());
   const options = ['rbind', 'nosuid', ...(mount.flags ?? [])];

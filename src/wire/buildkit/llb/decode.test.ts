@@ -413,3 +413,28 @@ test('nothing is scratch; long chains, wide ops and merges of merges are read in
   const op = await rootOp(wide.end(wide.add({ case: 'file', value: { actions } }, [base])));
   assert.equal(op?.kind === 'file' && op.actions.length, 1);
 });
+
+test('definitions in each other have one limit together for the steps that stand on each other', async () => {
+  const chain = (from: (ops: Ops) => string, steps: number): Definition => {
+    const ops = new Ops();
+    let last = from(ops);
+    for (let n = 0; n < steps; n++)
+      last = ops.add({ case: 'exec', value: { meta: { args: ['x', String(n)], cwd: '/' }, mounts: [{ ...ROOT }] } }, [
+        last,
+      ]);
+    return ops.end(last);
+  };
+  const nested = (steps: number) =>
+    chain((ops) => {
+      const input = { 'buildkit.llb.definition': { input: 0n } };
+      return ops.add({ case: 'build', value: { builder: -1n, inputs: input } }, [ops.image()]);
+    }, steps);
+  const inner = toBinary(
+    DefinitionSchema,
+    chain((ops) => ops.image(), 1500),
+  );
+  const read = (definition: Definition) =>
+    decodeDefinition(definition, { platform, readDefinition: async () => inner });
+  assert.ok((await read(nested(400))).root.edge);
+  await assert.rejects(read(nested(600)), (error) => hasCode(error, 'LLB_TOO_LARGE'));
+});

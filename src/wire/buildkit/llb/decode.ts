@@ -36,7 +36,7 @@ const DEFINITION_INPUT = 'buildkit.llb.definition';
  */
 export async function decodeDefinition(definition: Definition, o: DecodeOptions): Promise<DecodedDefinition> {
   const known = new Known();
-  const root = await decodeTree(definition, { ...o, known, depth: 0 });
+  const { tree: root } = await decodeTree(definition, { ...o, known, depth: 0 });
   return {
     root: root && !isScratch(root) ? new State(root) : scratch,
     vertexOf: (wire) => known.vertices.get(wire),
@@ -78,8 +78,14 @@ interface WireOp {
   depth: number;
 }
 
-async function decodeTree(definition: Definition, d: Decoding): Promise<Tree> {
-  if (definition.def.length === 0) return undefined;
+/** What a definition returns, and how many steps stand on each other there. */
+interface Returned {
+  readonly tree: Tree;
+  readonly depth: number;
+}
+
+async function decodeTree(definition: Definition, d: Decoding): Promise<Returned> {
+  if (definition.def.length === 0) return { tree: undefined, depth: 0 };
   checkFields(definition, new OpFailure('definition', undefined), new Set(['def', 'definition']));
   const ops = readOps(definition, d);
   const places = new Places(definition.Source);
@@ -104,7 +110,8 @@ async function decodeTree(definition: Definition, d: Decoding): Promise<Tree> {
       }
     }
   }
-  return outputOf(opOf(ops, result.digest), result.index, new OpFailure('the last op', undefined));
+  const wire = opOf(ops, result.digest);
+  return { tree: outputOf(wire, result.index, new OpFailure('the last op', undefined)), depth: wire.depth };
 }
 
 function readOps(definition: Definition, { known }: Decoding): Map<string, WireOp> {
@@ -130,7 +137,8 @@ function readOps(definition: Definition, { known }: Decoding): Map<string, WireO
 }
 
 function depthOf({ op, done }: WireOp, ops: ReadonlyMap<string, WireOp>): number {
-  let below = 0;
+  // A graph that was read from a step's result has a depth of its own.
+  let below = done?.depth ?? 0;
   for (const { digest } of op.inputs) below = Math.max(below, opOf(ops, digest).depth);
   const depth = below + (done?.vertices.length ?? 0);
   if (depth > MOST_DEEP)
@@ -271,7 +279,8 @@ async function decodeBuild(build: BuildOp, { inputs, fail }: OpContext, d: Decod
     if (kindOf(error) === 'cancelled') throw error;
     throw fail.invalid('inputs', `"${path}" holds no definition: ${messageOf(error)}`);
   }
-  return { outputs: [await decodeTree(inner, { ...d, depth: d.depth + 1 })], vertices: [] };
+  const { tree, depth } = await decodeTree(inner, { ...d, depth: d.depth + 1 });
+  return { outputs: [tree], vertices: [], depth };
 }
 
 function invalid(message: string, cause?: unknown): Error {

@@ -19,6 +19,8 @@ export interface OpContext {
 export interface DecodedOp {
   readonly outputs: readonly Tree[];
   readonly vertices: readonly Vertex[];
+  /** Steps that stand on each other in a graph that it was read from. */
+  readonly depth?: number | undefined;
 }
 
 /** Errors that name the op and the field. */
