@@ -6,6 +6,7 @@ import type { Builds } from './control/builds.ts';
 import type { BuildRecordStore } from './control/history.ts';
 import type { Sessions } from './control/sessions.ts';
 import type { ServerInfo } from './control/worker-record.ts';
+import type { Tracing } from './tracing.ts';
 
 export interface ServerInit {
   readonly engine: Engine;
@@ -24,6 +25,7 @@ export interface ServerInit {
   readonly scratch: string;
   /** What clients have sent of their files before. */
   readonly kept: KeptFiles;
+  readonly tracing?: Tracing | undefined;
   /** Told when a build has ended. */
   readonly ended?: (() => void) | undefined;
   readonly log: (line: string, fields?: Readonly<Record<string, string | number>>) => void;

@@ -5,7 +5,8 @@ import { Control } from '../wire/gen/buildkit/control_pb.ts';
 import { LLBBridge } from '../wire/gen/buildkit/gateway_pb.ts';
 import { Content } from '../wire/gen/containerd/content_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus } from '../wire/gen/grpc/health_pb.ts';
-import type { RawHandler, Router } from '../wire/grpc/index.ts';
+import { ExportTraceServiceRequestSchema, TraceService } from '../wire/gen/otlp/trace_pb.ts';
+import { toBinary, type RawHandler, type Router } from '../wire/grpc/index.ts';
 import { Builds } from './control/builds.ts';
 import { contentService } from './control/content.ts';
 import { controlService } from './control/control.ts';
@@ -45,6 +46,15 @@ export class BuildServer {
       LLBBridge,
       bridgeService(bridge, (ref, { signal }) => builds.get(ref, { signal })),
     );
+    const forward = this.#served.tracing?.forward;
+    // Without a collector nobody serves it: clients take that for an answer.
+    if (forward)
+      router.service(TraceService, {
+        async export(request) {
+          await forward(toBinary(ExportTraceServiceRequestSchema, request));
+          return {};
+        },
+      });
     const status = (): { status: HealthCheckResponse_ServingStatus } => ({
       status: this.#draining.signal.aborted
         ? HealthCheckResponse_ServingStatus.NOT_SERVING

@@ -11,4 +11,5 @@ export { runCli } from './run-cli.ts';
 export { runProcess } from './run-process.ts';
 export { engineFor, groundSetting, keeperCommand, pathsNamed, storeFolder, type Settings } from './settings.ts';
 export { acceptStop } from './stop-accepted.ts';
+export { daemonTracing } from './telemetry/daemon-tracing.ts';
 export { versionLine } from './version.ts';

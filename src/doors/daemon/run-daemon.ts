@@ -7,7 +7,15 @@ import { formatPlatform, hostPlatform } from '../../image/index.ts';
 import { BuildServer, type ServerInfo } from '../../serve/index.ts';
 import { KeptFiles } from '../../wire/buildkit/index.ts';
 import { formatAddress, GrpcServer, parseAddress, type ServerTls } from '../../wire/grpc/index.ts';
-import { acceptStop, engineFor, versionLine, type DaemonFlags, type Io, type Settings } from '../cli/index.ts';
+import {
+  acceptStop,
+  daemonTracing,
+  engineFor,
+  versionLine,
+  type DaemonFlags,
+  type Io,
+  type Settings,
+} from '../cli/index.ts';
 import { millisecondsFrom } from './amounts.ts';
 import { readDaemonConfig, type DaemonConfig } from './config.ts';
 import { DaemonLog } from './daemon-log.ts';
@@ -68,6 +76,7 @@ export async function runDaemon(
       entries: config.history.entries ?? 50,
       age: config.history.age ?? 48 * 3_600_000,
     },
+    tracing: daemonTracing({ ...io, warn: (text) => log.warn(text) }),
     log: (line, fields) => log.info(line, fields),
     ended: collector(engine, gc, log),
   });

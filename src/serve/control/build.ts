@@ -9,6 +9,7 @@ import { create } from '../../wire/grpc/index.ts';
 import { VertexWarningSchema } from '../../wire/gen/buildkit/control_pb.ts';
 import type { WarnRequest } from '../../wire/gen/buildkit/gateway_pb.ts';
 import { serveError } from '../errors.ts';
+import type { BuildSpans } from '../tracing.ts';
 import { StatusWriter } from './status-writer.ts';
 import { Story } from './story.ts';
 
@@ -50,12 +51,14 @@ export class Build implements Steered {
       readonly host: BuildHost;
       readonly signal: AbortSignal;
       readonly clock: Clock;
+      readonly spans?: BuildSpans | undefined;
     },
   ): Promise<BuildResult> {
     let result: BuildResult | undefined;
     try {
       for await (const event of engine.drive(o.frontend, o.request, o.host, { signal: o.signal })) {
         this.#tell(event);
+        o.spans?.event(event);
         if (event.kind === 'result') ({ result } = event);
       }
       if (!result) throw new Error('the engine gave no result');

@@ -19,6 +19,7 @@ const TABLES = [
 ];
 
 const STATUS_TYPE = 'application/vnd.buildkit.status.v0';
+const TRACE_TYPE = 'application/vnd.buildkit.otlp.json.v0';
 /** BuildKit's: 50 builds, two days. */
 const LIMITS = { entries: 50, age: 48 * 3600 * 1000 };
 
@@ -67,6 +68,8 @@ export class BuildRecordStore {
       response: Readonly<Record<string, string>>;
       /** How each image was made, by its platform. */
       made: ReadonlyMap<string, readonly Attestation[]>;
+      /** Its spans. */
+      trace?: Uint8Array | undefined;
     },
   ): void {
     this.#end(ref, o, (record, blobs) => {
@@ -104,7 +107,7 @@ export class BuildRecordStore {
     };
   }
 
-  fail(ref: string, o: { at: number; build: Build; failure: StatusError }): void {
+  fail(ref: string, o: { at: number; build: Build; failure: StatusError; trace?: Uint8Array | undefined }): void {
     this.#end(ref, o, (record) => {
       const { code, message } = o.failure;
       record.error = create(BuildHistoryRecordSchema, { error: { code, message } }).error;
@@ -113,7 +116,7 @@ export class BuildRecordStore {
 
   #end(
     ref: string,
-    o: { at: number; build: Build },
+    o: { at: number; build: Build; trace?: Uint8Array | undefined },
     change: (record: BuildHistoryRecord, blobs: Map<string, Uint8Array>) => void,
   ): void {
     const record = this.#active.get(ref);
@@ -132,6 +135,11 @@ export class BuildRecordStore {
     record.logs = create(BuildHistoryRecordSchema, {
       logs: { mediaType: STATUS_TYPE, digest, size: BigInt(logs.length) },
     }).logs;
+    if (o.trace) {
+      const trace = { mediaType: TRACE_TYPE, digest: digestOf(o.trace), size: BigInt(o.trace.length) };
+      record.trace = create(BuildHistoryRecordSchema, { trace }).trace;
+      blobs.set(trace.digest, o.trace);
+    }
     this.#db.transaction(() => {
       this.#db.run(
         'INSERT OR REPLACE INTO serve_builds VALUES (?, ?, 0, ?)',

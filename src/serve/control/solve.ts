@@ -1,4 +1,4 @@
-import { messageOf, tempFolder, type Wait } from '../../base/index.ts';
+import { messageOf, tempFolder, withoutSecrets, type Wait } from '../../base/index.ts';
 import type { BuildRequest, ImageMetadata } from '../../engine/index.ts';
 import type { Frontend, PlannedImage } from '../../frontend/index.ts';
 import { solveHere, toFailure, toPlan } from '../../gateway/index.ts';
@@ -28,6 +28,9 @@ export async function solve(
   const build = builds.begin({ ref: request.Ref, newId: (n) => `${random.hex(12)}${n}` });
   const begun = clock.now();
   const { gone } = context.peer;
+  const spans = request.Internal
+    ? undefined
+    : served.tracing?.begin({ title: titleOf(request), parent: context.headers.get('traceparent') });
   try {
     const asked = requestOf(request, served);
     build.policies = asked.request.sourcePolicies ?? [];
@@ -56,6 +59,7 @@ export async function solve(
       host: asked.clouds.offeredBy(host, served.cloud),
       signal,
       clock,
+      spans,
     });
     for (const text of asked.warnings) log(text, { ref: request.Ref });
     served.counts.completed += 1;
@@ -72,13 +76,14 @@ export async function solve(
         return [key, told.length > 0 ? told : [provenanceOf(image, facts)]] as const;
       }),
     );
-    if (!request.Internal) records.complete(request.Ref, { at: clock.now(), build, result, response, made });
+    if (!request.Internal)
+      records.complete(request.Ref, { at: clock.now(), build, result, response, made, trace: spans?.end() });
     return response;
   } catch (error) {
     const failure = toFailure(error, { texts: build.texts });
     build.steering.end(failure);
     served.counts[failure.code === Code.Canceled ? 'cancelled' : 'failed'] += 1;
-    if (!request.Internal) records.fail(request.Ref, { at: clock.now(), build, failure });
+    if (!request.Internal) records.fail(request.Ref, { at: clock.now(), build, failure, trace: spans?.end(error) });
     log(`build failed: ${messageOf(failure)}`, { ref: request.Ref });
     throw failure;
   } finally {
@@ -87,6 +92,11 @@ export async function solve(
     build.end();
     served.ended?.();
   }
+}
+
+/** What a build is of, in a few words. */
+function titleOf({ FrontendAttrs: options, Frontend: frontend }: SolveRequest): string {
+  return withoutSecrets(options['vcs:source'] ?? options['context'] ?? (frontend === '' ? 'build' : frontend));
 }
 
 /** Who plans: the client by LLBBridge, a frontend by its name, or the definition that came along. */

@@ -2,9 +2,7 @@ import { appendFileSync, mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import {
   CodedError,
-  drain,
   firstFailure,
-  HttpClient,
   hasErrno,
   messageOf,
   reasonOf,
@@ -12,14 +10,12 @@ import {
   withoutSecrets,
 } from '../../../base/index.ts';
 import type { BuildEvent } from '../../../engine/index.ts';
-import { cliError, usage } from '../errors.ts';
+import { cliError } from '../errors.ts';
 import type { Io } from '../io.ts';
 import { ReportRecorder } from '../report/report-recorder.ts';
 import { ownVersion } from '../version.ts';
+import { sendSpans, tracesUrl } from './send-spans.ts';
 import { moduleOf, parseTraceParent, spansOf, traceOf, tracesData, type Span, type Trace } from './trace.ts';
-
-/** Milliseconds that a collector has for its answer. */
-const PATIENCE = 10_000;
 
 export interface TelemetryOptions {
   readonly io: Pick<Io, 'clock' | 'random' | 'cwd' | 'env'>;
@@ -44,7 +40,7 @@ export class BuildTelemetry {
   constructor(o: TelemetryOptions) {
     this.#o = o;
     this.#startedAt = o.io.clock.now();
-    this.#url = o.endpoint === undefined ? undefined : tracesUrl(o.endpoint);
+    this.#url = o.endpoint === undefined ? undefined : tracesUrl(o.endpoint, '--otlp');
     this.#folder = o.folder === undefined ? undefined : resolve(o.io.cwd, o.folder);
     if (this.#folder === undefined) return;
     try {
@@ -94,7 +90,7 @@ export class BuildTelemetry {
       problems.push(`write to --trace-dir "${this.#o.folder}": ${messageOf(problem)}`);
     }
     try {
-      if (this.#url) await this.#send(trace, this.#url);
+      if (this.#url) await sendSpans(jsonOf(trace), { url: this.#url, env: io.env, type: 'application/json' });
     } catch (problem) {
       problems.push(`send the trace to "${redactUrl(this.#url?.href ?? '')}": ${messageOf(problem)}`);
     }
@@ -125,55 +121,10 @@ export class BuildTelemetry {
       appendFileSync(path, `${JSON.stringify(tracesData(spans, version))}\n`);
     }
   }
-
-  /** OTLP/HTTP with JSON (OTLP specification, OTLP/HTTP). */
-  async #send(trace: Trace, url: URL): Promise<void> {
-    const body = Buffer.from(JSON.stringify(tracesData(spansOf(trace), ownVersion().version)));
-    await using client = new HttpClient({ env: this.#o.io.env });
-    await using response = await client.request({
-      method: 'POST',
-      url,
-      headers: {
-        'content-type': 'application/json',
-        'content-length': `${body.length}`,
-        ...headersOf(this.#o.io.env['OTEL_EXPORTER_OTLP_HEADERS']),
-      },
-      body,
-      idleTimeout: PATIENCE,
-      // The build may be over because its signal was given: this is still told.
-      signal: AbortSignal.timeout(PATIENCE),
-    });
-    await drain(response.body);
-    if (response.status < 200 || response.status > 299) throw new Error(`it answers with status ${response.status}`);
-  }
 }
 
-/** The address for traces below a collector's, unless it is that already. */
-function tracesUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol))
-    throw usage(
-      `read --otlp "${withoutSecrets(text)}": it is no http or https address`,
-      'Name a collector, as http://localhost:4318.',
-    );
-  if (!url.pathname.endsWith('/v1/traces')) url.pathname = `${url.pathname.replace(/\/$/, '')}/v1/traces`;
-  return url;
-}
-
-/** `name=value,…`, values percent-encoded (OpenTelemetry Protocol Exporter, Specifying headers). What is none of that is passed over. */
-function headersOf(text = ''): Record<string, string> {
-  const found: Record<string, string> = {};
-  for (const part of text.split(',')) {
-    const at = part.indexOf('=');
-    const name = part.slice(0, Math.max(0, at)).trim().toLowerCase();
-    if (!/^[\w!#$%&'*+.^|~-]+$/.test(name)) continue;
-    try {
-      found[name] = decodeURIComponent(part.slice(at + 1).trim());
-    } catch {
-      // Not percent-encoded as it should be.
-    }
-  }
-  return found;
+function jsonOf(trace: Trace): Uint8Array {
+  return Buffer.from(JSON.stringify(tracesData(spansOf(trace), ownVersion().version)));
 }
 
 /** A name as a file's, with nothing in it that leads elsewhere. */
