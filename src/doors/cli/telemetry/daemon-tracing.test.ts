@@ -15,13 +15,16 @@ interface Sent {
 async function collector(): Promise<{ readonly url: string; readonly next: () => Promise<Sent> } & AsyncDisposable> {
   const sent: Sent[] = [];
   const waiting: ((one: Sent) => void)[] = [];
-  const server = createServer(async (request, response) => {
-    const body = Buffer.concat(await request.toArray());
-    response.end();
-    const one = { path: request.url, headers: request.headers, body };
-    const first = waiting.shift();
-    if (first) first(one);
-    else sent.push(one);
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      response.end();
+      const one = { path: request.url, headers: request.headers, body: Buffer.concat(chunks) };
+      const first = waiting.shift();
+      if (first) first(one);
+      else sent.push(one);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
