@@ -25,6 +25,13 @@ export function dockerfiles(o: {
       from,
       'COPY --from=second /s /f /',
     ),
+    old: file(`FROM ${o.registry}/old:7`, 'COPY a.txt /'),
+    'deny.json': policyOf({ action: 'DENY', selector: { identifier: 'docker-image://*' } }),
+    'convert.json': policyOf({
+      action: 'CONVERT',
+      selector: { identifier: `docker-image://${o.registry}/old:*` },
+      updates: { identifier: `docker-image://${o.registry}/base:1` },
+    }),
     named: file('FROM app', 'COPY --from=other o.txt /'),
     layout: file('FROM laid', 'RUN echo on it > /on'),
     web: file('FROM scratch', 'COPY --from=web fetched.txt /'),
@@ -181,4 +188,9 @@ target "fails" {
       `ENTRYPOINT ["/bin/sh", "-c", "echo '{\\"_type\\":\\"https://in-toto.io/Statement/v0.1\\",\\"predicateType\\":\\"https://spdx.dev/Document\\",\\"predicate\\":{\\"SPDXID\\":\\"SPDXRef-DOCUMENT\\",\\"spdxVersion\\":\\"SPDX-2.3\\",\\"name\\":\\"scanned\\"}}' > $BUILDKIT_SCAN_DESTINATION/sbom.spdx.json"]`,
     ),
   };
+}
+
+/** A source policy of one rule. */
+function policyOf(rule: object): string {
+  return JSON.stringify({ version: 1, rules: [rule] });
 }

@@ -1,6 +1,6 @@
 import * as alike from './alike.ts';
 import type { Line } from './line.ts';
-import { build, fails, file, FILES } from './write-line.ts';
+import { build, fails, file, files, FILES, image } from './write-line.ts';
 
 const PRUNE = ['prune', '--all', '--force'];
 const nothing = ['-o', 'type=cacheonly'];
@@ -37,6 +37,32 @@ export const asked: readonly Line[] = [
   build('--progress=rawjson of a failure', ['--progress=rawjson', ...file('fail'), FILES], {
     code: 1,
     alike: alike.story,
+  }),
+];
+
+const policy = (name: string): Pick<Line, 'env'> => ({
+  env: { EXPERIMENTAL_BUILDKIT_SOURCE_POLICY: `HOST/${name}.json` },
+});
+/** What a policy makes of sources. */
+export const policed: readonly Line[] = [
+  fails(
+    'a source that a policy denies',
+    /source "docker-image:\/\/[^"]+\/base:1" denied by policy/,
+    [FILES],
+    policy('deny'),
+  ),
+  files('a source that a policy converts', [...file('old'), FILES], policy('convert')),
+  image('a base compressed anew', [...file('old'), FILES], {
+    ...policy('convert'),
+    words: [
+      'build',
+      '--provenance=false',
+      ...file('old'),
+      '-o',
+      'type=oci,dest=OUT/anew.tar,compression=zstd,compression-level=0,force-compression=true,name=anew',
+      FILES,
+    ],
+    compare: ['oci-archive:OUT/anew.tar'],
   }),
 ];
 
@@ -210,6 +236,8 @@ export const bakes: readonly Line[] = [
 export const kept: readonly Line[] = [
   { name: 'du', words: ['du'], alike: alike.heading },
   { name: 'du --verbose', words: ['du', '--verbose'], alike: alike.strangeLabels },
+  { name: 'du with filters', words: ['du', '--filter', 'type=regular', '--filter', 'inuse=0'], alike: alike.heading },
+  { name: 'prune of what is old', words: ['prune', '--force', '--filter', 'type=regular', '--filter', 'until=1000h'] },
   { name: 'history ls', words: ['history', 'ls'], alike: alike.heading },
   { name: 'history ls as JSON', words: ['history', 'ls', '--format=json'] },
   {
@@ -229,6 +257,11 @@ export const kept: readonly Line[] = [
     words: ['history', 'logs', '--progress=plain'],
     before: [['build', '--no-cache', ...file('stages'), FILES]],
     alike: alike.steps,
+  },
+  {
+    name: 'history export',
+    words: ['history', 'export', '-o', 'OUT/last.dockerbuild'],
+    before: [['build', ...file('stages'), '-o', 'type=oci,dest=OUT/exported.tar', FILES]],
   },
   { name: 'history rm', words: ['history', 'rm', '--all'] },
   { name: 'prune', words: PRUNE, says: /Total:\s+[1-9]/, alike: alike.heading },

@@ -1,7 +1,6 @@
 import type { Clock, Database, SqlValue } from '../../base/index.ts';
 import { digestOf } from '../../blob/index.ts';
 import type { Attestation } from '../../frontend/index.ts';
-import type { BuildResult } from '../../engine/index.ts';
 import { create, fromBinary, timestampFromMs, timestampMs, toBinary, type StatusError } from '../../wire/grpc/index.ts';
 import {
   BuildHistoryEventType,
@@ -64,7 +63,6 @@ export class BuildRecordStore {
     o: {
       at: number;
       build: Build;
-      result: BuildResult;
       response: Readonly<Record<string, string>>;
       /** How each image was made, by its platform. */
       made: ReadonlyMap<string, readonly Attestation[]>;
@@ -74,22 +72,15 @@ export class BuildRecordStore {
   ): void {
     this.#end(ref, o, (record, blobs) => {
       record.ExporterResponse = { ...o.response };
-      const results: Record<string, { mediaType: string; digest: string; size: bigint }> = {};
-      for (const image of o.result.images)
-        for (const { export: at, descriptor } of image.manifests)
-          results[String(at)] = {
-            mediaType: descriptor.mediaType,
-            digest: descriptor.digest,
-            size: BigInt(descriptor.size),
-          };
+      // What was exported lies elsewhere and cannot be read from here: a client that saves a record (`history export`) wants to read all that it names.
       const infos = [...o.made].map(([platform, attestations]) => {
         const Attestations = attestations.map((one) => this.#describe(one, blobs));
-        return [platform, { Attestations, Results: results }] as const;
+        return [platform, { Attestations }] as const;
       });
       const [only] = infos;
       if (infos.length > 1)
         record.Results = create(BuildHistoryRecordSchema, { Results: Object.fromEntries(infos) }).Results;
-      else record.Result = create(BuildHistoryRecordSchema, { Result: only?.[1] ?? { Results: results } }).Result;
+      else record.Result = create(BuildHistoryRecordSchema, { Result: only?.[1] ?? {} }).Result;
     });
   }
 

@@ -77,7 +77,7 @@ export async function solve(
       }),
     );
     if (!request.Internal)
-      records.complete(request.Ref, { at: clock.now(), build, result, response, made, trace: spans?.end() });
+      records.complete(request.Ref, { at: clock.now(), build, response, made, trace: spans?.end() });
     return response;
   } catch (error) {
     const failure = toFailure(error, { texts: build.texts });
