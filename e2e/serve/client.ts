@@ -5,7 +5,7 @@ import { systemRandom } from '../../src/base/index.ts';
 import { localHost } from '../../src/doors/cli/local-host.ts';
 import { folderSource } from '../../src/tree/index.ts';
 import { openSession, type OpenSession } from '../../src/wire/buildkit/index.ts';
-import { openConnection, type GrpcConnection } from '../../src/wire/grpc/index.ts';
+import { openConnection, StatusError, type Client, type GrpcConnection } from '../../src/wire/grpc/index.ts';
 import { Control, type StatusResponse } from '../../src/wire/gen/buildkit/control_pb.ts';
 import { LLBBridge, type Result } from '../../src/wire/gen/buildkit/gateway_pb.ts';
 import { CHECKOUT } from '../lib/strake.ts';
@@ -58,7 +58,7 @@ export class Daemon implements AsyncDisposable {
 export interface BuildWish {
   readonly ref: string;
   /** Files of the context, by path. */
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string | Uint8Array>>;
   readonly options?: Readonly<Record<string, string>> | undefined;
   readonly exporters?: readonly { readonly Type: string; readonly Attrs: Record<string, string> }[] | undefined;
   /** A file for the stream of the first exporter. */
@@ -68,6 +68,16 @@ export interface BuildWish {
   readonly internal?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onStatus?: ((status: StatusResponse) => void) | undefined;
+  /** Before it says what came of it: the ref that was solved, or why it was not. */
+  readonly look?: ((at: LookAt) => Promise<void>) | undefined;
+}
+
+/** A build that still stands. */
+export interface LookAt {
+  readonly bridge: Client<typeof LLBBridge>;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly ref: string;
+  readonly error: StatusError | undefined;
 }
 
 export interface BuildOutcome {
@@ -119,23 +129,33 @@ export async function buildLikeBuildx(connection: GrpcConnection, wish: BuildWis
         { headers, signal },
       );
       ({ result } = answer);
+      if (wish.look) await looked(result, { look: wish.look, bridge, headers });
     }
     await bridge.return(result ? { result } : {}, { headers, signal });
   } catch (error) {
-    const {
-      code = 2,
-      message = String(error),
-      details = [],
-    } = error as {
-      code?: number;
-      message?: string;
-      details?: readonly { typeUrl: string; value: Uint8Array }[];
-    };
+    const { code, message, details } = error instanceof StatusError ? error : new StatusError(2, String(error));
     await bridge.return({ error: { code, message, details: [...details] } }, { headers }).catch(() => undefined);
   }
   const { ExporterResponse: response } = await solving;
   await following;
   return { response, status, result };
+}
+
+/** Solves what came of it, and lets it be looked at. Throws what solving did. */
+async function looked(
+  result: Result | undefined,
+  o: Omit<LookAt, 'ref' | 'error'> & { readonly look: (at: LookAt) => Promise<void> },
+): Promise<void> {
+  const ref = result?.result.case === 'ref' ? result.result.value.id : '';
+  const error = await o.bridge.evaluate({ Ref: ref }, { headers: o.headers }).then(
+    () => undefined,
+    (thrown: unknown) => {
+      if (thrown instanceof StatusError) return thrown;
+      throw thrown;
+    },
+  );
+  await o.look({ ...o, ref, error });
+  if (error) throw error;
 }
 
 function sessionFor(connection: GrpcConnection, wish: BuildWish): OpenSession {

@@ -43,6 +43,8 @@ export interface BuildParts {
   readonly history: BuildHistory;
   readonly clock: Clock;
   readonly random: Random;
+  /** Who asks may look at failed steps until the plan is made. */
+  readonly keepsFailures?: boolean | undefined;
 }
 
 type Request = BuildRequest & ImageMetadata;
@@ -114,6 +116,7 @@ class Build {
       offers: (layers) => this.#caches.offers(layers),
       cacheMount: (key) => this.#caches.mountOf(key),
       lost: (compressed) => this.#caches.lose(compressed),
+      keepsFailures: parts.keepsFailures,
     });
     const emitNow = (event: BuildEvent): void => this.#tell(event);
     this.#caches = new BuildCaches({ ...parts, request, session: this.#session, emit: emitNow });
@@ -154,7 +157,7 @@ class Build {
       anew: this.#request.anew,
       signal: w.signal,
     });
-    await using asked = this.#frontendHost(solving);
+    await using asked = this.#frontendHost(solving, w);
     const plan = await this.#plan(asked, { signal: solving.signal });
     if (plan.results.size === 0) {
       const metadata = Object.fromEntries(
@@ -223,10 +226,11 @@ class Build {
     }
   }
 
-  #frontendHost(solving: Solving): EngineFrontendHost {
+  #frontendHost(solving: Solving, w: { signal: AbortSignal }): EngineFrontendHost {
     return new EngineFrontendHost({
       worker: this.#parts.worker,
       solving,
+      signal: w.signal,
       session: this.#session,
       clock: this.#parts.clock,
       frontends: this.#parts.frontends,

@@ -165,7 +165,12 @@ export async function openEngine(o: EngineOptions): Promise<Engine> {
   return {
     build: (request, host, w) => runBuild(parts, request, host, w),
     drive: (frontend, request, host, w) =>
-      runBuild({ ...parts, frontends: { ...parts.frontends, [request.frontend]: frontend } }, request, host, w),
+      runBuild(
+        { ...parts, frontends: { ...parts.frontends, [request.frontend]: frontend }, keepsFailures: true },
+        request,
+        host,
+        w,
+      ),
     images: explaining(operations, o.root),
     bases: explaining(new BaseOperations({ worker, sessionFor, images: operations }), o.root),
     store: explaining(new StoreOperations({ folder: o.root, worker, history, database, leases, clock }), o.root),

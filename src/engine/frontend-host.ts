@@ -3,6 +3,7 @@ import {
   toldWork,
   type Container,
   type ContainerRequest,
+  type FailedProcess,
   type Frontend,
   type FrontendHost,
   type FrontendRequest,
@@ -16,7 +17,7 @@ import type { Digest } from '../blob/index.ts';
 import type { SourceOp, State } from '../graph/index.ts';
 import { formatPlatform } from '../image/index.ts';
 import type { Entry, TreeView } from '../tree/index.ts';
-import type { Ref, Session, Solving, Worker } from '../worker/index.ts';
+import { keptFailure, type Ref, type Session, type Solving, type Worker } from '../worker/index.ts';
 import type { BuildEvent } from './builder.ts';
 import { engineError } from './errors.ts';
 import { frontendContainer } from './frontend-container.ts';
@@ -45,6 +46,8 @@ interface HostParts {
   readonly session: Session;
   readonly clock: Clock;
   readonly frontends: Readonly<Record<string, Frontend>>;
+  /** The build's: it goes on after a solve has failed. */
+  readonly signal: AbortSignal;
   readonly emit: (event: BuildEvent) => void;
 }
 
@@ -125,8 +128,8 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
   }
 
   async container(request: ContainerRequest, w: Wait = {}): Promise<Container> {
-    const { worker, session, solving, clock, emit } = this.#o;
-    const both = [solving.signal, this.#ending.signal, ...(w.signal ? [w.signal] : [])];
+    const { worker, session, clock, emit } = this.#o;
+    const both = [this.#o.signal, this.#ending.signal, ...(w.signal ? [w.signal] : [])];
     const open = await worker.containers.open(
       { ...request, refs: request.refs.map((ref) => this.#refOf(ref)) },
       {
@@ -135,7 +138,7 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
         note: (text) => emit({ kind: 'warning', at: clock.now(), warning: { code: 'CONTAINER', message: text } }),
       },
     );
-    return frontendContainer(open, { signal: solving.signal, all: this.#asked.containers });
+    return frontendContainer(open, { signal: this.#o.signal, all: this.#asked.containers });
   }
 
   async task<T>(name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T> {
@@ -154,9 +157,25 @@ export class EngineFrontendHost implements FrontendHost, AsyncDisposable {
 
   async solve(state: State): Promise<FrontendRef> {
     const ref: Ref = state.edge ? await this.#o.solving.result(state.edge) : { kind: 'layers', layers: [] };
+    this.#asked.solved.push(state);
+    return this.#give(ref);
+  }
+
+  failed(error: unknown): FailedProcess | undefined {
+    const kept = keptFailure(error);
+    return (
+      kept && {
+        vertex: kept.vertex,
+        inputs: kept.inputs.map((ref) => this.#give(ref)),
+        root: async (w) => this.#give(await kept.root(w)),
+        file: async (index, w) => this.#give(await kept.file(index, w)),
+      }
+    );
+  }
+
+  #give(ref: Ref): FrontendRef {
     const id = String(this.#refs.size);
     this.#refs.set(id, ref);
-    this.#asked.solved.push(state);
     return { id };
   }
 

@@ -1,6 +1,6 @@
 import type { SourcePlace, Wait } from '../base/index.ts';
 import type { Digest, Platform } from '../blob/index.ts';
-import type { SourceOp, State } from '../graph/index.ts';
+import type { SourceOp, State, Vertex } from '../graph/index.ts';
 import type { History, ImageConfig } from '../image/index.ts';
 import type { Dialect, Entry } from '../tree/index.ts';
 import type { Container, ContainerRequest } from './container.ts';
@@ -31,6 +31,17 @@ export interface Resolved {
   readonly time?: number | undefined;
 }
 
+/** A process step that failed, until the plan is made. */
+export interface FailedProcess {
+  readonly vertex: Vertex;
+  /** Trees by the numbers of its inputs. */
+  readonly inputs: readonly Ref[];
+  /** Its root as it left it. */
+  root(w?: Wait): Promise<Ref>;
+  /** One of its op's own files, as `file` alone in a tree. */
+  file(index: number, w?: Wait): Promise<Ref>;
+}
+
 /** A remark that does not stop the build. */
 export interface Warning {
   readonly code: string;
@@ -55,6 +66,8 @@ export interface FrontendHost {
   diffIds(ref: Ref, w?: Wait): Promise<readonly Digest[]>;
   /** Sets up a container on what was solved. Absent where there are none to be had. Throws as steps do that mount the same. */
   container?(request: ContainerRequest, w?: Wait): Promise<Container>;
+  /** What a process step has left whose failure an error of this host tells of. Absent, and undefined, where nothing is kept of it. */
+  failed?(error: unknown): FailedProcess | undefined;
   /** Work of the frontend's own, shown and timed as a step of that name; `say` adds a line to its log. */
   task<T>(name: string, work: (say: (line: string) => void) => Promise<T>): Promise<T>;
   /** A plan of another frontend, with inputs by name: trees, or images with their layers, config and history. */

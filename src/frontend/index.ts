@@ -2,6 +2,7 @@ export type * from './container.ts';
 export type {
   Attestation,
   Companion,
+  FailedProcess,
   Frontend,
   FrontendHost,
   FrontendRequest,

@@ -1,7 +1,8 @@
 import { CodedError, hasCode } from '../base/index.ts';
 import { canonicalReference, hostPlatform, parseReference } from '../image/index.ts';
 import type { Source, SourceOp } from '../graph/index.ts';
-import { goMatch } from '../tree/index.ts';
+import { goMatch, type Entry } from '../tree/index.ts';
+import type { Container } from '../frontend/index.ts';
 import { decodeSource, encodeSource, fromWirePlatform, fromWirePolicy, policedSource } from '../wire/buildkit/index.ts';
 import { toStat } from './stat.ts';
 import {
@@ -14,6 +15,9 @@ import {
 } from '../wire/grpc/index.ts';
 import {
   EvaluateResponseSchema,
+  NewContainerResponseSchema,
+  ReleaseContainerResponseSchema,
+  type FileRange,
   type LLBBridge,
   PongResponseSchema,
   ReadDirResponseSchema,
@@ -28,7 +32,11 @@ import {
 } from '../wire/gen/buildkit/gateway_pb.ts';
 import type { Policy } from '../wire/gen/buildkit/source-policy_pb.ts';
 import type { WorkerRecord } from '../wire/gen/buildkit/worker_pb.ts';
+import type { Stat } from '../wire/gen/buildkit/fsutil_pb.ts';
+import { containerOf, newContainer, pathIn, releaseContainer } from './containers.ts';
 import { gatewayError } from './errors.ts';
+import { execProcess } from './exec-process.ts';
+import { failedDetails } from './failed-details.ts';
 import { toFailure } from './failure.ts';
 import { frontendCaps, graphCaps } from './caps.ts';
 import { toPlan } from './results.ts';
@@ -65,9 +73,19 @@ export function bridgeOf(
     try {
       return await work(build);
     } catch (error) {
-      throw toFailure(error, { texts: build.texts });
+      throw toFailure(error, { texts: build.texts, details: failedDetails(build.steering, error) });
     }
   };
+  /** A question about files of a container. */
+  const inContainer = async <T>(
+    { Ref, MountIndex }: { readonly Ref: string; readonly MountIndex: number },
+    context: HandlerContext,
+    work: (container: Container, at: (path: string) => string) => Promise<T>,
+  ): Promise<T> =>
+    on(context, async ({ steering }) => {
+      const held = await containerOf(steering, Ref);
+      return work(held.container, (path) => pathIn(held, MountIndex, path));
+    });
   return {
     ping: (_, context) =>
       on(context, async () =>
@@ -126,32 +144,19 @@ export function bridgeOf(
       on(context, async (build) => {
         const { ref, host } = await build.steering.solved(Ref, { signal: context.signal });
         const data = await fileSystem(FilePath, () => host.read(ref, FilePath, { signal: context.signal }));
-        if (!Range) return create(ReadFileResponseSchema, { Data: data });
-        const from = Number(Range.Offset);
-        const length = Number(Range.Length);
-        return create(ReadFileResponseSchema, {
-          Data: data.subarray(from, length > 0 ? from + length : undefined),
-        });
+        return create(ReadFileResponseSchema, { Data: partOf(data, Range) });
       }),
     readDir: ({ Ref, DirPath, IncludePattern }, context) =>
       on(context, async (build) => {
         const { ref, host } = await build.steering.solved(Ref, { signal: context.signal });
         const entries = await fileSystem(DirPath, () => host.list(ref, DirPath, { signal: context.signal }));
-        const named = entries
-          .map((entry) => ({ entry, name: entry.path.slice(entry.path.lastIndexOf('/') + 1) }))
-          .filter(({ name }) => IncludePattern === '' || goMatch(IncludePattern, name))
-          .sort((a, b) => (a.name < b.name ? -1 : 1));
-        return create(ReadDirResponseSchema, {
-          entries: named.map(({ entry, name }) => toStat({ ...entry, path: name })),
-        });
+        return create(ReadDirResponseSchema, { entries: listed(entries, IncludePattern) });
       }),
     statFile: ({ Ref, Path }, context) =>
       on(context, async (build) => {
         const { ref, host } = await build.steering.solved(Ref, { signal: context.signal });
         const entry = await fileSystem(Path, () => host.stat(ref, Path, { signal: context.signal }));
-        if (!entry) throw gatewayError('REF_UNKNOWN', `lstat ${Path}: no such file or directory`);
-        const name = Path.replace(/\/+$/, '').split('/').at(-1) ?? '';
-        return create(StatFileResponseSchema, { stat: toStat({ ...entry, path: name }) });
+        return create(StatFileResponseSchema, { stat: statOf(entry, Path) });
       }),
     resolveImageConfig: (request, context) =>
       on(context, async (build) => {
@@ -199,6 +204,38 @@ export function bridgeOf(
           }),
         });
       }),
+    newContainer: (request, context) =>
+      on(context, async ({ steering }) => {
+        await newContainer(steering, request, { signal: context.signal });
+        return create(NewContainerResponseSchema);
+      }),
+    releaseContainer: ({ ContainerID }, context) =>
+      on(context, async ({ steering }) => {
+        await releaseContainer(steering, ContainerID);
+        return create(ReleaseContainerResponseSchema);
+      }),
+    execProcess: async function* (requests, context) {
+      const { steering } = await find(context);
+      yield* execProcess(steering, requests, { signal: context.signal });
+    },
+    readFileContainer: (request, context) =>
+      inContainer(request, context, async (container, at) => {
+        const path = at(request.FilePath);
+        const data = await fileSystem(path, () => container.read(path, { signal: context.signal }));
+        return create(ReadFileResponseSchema, { Data: partOf(data, request.Range) });
+      }),
+    readDirContainer: (request, context) =>
+      inContainer(request, context, async (container, at) => {
+        const path = at(request.DirPath);
+        const entries = await fileSystem(path, () => container.list(path, { signal: context.signal }));
+        return create(ReadDirResponseSchema, { entries: listed(entries, request.IncludePattern) });
+      }),
+    statFileContainer: (request, context) =>
+      inContainer(request, context, async (container, at) => {
+        const path = at(request.Path);
+        const entry = await fileSystem(path, () => container.stat(path, { signal: context.signal }));
+        return create(StatFileResponseSchema, { stat: statOf(entry, request.Path) });
+      }),
     inputs: (_, context) =>
       on(context, async (build) => create(InputsResponseSchema, { Definitions: build.inputs?.() ?? {} })),
     warn: (request, context) =>
@@ -229,6 +266,26 @@ function idsOf(result: Awaited<ReturnType<typeof solveHere>>): readonly string[]
 /** A source under the policies of one call. */
 function asked(source: Source, policies: readonly Policy[]): SourceOp {
   return { kind: 'source', source: policedSource(source, policies.map(fromWirePolicy)) };
+}
+
+function partOf(data: Uint8Array, range: FileRange | undefined): Uint8Array {
+  if (!range) return data;
+  const from = Number(range.Offset);
+  const length = Number(range.Length);
+  return data.subarray(from, length > 0 ? from + length : undefined);
+}
+
+function listed(entries: readonly Entry[], pattern: string): Stat[] {
+  return entries
+    .map((entry) => ({ entry, name: entry.path.slice(entry.path.lastIndexOf('/') + 1) }))
+    .filter(({ name }) => pattern === '' || goMatch(pattern, name))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ entry, name }) => toStat({ ...entry, path: name }));
+}
+
+function statOf(entry: Entry | undefined, path: string): Stat {
+  if (!entry) throw gatewayError('REF_UNKNOWN', `lstat ${path}: no such file or directory`);
+  return toStat({ ...entry, path: path.replace(/\/+$/, '').split('/').at(-1) ?? '' });
 }
 
 /** What is not in a tree is told as a file system would. */

@@ -3,7 +3,7 @@ import { APICapSchema, type APICap } from '../wire/gen/buildkit/caps_pb.ts';
 
 /** What of the gateway's calls is really here (frontend/gateway/pb/caps.go). */
 const FRONTEND =
-  'solve.base solve.inlinereturn resolveimage resolveimage.resolvemode readfile return returnmap readdir statfile importcaches proto.refarray reference.output frontend.inputs gateway.solve.metadata frontend.caps gateway.solve.evaluate gateway.evaluate gateway.warnings reference.attestations source.metaresolver'.split(
+  'solve.base solve.inlinereturn resolveimage resolveimage.resolvemode readfile return returnmap readdir statfile importcaches proto.refarray reference.output frontend.inputs gateway.solve.metadata frontend.caps gateway.solve.evaluate gateway.evaluate gateway.warnings gateway.exec gateway.exec.extrahosts gateway.exec.secretenv gateway.exec.signals gateway.exec.filesystem reference.attestations source.metaresolver'.split(
     ' ',
   );
 

@@ -3,26 +3,29 @@ import { Code, StatusError, toStatus, type StatusDetail } from '../wire/grpc/ind
 import { rangesOf, sourceInfoOf } from './source-info.ts';
 
 const OF_THE_BUILD: ReadonlySet<ErrorKind> = new Set(['invalid', 'not_found', 'conflict', 'unsupported', 'failed']);
-const ERRDEFS = 'github.com/moby/buildkit/errdefs.';
+const BUILDKIT = 'github.com/moby/buildkit/';
 
 /** The text of the files that errors point into, by name. */
 export type SourceTexts = ReadonlyMap<string, string>;
 
 /** What went wrong with a build as its client is told: with the place in what a person wrote, as BuildKit's errdefs.Source, so that the client shows the lines. */
-export function toFailure(thrown: unknown, o: { readonly texts?: SourceTexts | undefined } = {}): StatusError {
+export function toFailure(
+  thrown: unknown,
+  o: { readonly texts?: SourceTexts | undefined; readonly details?: readonly StatusDetail[] | undefined } = {},
+): StatusError {
   // What was stopped because of a failure elsewhere tells of that.
   const error = hasCode(thrown, 'SOLVE_STOPPED') && thrown.cause !== undefined ? thrown.cause : thrown;
   if (error instanceof StatusError) return error;
   // What a frontend that is an image said went wrong.
   if (hasCode(error, 'FRONTEND_FAILED', 'FRONTEND_UNSUPPORTED') && error.cause instanceof StatusError)
     return new StatusError(error.cause.code, error.message, { details: error.cause.details, cause: error });
-  const details: StatusDetail[] = [];
+  const details: StatusDetail[] = [...(o.details ?? [])];
   if (error instanceof CodedError && error.place) {
     const info = sourceInfoOf(error.place);
     const text = o.texts?.get(error.place.file);
     const [range] = rangesOf(error.place);
     details.push(
-      detail('Source', {
+      detailOf('errdefs.Source', {
         info: {
           filename: info.filename,
           data: (text === undefined ? Buffer.from(info.data) : Buffer.from(text)).toString('base64'),
@@ -41,6 +44,6 @@ export function toFailure(thrown: unknown, o: { readonly texts?: SourceTexts | u
 }
 
 /** Details are JSON under a URL of BuildKit's own (util/grpcerrors). */
-function detail(name: string, value: object): StatusDetail {
-  return { typeUrl: `${ERRDEFS}${name}+json`, value: Buffer.from(JSON.stringify(value)) };
+export function detailOf(name: string, value: unknown): StatusDetail {
+  return { typeUrl: `${BUILDKIT}${name}+json`, value: Buffer.from(JSON.stringify(value)) };
 }

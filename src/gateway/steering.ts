@@ -1,14 +1,19 @@
-import { cancelled, unlessCancelled, type Wait } from '../base/index.ts';
+import { cancelled, hasCode, unlessCancelled, type Wait } from '../base/index.ts';
 import type { Digest } from '../blob/index.ts';
-import type { Frontend, FrontendHost, Plan, PlannedImage, Ref } from '../frontend/index.ts';
+import type { FailedProcess, Frontend, FrontendHost, Plan, PlannedImage, Ref } from '../frontend/index.ts';
 import type { State } from '../graph/index.ts';
 import type { DecodedDefinition } from '../wire/buildkit/index.ts';
+import type { HeldContainer } from './held-container.ts';
 import { gatewayError } from './errors.ts';
 
 /** Something that a client has a ref of: a tree, and the image that it is where a frontend planned one. */
 export interface Held {
   readonly state: State;
   readonly image?: PlannedImage | undefined;
+  /** How it is had, where that is not by solving its state: what a failed step left. */
+  readonly ref?: ((w: Wait) => Promise<Ref>) | undefined;
+  /** Nothing but the folder that a cache begins with. */
+  readonly folder?: { readonly mode: number; readonly uid: number; readonly gid: number } | undefined;
 }
 
 /** What results name by their refs. */
@@ -32,6 +37,9 @@ export class Steering implements HeldRefs {
   readonly #solved = new Map<string, Promise<Ref>>();
   readonly #definitions: DecodedDefinition[] = [];
   readonly #id: (n: number) => string;
+  /** Those that a client has set up, by what it calls them. */
+  readonly containers = new Map<string, Promise<HeldContainer>>();
+  #host: FrontendHost | undefined;
   /** States that the client knows by definitions it was given, by the digest of their last op. */
   inputs: ReadonlyMap<string, State> = new Map();
 
@@ -41,13 +49,32 @@ export class Steering implements HeldRefs {
     this.#plan.promise.catch(() => undefined);
   }
 
-  /** The engine may call it again where a cache turned out to be no good: what the client has returned holds. */
+  /** The engine may call it again where a cache turned out to be no good: what the client has returned holds. A failure of what it solved does not end it: the client does, when it has looked. */
   readonly frontend: Frontend = async (_request, host, w = {}) => {
     const signal = w.signal ?? new AbortController().signal;
     this.#solved.clear();
+    this.#host = host;
     this.#engaged.resolve({ host, signal });
-    return unlessCancelled(this.#plan.promise, { signal });
+    try {
+      return await unlessCancelled(this.#plan.promise, { signal });
+    } catch (error) {
+      if (!hasCode(signal.reason, 'SOLVE_STOPPED')) throw error;
+      return await this.#plan.promise;
+    } finally {
+      await this.#release();
+    }
   };
+
+  /** What is left of the process step that an error tells of. */
+  failed(error: unknown): FailedProcess | undefined {
+    return this.#host?.failed?.(error);
+  }
+
+  async #release(): Promise<void> {
+    const all = [...this.containers.values()];
+    this.containers.clear();
+    await Promise.allSettled(all.map(async (held) => (await held).container[Symbol.asyncDispose]()));
+  }
 
   /** Throws why there is nothing to steer any more. */
   async engaged(w: Wait = {}): Promise<Engaged> {
@@ -89,7 +116,8 @@ export class Steering implements HeldRefs {
     const { host, signal } = await this.engaged(w);
     let solving = this.#solved.get(id);
     if (!solving) {
-      solving = host.solve(this.held(id).state, { signal });
+      const held = this.held(id);
+      solving = held.ref ? held.ref({}) : host.solve(held.state, { signal });
       solving.catch(() => undefined);
       this.#solved.set(id, solving);
     }

@@ -1,17 +1,18 @@
-import { canonicalJson, kindOf, messageOf, type Clock, type Json, type Random } from '../base/index.ts';
+import { canonicalJson, CodedError, kindOf, messageOf, type Clock, type Json, type Random } from '../base/index.ts';
 import { digestOf } from '../blob/index.ts';
 import type { Executor, Process, ProcessIo } from '../exec/index.ts';
 import type { Ground } from './ground/index.ts';
 import type { ActiveSnapshot } from '../snapshot/index.ts';
 import type { ExecOp, OpMount } from '../graph/index.ts';
 import type { CacheKey, InputKey, OpRunner, StepContext } from '../solve/index.ts';
-import { writeLayer, type Mount } from '../tree/index.ts';
+import { memoryTree, writeLayer, type Mount } from '../tree/index.ts';
 import { accessOf, type FetchFor } from './access.ts';
 import { Captured } from './captured.ts';
 import { checkAllowed } from './entitlements.ts';
 import { workerError } from './errors.ts';
 import { execParts } from './key-parts.ts';
 import { failedStep } from './failed-step.ts';
+import { KeptFailure } from './kept-failure.ts';
 import type { LayerService } from './layer-service.ts';
 import type { LooseTrees } from './mounts/loose-trees.ts';
 import { openMounts, rootOf } from './mounts/open-mounts.ts';
@@ -97,7 +98,8 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       );
     const key = ground.survivors && survivalKey(op, inputs, context);
     const done = key === undefined ? undefined : await this.#finishSurvivor(key, { ground, context });
-    await using active = done ?? (await this.#stage.prepare(below, access));
+    await using rooted = new AsyncDisposableStack();
+    const active = rooted.use(done ?? (await this.#stage.prepare(below, access)));
     if (done) return await this.#commit([{ output: rootMount?.output ?? 0, active, below, first: true }], context);
     await using opened = await openMounts(op, inputs, {
       layers: this.#layers,
@@ -146,7 +148,9 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
     if (!captured && !(op.exitCodes ?? [0]).includes(code)) {
       const failure = stepFailure(op.args, { code, killedBefore, killedAfter: memoryKills() });
       await this.#show(process, { context, failure, executor: ground.executor, root: active.mounts });
-      throw failure;
+      if (context.host.keepsFailures !== true || ground.oneRoot === true) throw failure;
+      context.host.keep(rooted.move());
+      throw this.#kept(failure, { op, inputs, active, below, context });
     }
     const outputs = opened.outputs.map((output) => ({ ...output, first: false }));
     if (rootMount?.output !== undefined) outputs.push({ output: rootMount.output, active, below, first: true });
@@ -180,6 +184,42 @@ export class ExecRunner implements OpRunner<ExecOp, Ref, Session> {
       results[output] = { kind: 'layers', layers: [...below, { diffId: layer, createdAt: this.#clock.now() }] };
     }
     return results;
+  }
+
+  /** The failure with what the step left, which is the session's from now on. */
+  #kept(
+    failure: CodedError,
+    o: {
+      readonly op: ExecOp;
+      readonly inputs: readonly Ref[];
+      readonly active: ActiveSnapshot;
+      readonly below: readonly RefLayer[];
+      readonly context: StepContext<Session>;
+    },
+  ): Error {
+    const { op, inputs, active, below, context } = o;
+    const session = context.host;
+    const layer = (diffId: RefLayer['diffId']): RefLayer => {
+      session.spare(diffId);
+      return { diffId, createdAt: this.#clock.now() };
+    };
+    const cause = new KeptFailure({
+      vertex: context.vertex,
+      op,
+      inputs,
+      root: async () => ({
+        kind: 'layers',
+        layers: [...below, layer(await this.#stage.commit(active, below, {}))],
+      }),
+      file: async (index, w = {}) => {
+        const { content, mode } = op.files?.[index] ?? { content: '', mode: 0o644 };
+        const tree = memoryTree({ file: { content, mode, mtime: 0, mtimeNs: 0 } });
+        const { diffId } = await writeLayer(tree, { store: this.#layers.store, dialect: 'oci', ...w });
+        return { kind: 'layers', layers: [layer(diffId)] };
+      },
+    });
+    const { code, kind, message, remedy } = failure;
+    return new CodedError({ code, kind, message, remedy, cause });
   }
 
   /** The root of this step, written by a process that outlived the build which started it; undefined when there is none, or it failed: what it lacked may have been that build. */

@@ -17,6 +17,7 @@ export * from './ground/index.ts';
 export { cacheMountKey, type CacheSpec } from './mounts/index.ts';
 export type { FoundImage } from './image-source.ts';
 export type { CacheInfo } from './mounts/index.ts';
+export { keptFailure, type KeptFailure } from './kept-failure.ts';
 export type { FetchProgress, LayerAccess } from './layer-service.ts';
 export {
   blobsOf,

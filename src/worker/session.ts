@@ -23,6 +23,8 @@ export interface SessionInit {
   readonly cacheMount?: ((key: Digest) => Promise<RefLayer | undefined>) | undefined;
   /** Told of the compressed layer that could not be brought here from where it was said to be. */
   readonly lost?: ((compressed: Digest) => void) | undefined;
+  /** What failed steps leave is kept until the session ends (`keptFailure`). */
+  readonly keepsFailures?: boolean | undefined;
   /** Compress what this step makes in the same pass, because a target of the build wants it so. */
   codecFor(vertex: Digest): Codec | undefined;
 }
@@ -33,11 +35,14 @@ export interface Session extends SessionInit, AsyncDisposable {
   spare(...digests: readonly Digest[]): void;
   /** Keeps the session from ending while the scope lasts. */
   hold(): AsyncDisposable;
+  /** Gives this back when the session ends. */
+  keep(kept: AsyncDisposable): void;
 }
 
 /** A session on a lease of its own; `end` gives back all else that was made for it. */
 export function openSession(init: SessionInit, o: { lease: () => Lease; end: () => Promise<void> }): Session {
   const spared = new Set<Digest>();
+  let kept = new AsyncDisposableStack();
   let lease: Lease | undefined;
   let holders = 0;
   const hold = (): AsyncDisposable => {
@@ -54,7 +59,10 @@ export function openSession(init: SessionInit, o: { lease: () => Lease; end: () 
         const ended = lease;
         lease = undefined;
         spared.clear();
+        const all = kept;
+        kept = new AsyncDisposableStack();
         try {
+          await all.disposeAsync();
           await o.end();
         } finally {
           await ended?.[Symbol.asyncDispose]();
@@ -73,6 +81,7 @@ export function openSession(init: SessionInit, o: { lease: () => Lease; end: () 
       for (const digest of more) spared.add(digest);
     },
     hold,
+    keep: (one) => void kept.use(one),
     [Symbol.asyncDispose]: () => own[Symbol.asyncDispose](),
   };
 }

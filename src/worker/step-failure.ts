@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { CodedError } from '../base/index.ts';
 import { workerError } from './errors.ts';
 
 /** How often the kernel has killed a process for want of memory, on the whole machine (`oom_kill` of /proc/vmstat, Linux 4.13); undefined where it does not say. */
@@ -19,7 +20,7 @@ export function stepFailure(
     readonly killedBefore: number | undefined;
     readonly killedAfter: number | undefined;
   },
-): Error {
+): CodedError {
   const { code, killedBefore, killedAfter } = o;
   const known = killedBefore !== undefined && killedAfter !== undefined;
   const outOfMemory = known && killedAfter > killedBefore;

@@ -1,4 +1,4 @@
-import { kindOf, messageOf, type Clock, type Wait } from '../../base/index.ts';
+import { cancelled, kindOf, messageOf, type Clock, type Wait } from '../../base/index.ts';
 import type { BuildEvent, BuildRequest, BuildResult, Engine, ImageMetadata } from '../../engine/index.ts';
 import type { Frontend } from '../../frontend/index.ts';
 import { Steering, toFailure, type Steered } from '../../gateway/index.ts';
@@ -55,6 +55,10 @@ export class Build implements Steered {
     },
   ): Promise<BuildResult> {
     let result: BuildResult | undefined;
+    // Whoever steers may look at what has failed: the build waits for that, but for nobody who is gone.
+    const left = (): void => this.steering.fail(cancelled(o.signal.reason));
+    o.signal.addEventListener('abort', left, { once: true });
+    if (o.signal.aborted) left();
     try {
       for await (const event of engine.drive(o.frontend, o.request, o.host, { signal: o.signal })) {
         this.#tell(event);
@@ -68,6 +72,8 @@ export class Build implements Steered {
       this.steering.end(error);
       if (kindOf(error) === 'cancelled' && o.signal.aborted) throw toFailure(o.signal.reason, { texts: this.texts });
       throw toFailure(error, { texts: this.texts });
+    } finally {
+      o.signal.removeEventListener('abort', left);
     }
   }
 

@@ -1,5 +1,6 @@
 export { decodeDefinition } from './llb/decode.ts';
 export { decodeSource } from './llb/decode-source.ts';
+export { encodeProcess } from './llb/encode-process.ts';
 export { encodeState } from './llb/encode.ts';
 export { encodeSource, type EncodedSource } from './llb/encode-source.ts';
 export { llbError } from './llb/errors.ts';
