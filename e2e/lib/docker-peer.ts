@@ -1,4 +1,4 @@
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +28,7 @@ export class DockerPeer implements AsyncDisposable {
   readonly #enter: readonly string[];
   readonly #bridge: string;
   readonly #process: ChildProcess;
+  readonly #rules: readonly (readonly string[])[];
 
   private constructor(folder: string, enter: readonly string[]) {
     this.#folder = folder;
@@ -40,6 +41,12 @@ export class DockerPeer implements AsyncDisposable {
     ip('link', 'add', this.#bridge, 'type', 'bridge');
     ip('addr', 'add', `10.213.${octet}.1/24`, 'dev', this.#bridge);
     ip('link', 'set', this.#bridge, 'up');
+    this.#rules = [
+      ['nat', 'POSTROUTING', '-s', `10.213.${octet}.0/24`, '!', '-o', this.#bridge, '-j', 'MASQUERADE'],
+      ['filter', 'FORWARD', '-i', this.#bridge, '-j', 'ACCEPT'],
+      ['filter', 'FORWARD', '-o', this.#bridge, '-j', 'ACCEPT'],
+    ];
+    for (const rule of this.#rules) iptables('-I', rule);
     const [program = '', ...before] = enter;
     const words = ['--config-file', `${at}/daemon.json`, '--data-root', `${at}/data`, '--exec-root', `${at}/exec`];
     const network = ['--bridge', this.#bridge, '--iptables=false', '--ip6tables=false'];
@@ -113,6 +120,12 @@ export class DockerPeer implements AsyncDisposable {
     else this.#process.kill('SIGTERM');
     if (this.#process.exitCode === null)
       await Promise.race([new Promise((resolve) => this.#process.once('exit', resolve)), sleep(15_000)]);
+    for (const rule of this.#rules) iptables('-D', rule);
     execFileSync('ip', ['link', 'del', this.#bridge]);
   }
+}
+
+/** The way out for steps, beside what other Docker daemons of this machine have set up: dockerd's own rules would take theirs away. */
+function iptables(action: '-I' | '-D', [table = '', chain = '', ...rule]: readonly string[]): void {
+  spawnSync('iptables', ['-w', '-t', table, action, chain, ...rule], { stdio: 'ignore' });
 }

@@ -35,6 +35,7 @@ builderSuite(
       base: 'FROM scratch\nCOPY --from=tools / /',
       folders: { tools },
       forever: 'sleep 300',
+      forget: async () => daemon?.forget?.(),
       [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose](),
     };
   },

@@ -1,47 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { CodedError, kindOf, systemRandom } from '../base/index.ts';
-import { configOf, openArchive, selectImage, type ImageConfig } from '../image/index.ts';
-import { folderSource } from '../tree/index.ts';
-import type { BuildHost, Sink } from '../worker/index.ts';
-import type { Builder, BuildEvent, BuildRequest, BuildResult, ExportRequest } from './index.ts';
+import { CodedError, kindOf } from '../base/index.ts';
+import { offerCases } from './builder-offers.suite.ts';
+import { ARCHIVE, SuiteRig, type Asked, type BuilderPlace } from './builder-rig.suite.ts';
 
-/** A builder, and what RUN lines need there. */
-export interface BuilderPlace extends AsyncDisposable {
-  readonly builder: Builder;
-  /** The first lines of a stage in which `echo TEXT` and `exit N` work. */
-  readonly base: string;
-  /** Folders of this machine that these lines read, by the name that they are offered under; `context:NAME` says where. */
-  readonly folders: Readonly<Record<string, string>>;
-  /** A command that does not end. */
-  readonly forever: string;
-}
-
-type Files = Readonly<Record<string, string>>;
-
-interface Asked {
-  readonly options?: Readonly<Record<string, string>>;
-  readonly exports?: readonly ExportRequest[];
-  readonly folders?: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: BuildEvent) => void;
-}
-
-interface Built {
-  readonly events: readonly BuildEvent[];
-  readonly result: BuildResult | undefined;
-  readonly error: unknown;
-  readonly log: string;
-  /** Names of the steps that were at work. */
-  readonly ran: readonly string[];
-  /** Streams that were written whole, by their sink. */
-  readonly streams: ReadonlyMap<string, Buffer>;
-}
-
-const ARCHIVE: ExportRequest = { type: 'oci', sink: 'archive', tar: true, names: ['docker.io/library/suite:1'] };
+export type { BuilderPlace } from './builder-rig.suite.ts';
 
 /** What every `Builder` does, whether it is in process or a daemon somewhere else. */
 export function builderSuite(
@@ -210,6 +173,8 @@ export function builderSuite(
     assert.equal((await rig.build({ Dockerfile: 'FROM scratch\nENV A=b\n' })).error, undefined);
   });
 
+  offerCases(cased);
+
   cased('builds at the same time do not disturb each other', async (rig) => {
     const built = await Promise.all(
       ['one', 'two', 'three'].map((word) =>
@@ -218,138 +183,4 @@ export function builderSuite(
     );
     assert.deepEqual(built, [{ 'a.txt': 'one' }, { 'a.txt': 'two' }, { 'a.txt': 'three' }]);
   });
-}
-
-class SuiteRig implements AsyncDisposable {
-  readonly #place: BuilderPlace;
-  readonly #folder = mkdtempSync(join(tmpdir(), 'strake-suite-'));
-  #count = 0;
-
-  constructor(place: BuilderPlace) {
-    this.#place = place;
-  }
-
-  get base(): string {
-    return this.#place.base;
-  }
-
-  get baseLines(): number {
-    return this.base.split('\n').length;
-  }
-
-  get forever(): string {
-    return this.#place.forever;
-  }
-
-  /** A word that no build has seen. */
-  unique(): string {
-    return systemRandom.hex(8);
-  }
-
-  folder(files: Files): string {
-    const folder = join(this.#folder, `files-${this.#count++}`);
-    for (const [path, content] of Object.entries(files)) {
-      mkdirSync(dirname(join(folder, path)), { recursive: true });
-      writeFileSync(join(folder, path), content);
-    }
-    return folder;
-  }
-
-  async build(files: Files, o: Asked = {}): Promise<Built> {
-    const folder = this.folder(files);
-    const streams = new Map<string, Buffer>();
-    const folders = { ...this.#place.folders, ...o.folders };
-    const named = Object.keys(this.#place.folders).map((name) => [`context:${name}`, `local:${name}`]);
-    const request: BuildRequest & { annotations: [] } = {
-      frontend: 'dockerfile',
-      options: { ...(Object.fromEntries(named) as Record<string, string>), ...o.options },
-      platforms: [],
-      exports: o.exports ?? [ARCHIVE],
-      allow: [],
-      annotations: [],
-    };
-    const events: BuildEvent[] = [];
-    let error: unknown;
-    try {
-      const host = this.#host(folder, { folders, streams });
-      for await (const event of this.#place.builder.build(request, host, { signal: o.signal })) {
-        events.push(event);
-        o.onEvent?.(event);
-      }
-    } catch (thrown) {
-      error = thrown;
-    }
-    const names = new Map(events.flatMap((event) => (event.kind === 'vertex' ? [[event.id, event.name]] : [])));
-    return {
-      events,
-      error,
-      streams,
-      result: events.flatMap((event) => (event.kind === 'result' ? [event.result] : []))[0],
-      log: events.flatMap((event) => (event.kind === 'log' ? [Buffer.from(event.chunk).toString()] : [])).join(''),
-      ran: events.flatMap((event) => (event.kind === 'started' ? [names.get(event.id) ?? ''] : [])),
-    };
-  }
-
-  /** The files of what was built, by path. */
-  async toFolder(files: Files, o: Asked = {}): Promise<Files> {
-    const { error, streams } = await this.build(files, { ...o, exports: [{ type: 'tar', sink: 'tar' }] });
-    if (error !== undefined) throw error;
-    return filesOf(streams.get('tar') ?? Buffer.alloc(0));
-  }
-
-  async configOf(built: Built): Promise<ImageConfig> {
-    const path = join(this.#folder, `archive-${this.#count++}.tar`);
-    writeFileSync(path, built.streams.get('archive') ?? '');
-    using archive = await openArchive(path, { temp: this.#folder, random: systemRandom });
-    const image = await selectImage(archive, { wanted: undefined, what: path }).open();
-    assert.equal(image.kind, 'image');
-    return await configOf(image);
-  }
-
-  #host(folder: string, o: { folders: Readonly<Record<string, string>>; streams: Map<string, Buffer> }): BuildHost {
-    const refuse = (): never => {
-      throw new CodedError({ code: 'NOT_OFFERED', kind: 'not_found', message: 'not offered' });
-    };
-    const folders: Readonly<Record<string, string>> = { context: folder, dockerfile: folder, ...o.folders };
-    const sink = (name: string): Sink => ({
-      kind: 'stream',
-      open: async () => {
-        const chunks: Buffer[] = [];
-        return {
-          write: async (chunk) => void chunks.push(Buffer.from(chunk)),
-          close: async () => void o.streams.set(name, Buffer.concat(chunks)),
-          [Symbol.asyncDispose]: async () => undefined,
-        };
-      },
-    });
-    return {
-      files: (name) => folderSource(folders[name] ?? refuse(), { owner: { uid: 0, gid: 0 } }),
-      secret: async () => undefined,
-      agent: refuse,
-      credentials: async () => undefined,
-      blobs: refuse,
-      sink,
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#place[Symbol.asyncDispose]();
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
-}
-
-/** The regular files of a tar, by path. */
-function filesOf(tar: Buffer): Files {
-  const files: Record<string, string> = {};
-  for (let at = 0; at + 512 <= tar.length;) {
-    const header = tar.subarray(at, at + 512);
-    const path = header.subarray(0, 100).toString().replace(/\0.*$/s, '');
-    if (path === '') break;
-    const size = Number.parseInt(header.subarray(124, 136).toString().trim(), 8) || 0;
-    const type = String.fromCharCode(header[156] ?? 0);
-    if (type === '0' || type === '\0')
-      files[path.replace(/^\.?\//, '')] = tar.subarray(at + 512, at + 512 + size).toString();
-    at += 512 + Math.ceil(size / 512) * 512;
-  }
-  return files;
 }

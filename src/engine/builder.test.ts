@@ -8,6 +8,7 @@ builderSuite('in process', async () => {
     base: 'FROM scratch',
     folders: {},
     forever: 'wait never',
+    forget: async () => void (await rig.engine.store.prune({ all: true })),
     [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
   };
 });

@@ -77,7 +77,7 @@ export interface Built {
 }
 
 /**
- * An engine on a folder of its own whose steps run in memory: no root, no mounts. Steps are lines of a small language: `write FILE TEXT…`, `append`, `rm FILE`, `mkdir FOLDER`, `cat FILE`, `echo TEXT…`, `fill BYTES`, `random FILE`,
+ * An engine on a folder of its own whose steps run in memory: no root, no mounts. Steps are lines of a small language: `write FILE TEXT…`, `append`, `rm FILE`, `mkdir FOLDER`, `cat FILE`, `ssh-add -l`, `echo TEXT…`, `fill BYTES`, `random FILE`,
  * `id`, `env`, `input`, `wait GATE`, `full`, `exit N`.
  */
 export class EngineRig implements AsyncDisposable {
@@ -257,7 +257,7 @@ function summary(events: readonly BuildEvent[], error: unknown): Built {
   return { events, result, error, id: result?.images[0]?.imageId, ran, log, warnings };
 }
 
-type FakeProcess = Pick<Process, 'id' | 'args' | 'env' | 'secretEnv' | 'user'>;
+type FakeProcess = Pick<Process, 'id' | 'args' | 'env' | 'secretEnv' | 'user'> & Partial<Pick<Process, 'mounts'>>;
 
 interface FakeRun {
   readonly io: ProcessIo;
@@ -404,13 +404,34 @@ export class FakeGround {
           tree.mkdir(path);
           touch(tree, path);
           break;
-        case 'cat':
+        case 'cat': {
+          const mounted = process.mounts?.find(({ type, target }) => type === 'file' && target === first);
+          if (mounted?.type === 'file') {
+            await say(`${Buffer.from(mounted.content).toString()}\n`);
+            break;
+          }
           if (old?.type !== 'file') {
             await o.io.stderr(Buffer.from(`cat: ${first}: No such file\n`));
             return 1;
           }
           await say(`${Buffer.from(old.content).toString()}\n`);
           break;
+        }
+        case 'ssh-add': {
+          const socket = process.mounts?.find(({ type }) => type === 'socket');
+          if (socket?.type !== 'socket' || !o.io.connect) return 2;
+          await using agent = await o.io.connect(socket.name, o);
+          await agent.write(Buffer.of(0, 0, 0, 1, 11));
+          for await (const chunk of agent.readable) {
+            await say(
+              `${Buffer.from(chunk)
+                .toString('latin1')
+                .replaceAll(/[^ -~]+/g, ' ')}\n`,
+            );
+            break;
+          }
+          break;
+        }
         case 'id':
           await say(`${process.user.uid}:${process.user.gid}:${process.user.additionalGids.join(',')}\n`);
           break;

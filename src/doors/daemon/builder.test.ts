@@ -36,6 +36,7 @@ builderSuite("over strake's own daemon", async () => {
     base: 'FROM scratch',
     folders: {},
     forever: 'wait never',
+    forget: async () => void (await rig.engine.store.prune({ all: true })),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 });

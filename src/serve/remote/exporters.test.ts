@@ -75,7 +75,7 @@ test('caches', () => {
   });
   const made = cacheExportOf({ type: 'registry', ref: 'r.example/c', mode: 'max', asIndex: true });
   assert.deepEqual([made.Attrs['mode'], made.Attrs['image-manifest']], ['max', 'false']);
-  assert.throws(() => cacheExportOf({ type: 'local', sink: 's', name: 'n', tag: 't', mode: 'min' }), {
-    code: 'REMOTE_UNSUPPORTED',
-  });
+  const local = { type: 'local', sink: 's', name: 'n', tag: 't', mode: 'min' } as const;
+  const { Type: type, Attrs: attrs, store } = cacheExportOf(local);
+  assert.deepEqual([type, attrs['dest'], store], ['local', 'n', ['local:n', local]]);
 });

@@ -144,8 +144,10 @@ export function cacheImportOf(cache: CacheImport): Entry & { readonly store?: re
   };
 }
 
-/** A cache to write. Throws `REMOTE_UNSUPPORTED`. */
-export function cacheExportOf(cache: CacheExport): Entry {
+/** A cache to write, and for one in a folder the id of the store that it goes to. Throws `REMOTE_UNSUPPORTED`. */
+export function cacheExportOf(
+  cache: CacheExport,
+): Entry & { readonly store?: readonly [id: string, cache: Extract<CacheExport, { readonly type: 'local' }>] } {
   if (cache.type === 'inline') return { Type: 'inline', Attrs: {} };
   if (cache.mounts) throw unsupported('export what cache mounts hold', 'Leave out mounts=true.');
   const attrs = {
@@ -162,7 +164,7 @@ export function cacheExportOf(cache: CacheExport): Entry {
       Attrs: { ...attrs, ref: cache.ref, ...(cache.insecure ? { 'registry.insecure': 'true' } : {}) },
     };
   if (cache.type === 'objects') throw inCloud('write');
-  throw unsupported('write a cache into a folder here', 'Write it to a registry: --cache-to type=registry,ref=NAME.');
+  return { Type: 'local', Attrs: { ...attrs, dest: cache.name }, store: [`local:${cache.name}`, cache] };
 }
 
 /** The daemon would ask the cloud with logins of ours: they do not leave this machine. */

@@ -26,6 +26,7 @@ import { resultOf } from './build-result.ts';
 import type { RemoteConnection } from './connection.ts';
 import { remoteError } from './errors.ts';
 import { cacheExportOf, cacheImportOf, exportersOf, type Entry, type RemoteExport } from './exporters.ts';
+import { LayoutSpools } from './layout-spools.ts';
 import { OwnFiles } from './own-files.ts';
 import { planRequest } from './plan-request.ts';
 import { returned, toWireResult, type Returned } from './returned.ts';
@@ -109,18 +110,19 @@ export class RemoteBuild {
     // While the build begins there.
     const asking = nativeOf(this.#connection, w);
     asking.catch(() => undefined);
-    for (const { layout } of this.#exports)
-      if (layout)
-        throw remoteError('REMOTE_UNSUPPORTED', 'write an OCI layout as a folder: a daemon elsewhere sends archives', {
-          remedy: 'Write an archive: -o type=oci,dest=FILE.',
-        });
-    await using session = new RemoteSession(this.#connection, {
+    using spools = new LayoutSpools({
+      exports: this.#exports,
+      caches: cacheTo.flatMap(({ store }) => (store ? [store[1]] : [])),
       host: this.#host,
-      id: this.#random.hex(16),
-      sharedKey: this.#o.sharedKey,
-      sinks: this.#exports.map(({ sink }) => sink),
-      stores: new Map(imports.flatMap(({ store }) => (store ? [[store[0], this.#host.blobs(store[1])]] : []))),
-      made: this.#made,
+      clock: this.#clock,
+      random: this.#random,
+    });
+    await using session = this.#openSession({
+      sinks: this.#exports.map(({ sink, layout }) => (layout ? undefined : sink)),
+      stores: new Map([
+        ...imports.flatMap(({ store }) => (store ? [[store[0], this.#host.blobs(store[1])] as const] : [])),
+        ...spools.stores,
+      ]),
     });
     this.#session = session;
     const entriesOf = (entries: readonly Entry[]): readonly Entry[] =>
@@ -146,10 +148,21 @@ export class RemoteBuild {
       { ...w, cacheImports: entriesOf(imports) },
     );
     if (!made) throw remoteError('REMOTE_INVALID', 'build: the daemon ended the build before it was planned');
+    await spools.finish(response, w);
     for (const companion of made.companions ?? [])
       // A daemon's images are not looked through for caches: it has its own.
       if (companion.to === 'registry') await this.#keep(companion, w);
     this.#tellResult(made, response);
+  }
+
+  #openSession(o: Pick<ConstructorParameters<typeof RemoteSession>[1], 'sinks' | 'stores'>): RemoteSession {
+    return new RemoteSession(this.#connection, {
+      host: this.#host,
+      id: this.#random.hex(16),
+      sharedKey: this.#o.sharedKey,
+      made: this.#made,
+      ...o,
+    });
   }
 
   #tellResult(plan: Plan, response: Readonly<Record<string, string>>): void {
@@ -184,16 +197,16 @@ export class RemoteBuild {
 
   /** The digests of the layers of a tree: those of an image of it, whose layers are not sent. */
   async #layersOf(state: State, w: Wait): Promise<readonly Digest[]> {
-    const session = this.#session;
-    if (!session) throw new TypeError('no session is open');
     const signal = w.signal ?? new AbortController().signal;
+    // A session of its own: the name of its store may be that of a layout that is written.
+    await using session = this.#openSession({ sinks: [], stores: new Map() });
     const answer = await this.#solve(
       {
         exporters: [{ Type: 'oci', Attrs: { tar: 'false', compression: 'uncompressed' } }],
         internal: true,
         plan: async (host) => ({ refs: new Map([['', await host.planned(state)]]), alone: true, metadata: {} }),
       },
-      { signal, silent: true },
+      { signal, session, silent: true },
     );
     const manifest = parseDigest(answer['containerimage.digest'] ?? '');
     const diffIds = session.shapes.diffIds(manifest);
@@ -208,9 +221,11 @@ export class RemoteBuild {
       readonly signal: AbortSignal;
       readonly cacheImports?: readonly Entry[] | undefined;
       readonly silent?: boolean | undefined;
+      /** Where exporters write to; the build's own where none is given. */
+      readonly session?: RemoteSession | undefined;
     },
   ): Promise<Readonly<Record<string, string>>> {
-    const session = this.#session;
+    const session = o.session ?? this.#session;
     if (!session) throw new TypeError('no session is open');
     const control = this.#connection.grpc.client(Control);
     const id = this.#random.hex(16);
@@ -248,7 +263,11 @@ export class RemoteBuild {
         Exporters: solve.exporters.map((entry) => ({ ...entry })),
         ExporterDeprecated: solve.exporters[0]?.Type ?? '',
         ExporterAttrsDeprecated: solve.exporters[0]?.Attrs ?? {},
-        Cache: { Exports: (solve.cacheExports ?? []).map((entry) => ({ ...entry })) },
+        Cache: {
+          // BuildKit reads them with each call of the bridge, strake's daemon once for all of a build.
+          Imports: (o.cacheImports ?? []).map((entry) => ({ ...entry })),
+          Exports: (solve.cacheExports ?? []).map((entry) => ({ ...entry })),
+        },
         Entitlements: [...this.#request.allow],
         ...(policy && { SourcePolicy: policy }),
         Internal: solve.internal === true,

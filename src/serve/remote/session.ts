@@ -36,7 +36,7 @@ export class RemoteSession implements AsyncDisposable {
   ) {
     this.#host = o.host;
     this.#made = o.made;
-    this.#stores = new Map([['export', this.shapes], ...o.stores]);
+    this.#stores = new Map<string, BlobReader & Partial<BlobWriter>>([['export', this.shapes], ...o.stores]);
     this.#open = openSession(connection.grpc, o.host, {
       id: o.id,
       sharedKey: o.sharedKey,
