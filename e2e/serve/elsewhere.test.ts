@@ -86,10 +86,8 @@ test(
     ] as const) {
       const layout = at(`layout-${name}`);
       const cache = at(`cache-${name}`);
-      await run([
-        ...['build', context, ...on, '-o', `type=oci,tar=false,dest=${layout}`, '-t', 'app:1'],
-        ...['--cache-to', `type=local,dest=${cache},mode=max`],
-      ]);
+      const to = ['-o', `type=oci,tar=false,dest=${layout}`, '--cache-to', `type=local,dest=${cache},mode=max`];
+      await run(['build', context, ...on, ...to, '-t', 'app:1']);
       await run(['diff', '--ignore', 'times,layers,history', `oci:${layout}`, `oci-archive:${at('here.tar')}`]);
       assert.match(readFileSync(join(cache, 'index.json'), 'utf8'), /sha256:/);
       const file = at(`on-${name}.Dockerfile`);
@@ -144,10 +142,8 @@ test('two daemons as nodes, each for one platform: one index', { skip }, async (
 });
 
 test('an instance that docker buildx has made', { skip }, async () => {
-  const made = await peer.run([
-    ...['docker', 'buildx', 'create', '--name', 'mine', '--driver', 'remote'],
-    `unix://${daemon.socket}`,
-  ]);
+  const create = ['docker', 'buildx', 'create', '--name', 'mine', '--driver', 'remote'];
+  const made = await peer.run([...create, `unix://${daemon.socket}`]);
   assert.equal(made.code, 0, made.stderr);
   const folder = at('by-instance');
   await run(['build', context, '--on', 'mine', '-o', folder], { DOCKER_CONFIG: peer.config });

@@ -48,7 +48,8 @@ function exporterOf(e: ExportRequest, { docker }: { readonly docker: boolean }):
       };
     case 'registry':
       return {
-        Type: image,
+        // By Docker's own name a tag is put to every name, which no digest takes.
+        Type: e.byDigest ? 'image' : image,
         Attrs: {
           ...(e.byDigest
             ? { name: repositoriesOf(e.names), 'push-by-digest': 'true', 'name-canonical': 'true' }

@@ -42,14 +42,18 @@ export function severalBuilders(
   o: { readonly clock: Clock; readonly join: (index: JoinedIndex, w: Wait) => Promise<Descriptor> },
 ): Builder {
   return {
-    async *build(request, host, w = {}) {
+    async *build(asked, host, w = {}) {
       throwIfCancelled(w);
-      const shares = await shareOut(nodes, request, w);
+      const shares = await shareOut(nodes, asked, w);
       const [only] = shares;
       if (shares.length === 1 && only) {
-        yield* only.node.builder.build(request, host, w);
+        yield* only.node.builder.build(asked, host, w);
         return;
       }
+      // A name is kept by the daemon as well as pushed; of an index no daemon has all.
+      const isPushed = asked.exports.some(({ type }) => type === 'registry');
+      const exports = asked.exports.filter(({ type }) => !isPushed || type !== 'store');
+      const request = { ...asked, exports };
       for (const e of request.exports)
         if (e.type !== 'registry')
           throw remoteError(
