@@ -23,6 +23,8 @@ interface Live {
   readonly stdin: HandOver<Uint8Array>;
   readonly hasStdin: boolean;
   control: ProcessControl | undefined;
+  /** What was asked of it before it began. */
+  readonly early: ((control: ProcessControl) => void)[];
 }
 
 /** ExecProcess: any number of processes on one stream, each by its ProcessID: Init; Started, then File both ways, Resize and Signal, Exit, Done. Its end kills them. */
@@ -79,6 +81,7 @@ async function readAll(
           stdin: new HandOver(MOST),
           hasStdin: message.value.Fds.includes(STDIN),
           control: undefined,
+          early: [],
         };
         live.set(id, process);
         const run = runProcess(steering, message.value, { ...o, id, process })
@@ -95,7 +98,8 @@ async function readAll(
         if (Data.length > 0) await process.stdin.put(Data, Data.length);
         if (EOF) process.stdin.end();
       } else if (message.case === 'Resize') {
-        process.control?.resize({ columns: message.value.Cols, rows: message.value.Rows });
+        const size = { columns: message.value.Cols, rows: message.value.Rows };
+        steer(process, (control) => control.resize(size));
       } else if (message.case === 'Signal') signalProcess(process, message.value.Name);
     }
     await Promise.all(running);
@@ -106,9 +110,14 @@ async function readAll(
   }
 }
 
-function signalProcess({ control }: Live, name: string): void {
+function steer(process: Live, how: (control: ProcessControl) => void): void {
+  if (process.control) how(process.control);
+  else process.early.push(how);
+}
+
+function signalProcess(process: Live, name: string): void {
   try {
-    control?.signal(name);
+    steer(process, (control) => control.signal(name));
   } catch (error) {
     if (!hasCode(error, 'STEP_SIGNAL_UNKNOWN')) throw error;
     throw gatewayError('SOLVE_INVALID', `Unknown signal ${name}`, { cause: error });
@@ -146,6 +155,7 @@ async function runProcess(
     stderr: output(STDERR),
     onStart: (control) => {
       process.control = control;
+      for (const how of process.early.splice(0)) how(control);
       void say({ case: 'Started', value: {} });
     },
   };

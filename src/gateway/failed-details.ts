@@ -22,7 +22,11 @@ export function failedDetails(steering: Steering, error: unknown): readonly Stat
   const [digest = failed.vertex.digest] = steering.wireOf(failed.vertex.digest);
   return [
     detailOf('errdefs.Vertex', { digest }),
-    detailOf('errdefs.Solve', { inputIDs: before, mountIDs: after, op: toJson(OpSchema, wire) }),
+    detailOf('errdefs.Solve', {
+      inputIDs: before,
+      mountIDs: after,
+      op: toJson(OpSchema, wire, { enumAsInteger: true }),
+    }),
   ];
 }
 
