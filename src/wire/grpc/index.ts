@@ -2,7 +2,6 @@ export {
   create,
   fromBinary,
   toBinary,
-  toJson,
   type DescMessage,
   type DescService,
   type Message,
