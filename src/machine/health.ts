@@ -1,4 +1,4 @@
-import { cancelled, sleep, type Clock, type Random, type Wait } from '../base/index.ts';
+import { cancelled, hasCode, sleep, type Clock, type Random, type Wait } from '../base/index.ts';
 import type { Executor, JoiningProcess, Process } from '../exec/index.ts';
 import type { Healthcheck, RunConfig } from '../image/index.ts';
 
@@ -53,7 +53,7 @@ export async function watchHealth(
     }
     const inPeriod = health === undefined && o.clock.now() - begun < times.startPeriod;
     const outcome = await probe(args, { ...o, timeout: times.timeout });
-    if (outcome === undefined) return;
+    if (outcome === undefined) continue;
     if (outcome.ok) {
       failures = 0;
       if (health !== 'healthy') o.onChange((health = 'healthy'), outcome.said);
@@ -75,7 +75,7 @@ function timesOf(
   };
 }
 
-/** One check; undefined when the container is gone or given up. */
+/** One check; undefined when there is nothing to be said: the process does not run yet or any more, or is given up. */
 async function probe(
   args: readonly string[],
   o: {
@@ -97,7 +97,7 @@ async function probe(
     const code = await o.executor.running.join(o.id, process, { io: { stdout: hear, stderr: hear }, signal });
     return { ok: code === 0, said: said.trim() || `exit code ${code}` };
   } catch (error) {
-    if (o.signal?.aborted === true) return undefined;
+    if (o.signal?.aborted === true || hasCode(error, 'PROCESS_ABSENT')) return undefined;
     if (late.signal.aborted) return { ok: false, said: `no answer in ${o.timeout / 1000} s` };
     return { ok: false, said: error instanceof Error ? error.message : String(error) };
   } finally {
