@@ -29,7 +29,7 @@ export function failedDetails(steering: Steering, error: unknown): readonly Stat
   ];
 }
 
-/** A message as protojson has it, enums by their numbers: descriptions of messages have no names here. */
+/** A message as protojson has it, but for enums, which are numbers: what clients read it with takes both. */
 function protoJson(value: unknown): unknown {
   if (typeof value === 'bigint') return String(value);
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');

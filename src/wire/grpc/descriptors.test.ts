@@ -35,10 +35,11 @@ function described<F>(
   return files;
 }
 
-const ofEnum = ({ typeName, values, open }: DescEnum) => ({
+const ofEnum = ({ typeName, values, value, open }: DescEnum) => ({
   typeName,
   open,
-  values: values.map(({ name, number }) => [name, number]),
+  values: values.map(({ name, jsonName, number }) => [name, jsonName, number]),
+  byNumber: Object.values(value).map(({ number, name }) => [number, name]),
 });
 
 const ofMessage = (message: DescMessage) => ({
@@ -57,6 +58,7 @@ const ofMessage = (message: DescMessage) => ({
     kind: field.kind,
     name: field.name,
     localName: field.localName,
+    jsonName: field.jsonName,
     number: field.number,
     fieldKind: field.fieldKind,
     presence: field.presence,

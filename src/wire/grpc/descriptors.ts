@@ -259,6 +259,7 @@ class LazyMessage {
       kind: 'field',
       name,
       localName: oneof ? camel : safe(camel),
+      jsonName: proto.text(10) || camel,
       number: proto.number(3) ?? 0,
       parent: this as unknown as DescMessage,
       oneof,
@@ -301,6 +302,7 @@ class LazyEnum {
   readonly file: LazyFile;
   readonly #path: readonly number[];
   #values: DescEnum['values'] | undefined;
+  #value: DescEnum['value'] | undefined;
 
   constructor(file: LazyFile, path: readonly number[]) {
     this.file = file;
@@ -317,8 +319,20 @@ class LazyEnum {
       .proto.all(2)
       .map((proto) => {
         const [kind, name, number] = ['enum_value', proto.text(1), (proto.number(2) ?? 0) | 0];
-        return { kind, name, localName: name, number, parent: this } as unknown as DescEnum['values'][number];
+        return {
+          kind,
+          name,
+          jsonName: name,
+          localName: name,
+          number,
+          parent: this,
+        } as unknown as DescEnum['values'][number];
       }));
+  }
+
+  /** By number; of several names of one number the first. */
+  get value(): DescEnum['value'] {
+    return (this.#value ??= Object.fromEntries(this.values.toReversed().map((one) => [one.number, one])));
   }
 
   toString(): string {
