@@ -44,6 +44,8 @@ const GROWTH = 64 * 1024 ** 2;
 const UNSIZED = 16 * 1024 ** 3;
 /** A file changed so shortly before its content was sent could have been changed again within the same tick of its file system's clock. */
 const RACY_NS = 50_000_000n;
+/** Times up to this one are what tools give to all files alike: they tell of no change. */
+const SAME_FOR_ALL_NS = 1_000_000_000n;
 
 /** A file whose content is under way. */
 interface Transfer {
@@ -339,7 +341,7 @@ class FileReceiver {
     const offset = transfer.pack ? transfer.offset : pack.append(small);
     this.#place(transfer.at, { path: pack.path, offset, size: got, digest });
     const seen = Math.floor(this.#o.clock.now() / 1000);
-    if (stat.mtime > 1_000_000_000n && stat.mtime < BigInt(Math.floor(transfer.askedAt)) * 1_000_000n - RACY_NS)
+    if (stat.mtime > SAME_FOR_ALL_NS && stat.mtime < BigInt(Math.floor(transfer.askedAt)) * 1_000_000n - RACY_NS)
       this.#keep.set(stat.path, { stat: statText(stat), pack: pack.name, offset, size: got, digest, seen });
   }
 
