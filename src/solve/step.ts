@@ -5,6 +5,7 @@ import type { RecordedKey, StoredResult } from './key-store.ts';
 import type { FoundResult } from './remote-keys.ts';
 import type { Solve } from './solve.ts';
 import { placed } from './placed.ts';
+import { textsOf } from './texts-of.ts';
 import type { CacheKey, CacheVerdict, InputKey, StepContext } from './types.ts';
 
 interface Input<R, H> {
@@ -283,9 +284,10 @@ export class Step<R, H> {
   async #save(identity: Identity, outputs: readonly R[], context: StepContext<H>): Promise<readonly R[]> {
     const { results, keys } = this.#solve.solver.options;
     const records = await Promise.all(outputs.map((output) => results.save(output, context)));
-    const { op, label } = this.vertex;
+    const { op } = this.vertex;
+    const [name] = textsOf(this.vertex);
     const kind = op.kind === 'source' ? op.source.type : op.kind;
-    const made = { id: identity.id, keys: identity.keys, outputs: records, name: label.name, kind };
+    const made = { id: identity.id, keys: identity.keys, outputs: records, name, kind };
     const earlier = this.vertex.label.ignoreCache ? undefined : keys.saveNew(made);
     const loaded = earlier && (await this.#load(earlier));
     if (loaded?.length === outputs.length) {

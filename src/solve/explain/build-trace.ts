@@ -1,20 +1,21 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, kindOf, withoutSecrets, type Clock } from '../../base/index.ts';
-import { digestOf, type Digest } from '../../blob/index.ts';
+import { canonicalJson, type Clock, kindOf } from '../../base/index.ts';
+import { type Digest, digestOf } from '../../blob/index.ts';
 import type { Vertex } from '../../graph/index.ts';
+import { textsOf } from '../texts-of.ts';
 import type { CacheKey, Content, KeyPart, Selector, SolveEvent } from '../types.ts';
 import {
-  compareLists,
-  pieceOf,
   type BuildHistory,
   type BuildOutcome,
+  compareLists,
   type Piece,
+  pieceOf,
   type Project,
   type RecordedBuild,
 } from './build-history.ts';
 import type { Cause } from './cause.ts';
 import { Comparison, type CurrentStep } from './comparison.ts';
-import { piecesOf, type MemberChanges } from './member-list.ts';
+import { type MemberChanges, piecesOf } from './member-list.ts';
 import type { StepOutcome, TracedStep } from './traced-step.ts';
 
 /** What is known of a step when it is identified. */
@@ -276,18 +277,4 @@ class LiveStep implements CurrentStep {
   get from(): string | undefined {
     return this.outcome === 'hit' ? this.found?.from : undefined;
   }
-}
-
-function textsOf({ label }: Vertex): readonly [name: string, text: string] {
-  const [prefix = ''] = /^\[[^\]]*\] /.exec(label.name) ?? [];
-  const written = label.written ?? label.place?.text;
-  if (written === undefined) return [withoutSecrets(label.name), withoutSecrets(label.name)];
-  const text = shortened(withoutSecrets(written.replaceAll(/\\?\s*\n\s*/g, ' ').trim()));
-  return [prefix + text, text];
-}
-
-const LONGEST = 400;
-
-function shortened(text: string): string {
-  return text.length > LONGEST ? `${text.slice(0, LONGEST - 1)}…` : text;
 }
