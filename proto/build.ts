@@ -1,6 +1,6 @@
 /** `npm run build:proto`: makes src/wire/gen from the .proto files here, with Debian's protoc and protoc-gen-es. `--check` compares instead of writing. */
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 
@@ -58,6 +58,8 @@ if (import.meta.main) {
   try {
     generate(out);
     rmSync(generated, { recursive: true, force: true });
+    // Made for nobody else to see.
+    chmodSync(out, 0o755);
     renameSync(out, generated);
   } finally {
     rmSync(out, { recursive: true, force: true });

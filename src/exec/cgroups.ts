@@ -40,18 +40,21 @@ function removeFolder(folder: string): void {
     throw error;
   }
   for (const entry of names) if (entry.isDirectory()) removeFolder(join(folder, entry.name));
-  for (let attempt = 0; attempt < 50; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     try {
       rmdirSync(folder);
       return;
     } catch (error) {
       if (!hasErrno(error, 'EBUSY')) return;
       for (const pid of processes(folder)) kill(pid);
-      Atomics.wait(PAUSE, 0, 0, 2);
+      Atomics.wait(PAUSE, 0, 0, PAUSE_MS);
     }
   }
 }
 
+/** What was killed leaves its cgroup when the kernel has taken it down: at once, or, on a machine that is busy, in a second or two. */
+const ATTEMPTS = 1500;
+const PAUSE_MS = 2;
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 
 function processes(folder: string): number[] {
