@@ -26,8 +26,10 @@ after(async () => {
   if (enter) await world[Symbol.asyncDispose]();
 });
 
-for (const line of LINES)
-  test(`docker buildx: ${line.name}`, { skip }, async () => {
+if (!enter) test(`docker buildx: ${LINES.length} lines`, { skip }, () => undefined);
+
+for (const line of enter ? LINES : [])
+  test(`docker buildx: ${line.name}`, async () => {
     for (const words of line.before ?? []) await Promise.all(SIDES.map((side) => world.ready(side, words)));
     const [ours, theirs] = await Promise.all([world.run('ours', line), world.run('theirs', line)]);
     const told = `${ours.stdout}${ours.stderr}\n--- docker's:\n${theirs.stdout}${theirs.stderr}`;
