@@ -1,6 +1,6 @@
 /** `npm run build:proto`: makes src/wire/gen from the .proto files here, with Debian's protoc and protoc-gen-es. `--check` compares instead of writing. */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, globSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 
@@ -22,17 +22,6 @@ function generate(out: string): void {
   });
   if (error) throw new Error('protoc cannot be run: apt-get install protobuf-compiler', { cause: error });
   if (status !== 0) throw new Error(`protoc ended with ${status}`);
-  for (const path of globSync('**/*.ts', { cwd: out })) {
-    const text = readFileSync(join(out, path), 'utf8');
-    writeFileSync(join(out, path), ownDescriptions(text));
-  }
-}
-
-/** What describes messages is read when it is first used (src/wire/grpc/descriptors.ts), not as the library does it, when the program starts. */
-function ownDescriptions(text: string): string {
-  return text
-    .replace(/^(import \{ .*fileDesc.* \} from) "@bufbuild\/protobuf\/codegenv2"/m, '$1 "../../grpc/descriptors.ts"')
-    .replace(/^(import \{ file_google.* \} from) "@bufbuild\/protobuf\/wkt"/m, '$1 "../../grpc/well-known.ts"');
 }
 
 /** Paths whose kept content is not what the .proto files give. */

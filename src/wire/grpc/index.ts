@@ -8,7 +8,7 @@ export {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf';
-export type { Any, Timestamp } from '@bufbuild/protobuf/wkt';
+export { timestampDate, timestampFromMs, timestampMs, type Any, type Timestamp } from '@bufbuild/protobuf/wkt';
 export { formatAddress, parseAddress, type GrpcAddress } from './address.ts';
 export { GrpcConnection, openConnection, type ClientOptions, type ClientTls } from './client.ts';
 export { openDockerConnection, type DockerConnection } from './docker.ts';
@@ -19,4 +19,3 @@ export { GrpcServer, type GivenSocket, type ListenOptions, type ServerOptions, t
 export type { Peer } from './peer.ts';
 export type { CallOptions, Client, HandlerContext, Router, ServiceImpl } from './service.ts';
 export { Code, fromStatus, StatusError, toStatus, type StatusDetail } from './status.ts';
-export { timestampDate, timestampFromMs, timestampMs } from './well-known.ts';

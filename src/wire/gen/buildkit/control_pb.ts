@@ -3,7 +3,7 @@
 /* eslint-disable */
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "../../grpc/descriptors.ts";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Definition, ProgressGroup, Range, SourceInfo } from "./ops_pb.ts";
 import { file_buildkit_ops } from "./ops_pb.ts";
 import type { Policy } from "./source-policy_pb.ts";
@@ -11,7 +11,7 @@ import { file_buildkit_source_policy } from "./source-policy_pb.ts";
 import type { BuildkitVersion, WorkerRecord } from "./worker_pb.ts";
 import { file_buildkit_worker } from "./worker_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_timestamp } from "../../grpc/well-known.ts";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Status } from "../grpc/status_pb.ts";
 import { file_grpc_status } from "../grpc/status_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";

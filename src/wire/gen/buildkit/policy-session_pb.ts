@@ -3,7 +3,7 @@
 /* eslint-disable */
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "../../grpc/descriptors.ts";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { ResolveSourceMetaRequest, ResolveSourceMetaResponse } from "./gateway_pb.ts";
 import { file_buildkit_gateway } from "./gateway_pb.ts";
 import type { Platform, SourceOp } from "./ops_pb.ts";

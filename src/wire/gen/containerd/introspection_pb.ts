@@ -3,11 +3,11 @@
 /* eslint-disable */
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "../../grpc/descriptors.ts";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Platform } from "./types_pb.ts";
 import { file_containerd_types } from "./types_pb.ts";
 import type { Any, EmptySchema, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_empty, file_google_protobuf_timestamp } from "../../grpc/well-known.ts";
+import { file_google_protobuf_any, file_google_protobuf_empty, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Status } from "../grpc/status_pb.ts";
 import { file_grpc_status } from "../grpc/status_pb.ts";
 import type { Message } from "@bufbuild/protobuf";

@@ -3,13 +3,13 @@
 /* eslint-disable */
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "../../grpc/descriptors.ts";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Process, ProcessInfo } from "./task-types_pb.ts";
 import { file_containerd_task_types } from "./task-types_pb.ts";
 import type { Descriptor, Metric, Mount } from "./types_pb.ts";
 import { file_containerd_types } from "./types_pb.ts";
 import type { Any, EmptySchema, Timestamp } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_any, file_google_protobuf_empty, file_google_protobuf_timestamp } from "../../grpc/well-known.ts";
+import { file_google_protobuf_any, file_google_protobuf_empty, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
