@@ -49,10 +49,10 @@ test('the mount namespace that the machine started with is refused', { skip: lac
   try {
     // The tests may run in one of their own: this process is to have that of the machine's first one, as far as that can be seen, and ancestors with no other.
     const first = '/proc/1/ns/mnt';
-    const enter = isReadable(first) ? ['nsenter', `--mount=${first}`] : ['env'];
-    const [program = '', ...options] = [...enter, 'setsid', '--fork', 'sh', '-c', '"$@"; true', 'sh'];
-    const args = [...options, process.execPath, join(import.meta.dirname, 'shared-mounts.ts'), folder];
-    const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', cwd: '/' });
+    const enter = isReadable(first) ? ['nsenter', `--mount=${first}`] : [];
+    const tried = [process.execPath, join(import.meta.dirname, 'shared-mounts.ts'), folder];
+    const args = ['setsid', '--fork', 'sh', '-c', '"$@"; true', 'sh', ...tried];
+    const { stdout, stderr } = spawnSync('env', [...enter, ...args], { encoding: 'utf8', cwd: '/' });
     assert.equal(stdout, 'MOUNTS_SHARED\n', stderr);
   } finally {
     rmSync(folder, { recursive: true, force: true });
