@@ -2,7 +2,8 @@ import type { ExecOp, OpMount } from '../graph/index.ts';
 import { State } from '../graph/index.ts';
 import type { FailedProcess } from '../frontend/index.ts';
 import { encodeProcess } from '../wire/buildkit/index.ts';
-import type { StatusDetail } from '../wire/grpc/index.ts';
+import { OpSchema } from '../wire/gen/buildkit/ops_pb.ts';
+import { toJson, type StatusDetail } from '../wire/grpc/index.ts';
 import { detailOf } from './failure.ts';
 import type { Held, Steering } from './steering.ts';
 
@@ -24,27 +25,9 @@ export function failedDetails(steering: Steering, error: unknown): readonly Stat
     detailOf('errdefs.Solve', {
       inputIDs: before,
       mountIDs: after,
-      op: protoJson(wire),
+      op: toJson(OpSchema, wire, { enumAsInteger: true }),
     }),
   ];
-}
-
-/** A message as protojson has it, but for enums, which are numbers: what clients read it with takes both. */
-function protoJson(value: unknown): unknown {
-  if (typeof value === 'bigint') return String(value);
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-  if (Array.isArray(value)) return value.map(protoJson);
-  if (typeof value !== 'object' || value === null) return value;
-  const members = Object.entries(value).flatMap(([name, member]: [string, unknown]): [string, unknown][] => {
-    if (name.startsWith('$') || member === undefined) return [];
-    if (!isOneof(member)) return [[name, protoJson(member)]];
-    return member.case === undefined ? [] : [[member.case, protoJson(member.value)]];
-  });
-  return Object.fromEntries(members);
-}
-
-function isOneof(value: unknown): value is { readonly case: string | undefined; readonly value?: unknown } {
-  return typeof value === 'object' && value !== null && 'case' in value && !('$typeName' in value);
 }
 
 interface HeldMount {

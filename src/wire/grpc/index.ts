@@ -2,6 +2,7 @@ export {
   create,
   fromBinary,
   toBinary,
+  toJson,
   type DescMessage,
   type DescService,
   type Message,
